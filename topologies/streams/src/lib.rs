@@ -1,0 +1,3 @@
+//! The stream engine as pure code. Time, ids and bytes are arguments; effects and commits are values.
+
+pub mod serde;
