@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# Progress lines and paths that the scripts of this folder and ./dev share. Sourced, never run.
+
+sluice_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+sluice_cache=${XDG_CACHE_HOME:-$HOME/.cache}/sluice
+# shellcheck source=compose/versions.env
+. "$sluice_root/compose/versions.env"
+
+step_number=0
+step_total=${step_total:-1}
+step_started=$SECONDS
+
+# Begins the next of $step_total steps: says its number, the seconds since the start, and what it does.
+step() {
+    step_number=$((step_number + 1))
+    printf '[%d/%d] %3ds  %s\n' "$step_number" "$step_total" "$((SECONDS - step_started))" "$*" >&2
+}
+
+# A line that belongs to the step in progress.
+say() { printf '             %s\n' "$*" >&2; }
+
+# Ends the script with one sentence that says what to do.
+die() {
+    printf 'dev: %s\n' "$*" >&2
+    exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Is a TCP listener open on loopback?
+port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# Copies one artifact of Maven Central, with the pinned plugin, into a directory.
+maven_copy() { # artifact, directory
+    mvn -q -B -ntp "org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN_VERSION:copy" \
+        "-Dartifact=$1" "-DoutputDirectory=$2" >&2
+}
