@@ -32,6 +32,13 @@ port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # Copies one artifact of Maven Central, with the pinned plugin, into a directory.
 maven_copy() { # artifact, directory
-    mvn -q -B -ntp "org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN_VERSION:copy" \
+    mvn -q -B -ntp -Dstyle.color=never "org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN_VERSION:copy" \
         "-Dartifact=$1" "-DoutputDirectory=$2" >&2
 }
+
+need() { have "$1" || die "$2 is missing: run ./dev deps --stack"; }
+
+# Where the stack keeps its data, logs and process ids: never inside the clone.
+stack_dir() { echo "${SLUICE_STACK_DIR:-$sluice_cache/stack}"; }
+
+java_command() { echo "${JAVA_HOME:+$JAVA_HOME/bin/}java"; }

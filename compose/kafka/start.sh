@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Runs one Apache Kafka node (KRaft) from Maven Central jars, in the foreground, on loopback.
+#   start.sh            fetch the jars and format the data directory when needed, then become the java process:
+#                       the process id that was spawned is the broker's, so kill -9 hits it
+#   start.sh resolve    only fetch the jars
+#   start.sh classpath  fetch the jars, print the class path (cluster.sh)
+# Environment:
+#   KAFKA_PORT (9092), KAFKA_CONTROLLER_PORT (KAFKA_PORT + 1)
+#   KAFKA_DATA      data directory; kept between starts ($SLUICE_STACK_DIR/kafka, which is in the cache directory)
+#   KAFKA_HEAP      384m
+#   KAFKA_EXTRA     lines appended to server.properties
+#   KAFKA_VERSION, LOG4J2_VERSION   instead of the pinned ones
+set -euo pipefail
+# shellcheck source=compose/steps.sh
+. "$(dirname "$0")/../steps.sh"
+
+here=$sluice_root/compose/kafka
+jars=$sluice_cache/kafka/$KAFKA_VERSION
+logging=-Dlog4j2.configurationFile=file:$here/log4j2.xml
+
+main() {
+    resolve
+    case ${1:-run} in
+        resolve) ;;
+        classpath) echo "$jars/*" ;;
+        run) run ;;
+        *) die "start.sh: unknown argument $1" ;;
+    esac
+}
+
+# The marker is written last, so an interrupted download is repeated. Two callers at once wait for each other.
+resolve() {
+    [ ! -e "$jars/.complete" ] || return 0
+    need java "Java 17 or later"
+    need mvn Maven
+    mkdir -p "$jars"
+    exec 9>"$jars/.lock"
+    flock 9
+    [ -e "$jars/.complete" ] || {
+        mvn -q -B -ntp -Dstyle.color=never -f "$here/pom.xml" "-Dkafka.version=$KAFKA_VERSION" "-Dlog4j2.version=$LOG4J2_VERSION" \
+            "org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN_VERSION:copy-dependencies" \
+            "-DoutputDirectory=$jars" -DincludeScope=runtime >&2
+        touch "$jars/.complete"
+    }
+    exec 9>&-
+}
+
+run() {
+    local port=${KAFKA_PORT:-9092} data=${KAFKA_DATA:-$(stack_dir)/kafka}
+    local controller_port=${KAFKA_CONTROLLER_PORT:-$((port + 1))} heap=${KAFKA_HEAP:-384m}
+    mkdir -p "$data"
+    data=$(cd "$data" && pwd)
+    sed -e "s|@DATA@|$data/logs|" -e "s|@PORT@|$port|g" -e "s|@CONTROLLER_PORT@|$controller_port|g" \
+        "$here/server.properties" >"$data/server.properties"
+    printf '%s\n' "${KAFKA_EXTRA:-}" >>"$data/server.properties"
+    [ -f "$data/logs/meta.properties" ] || format "$data/server.properties"
+    exec "$(java_command)" "-Xms$heap" "-Xmx$heap" -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:TieredStopAtLevel=4 \
+        -Xshare:auto -Djava.awt.headless=true "$logging" -cp "$jars/*" kafka.Kafka "$data/server.properties"
+}
+
+# Writes meta.properties and the set of one voter. --ignore-formatted finishes a format that was interrupted.
+format() { # server.properties
+    "$(java_command)" -Xshare:auto -XX:TieredStopAtLevel=1 "$logging" -cp "$jars/*" kafka.tools.StorageTool \
+        format --standalone --ignore-formatted -t "$(cluster_id)" -c "$1" >/dev/null
+}
+
+# A random cluster id: 16 bytes in URL-safe base64 without padding, as Kafka's own tool makes it.
+cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' 'AZ' | tr -d '=\n'; }
+
+main "$@"

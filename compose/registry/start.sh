@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Runs Apicurio Registry (Confluent's API at /apis/ccompat/v7) from Maven Central, in the foreground, on loopback.
+#   start.sh            fetch it when needed, then become the java process; set the compatibility level once it answers
+#   start.sh resolve    only fetch it
+# Environment:
+#   REGISTRY_PORT (8081), REGISTRY_MANAGEMENT_PORT (REGISTRY_PORT + 1000)
+#   REGISTRY_KAFKA           bootstrap servers: schemas live in a Kafka topic. Without it they are in memory only
+#   REGISTRY_COMPATIBILITY   BACKWARD_TRANSITIVE. Apicurio's own default is NONE, which accepts anything
+set -euo pipefail
+# shellcheck source=compose/steps.sh
+. "$(dirname "$0")/../steps.sh"
+
+main() {
+    choose_java
+    resolve
+    case ${1:-run} in
+        resolve) ;;
+        run) run ;;
+        *) die "start.sh: unknown argument $1" ;;
+    esac
+}
+
+# The newest registry needs Java 21; with Java 17 the last release that runs on it is taken.
+choose_java() {
+    local candidate major=0
+    java=
+    for candidate in "$(command -v "$(java_command)" || true)" /usr/lib/jvm/*/bin/java; do
+        [ -x "$candidate" ] || continue
+        [ -n "$java" ] && [ "$(java_major "$candidate")" -lt 21 ] && continue
+        java=$candidate
+        major=$(java_major "$candidate")
+        [ "$major" -lt 21 ] || break
+    done
+    [ "$major" -ge 17 ] || die "Java 17 or later is missing: run ./dev deps --stack"
+    version=$APICURIO_VERSION
+    [ "$major" -ge 21 ] || version=$APICURIO_JAVA17_VERSION
+    home=$sluice_cache/apicurio/$version
+}
+
+java_major() { "$1" -version 2>&1 | sed -nE '1s/.*version "([0-9]+).*/\1/p'; }
+
+resolve() {
+    [ ! -e "$home/.complete" ] || return 0
+    need mvn Maven
+    mkdir -p "$home"
+    exec 9>"$home/.lock"
+    flock 9
+    [ -e "$home/.complete" ] || {
+        maven_copy "io.apicurio:apicurio-registry-app:$version:tar.gz:all" "$home/download"
+        tar -xzf "$home/download/apicurio-registry-app-$version-all.tar.gz" -C "$home"
+        rm -rf "$home/download"
+        touch "$home/.complete"
+    }
+    exec 9>&-
+}
+
+run() {
+    local port=${REGISTRY_PORT:-8081} jar=$home/quarkus-run.jar
+    [ -f "$jar" ] || jar=$(compgen -G "$home/*-runner.jar")
+    local storage=(-Dapicurio.storage.kind=sql -Dapicurio.storage.sql.kind=h2)
+    [ -z "${REGISTRY_KAFKA:-}" ] || storage=(-Dapicurio.storage.kind=kafkasql "-Dapicurio.kafkasql.bootstrap.servers=$REGISTRY_KAFKA")
+    set_compatibility "$port" "${REGISTRY_COMPATIBILITY:-BACKWARD_TRANSITIVE}" $$ &
+    cd "$home"
+    exec "$java" -Xmx256m -Dquarkus.http.host=127.0.0.1 "-Dquarkus.http.port=$port" -Dquarkus.management.host=127.0.0.1 \
+        "-Dquarkus.management.port=${REGISTRY_MANAGEMENT_PORT:-$((port + 1000))}" "${storage[@]}" -jar "$jar"
+}
+
+# Asks until the registry answers, or has gone.
+set_compatibility() { # port, level, process id of the registry
+    while kill -0 "$3" 2>/dev/null; do
+        ! curl -sf -o /dev/null -m 5 -X PUT "http://127.0.0.1:$1/apis/ccompat/v7/config" \
+            -H 'Content-Type: application/json' -d "{\"compatibility\":\"$2\"}" || return 0
+        sleep 0.5
+    done
+}
+
+main "$@"
