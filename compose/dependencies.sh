@@ -81,10 +81,11 @@ fetch_rocksdb() {
     local member download=$rocksdb_dir/download
     member=$(rocksdb_member) || return 1
     say "downloading 92 MB from Maven Central"
-    maven_copy "org.rocksdb:rocksdbjni:$rocksdb_version" "$download" || return 1
-    mkdir -p "$rocksdb_dir/lib"
-    unzip -p "$download/rocksdbjni-$rocksdb_version.jar" "$member" >"$download/librocksdb.so" || return 1
+    maven_get "org.rocksdb:rocksdbjni:$rocksdb_version" "$download" || return 1
+    unzip -p "$download/org/rocksdb/rocksdbjni/$rocksdb_version/rocksdbjni-$rocksdb_version.jar" "$member" \
+        >"$download/librocksdb.so" || return 1
     nm -D --defined-only "$download/librocksdb.so" | grep -c ' T rocksdb_open$' >/dev/null || return 1
+    mkdir -p "$rocksdb_dir/lib"
     mv "$download/librocksdb.so" "$rocksdb_dir/lib/librocksdb.so"
     rm -rf "$download"
 }

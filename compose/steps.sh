@@ -30,10 +30,16 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # Is a TCP listener open on loopback?
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Copies one artifact of Maven Central, with the pinned plugin, into a directory.
-maven_copy() { # artifact, directory
-    mvn -q -B -ntp -Dstyle.color=never "org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN_VERSION:copy" \
-        "-Dartifact=$1" "-DoutputDirectory=$2" >&2
+# Fetches one artifact of Maven Central, without its dependencies, into a repository of its own below a directory.
+# The old plugin is the second try because it does not ask for parent poms, and some were never published.
+maven_get() { # artifact, directory
+    maven_get_with "$MAVEN_DEPENDENCY_PLUGIN_VERSION" "$@" >/dev/null 2>&1 \
+        || maven_get_with "$MAVEN_DEPENDENCY_PLUGIN_LENIENT_VERSION" "$@" >&2
+}
+
+maven_get_with() { # plugin version, artifact, directory
+    mvn -q -B -ntp -Dstyle.color=never "-Dmaven.repo.local=$3" -Dtransitive=false "-Dartifact=$2" \
+        "org.apache.maven.plugins:maven-dependency-plugin:$1:get"
 }
 
 need() { have "$1" || die "$2 is missing: run ./dev deps --stack"; }

@@ -46,8 +46,8 @@ resolve() {
     exec 9>"$home/.lock"
     flock 9
     [ -e "$home/.complete" ] || {
-        maven_copy "io.apicurio:apicurio-registry-app:$version:tar.gz:all" "$home/download"
-        tar -xzf "$home/download/apicurio-registry-app-$version-all.tar.gz" -C "$home"
+        maven_get "io.apicurio:apicurio-registry-app:$version:tar.gz:all" "$home/download"
+        find "$home/download" -name "apicurio-registry-app-$version-all.tar.gz" -exec tar -xzf {} -C "$home" \;
         rm -rf "$home/download"
         touch "$home/.complete"
     }
@@ -58,10 +58,10 @@ run() {
     local port=${REGISTRY_PORT:-8081} jar=$home/quarkus-run.jar
     [ -f "$jar" ] || jar=$(compgen -G "$home/*-runner.jar")
     local storage=(-Dapicurio.storage.kind=sql -Dapicurio.storage.sql.kind=h2)
-    [ -z "${REGISTRY_KAFKA:-}" ] || storage=(-Dapicurio.storage.kind=kafkasql "-Dapicurio.kafkasql.bootstrap.servers=$REGISTRY_KAFKA")
+    [ -z "${REGISTRY_KAFKA:-}" ] || storage=(-Dapicurio.storage.kind=kafkasql "-Dapicurio.kafkasql.bootstrap.servers=$REGISTRY_KAFKA" -Dapicurio.kafkasql.consumer.poll.timeout=1000)
     set_compatibility "$port" "${REGISTRY_COMPATIBILITY:-BACKWARD_TRANSITIVE}" $$ &
     cd "$home"
-    exec "$java" -Xmx256m -Dquarkus.http.host=127.0.0.1 "-Dquarkus.http.port=$port" -Dquarkus.management.host=127.0.0.1 \
+    exec "$java" -Xmx256m -XX:TieredStopAtLevel=1 -Xshare:auto -Dquarkus.log.level=WARN -Dquarkus.http.access-log.enabled=false -Dquarkus.http.host=127.0.0.1 "-Dquarkus.http.port=$port" -Dquarkus.management.host=127.0.0.1 \
         "-Dquarkus.management.port=${REGISTRY_MANAGEMENT_PORT:-$((port + 1000))}" "${storage[@]}" -jar "$jar"
 }
 
