@@ -1,1 +1,26 @@
-//! Placeholder.
+//! The contract between the topologies, and with everybody outside: which topics there are, what
+//! their records look like, and how they become bytes.
+//!
+//! In reading order:
+//! * [`topics`]: the one page of topics;
+//! * [`wire`]: the Rust types of their records, mirrors of `avro/*.avsc`;
+//! * [`AvroSerde`]: those types in Confluent framing (magic byte, schema id, Avro datum);
+//! * [`SchemaTable`]: the schema ids that this process has learnt;
+//! * [`registry`]: the port through which it learns them;
+//! * [`evolution`]: the gate that a changed schema has to pass;
+//! * [`generic`]: records of any schema as JSON.
+//!
+//! The crate is pure: it reads no file and no clock, and asks no registry by itself.
+
+pub mod evolution;
+pub mod framing;
+pub mod generic;
+pub mod registry;
+pub mod topics;
+pub mod wire;
+
+pub mod avro_serde;
+pub mod table;
+
+pub use avro_serde::AvroSerde;
+pub use table::SchemaTable;

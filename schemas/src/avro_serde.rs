@@ -1,0 +1,228 @@
+//! Records of one topic as bytes: Confluent framing around Avro.
+
+use std::io::BufRead;
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
+
+use serde::de::DeserializeOwned;
+use serde_avro_fast::de::read::SliceRead;
+use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
+use serde_avro_fast::ser::SerializerConfig;
+use streams::serde::{Encoded, Serde, SerdeError};
+
+use crate::framing::{self, Framed};
+use crate::table::{SchemaTable, SubjectId, WriterSchema};
+use crate::topics::TopicSpec;
+use crate::wire::Wire;
+
+/// Elements that one array of a record may have. An element that takes no bytes could otherwise make
+/// a few bytes stand for billions.
+pub const ARRAY_ITEMS_MAX: usize = 65_536;
+
+/// Levels of nesting that a record may have.
+pub const DEPTH_MAX: usize = 32;
+
+/// Writer schemas that one serde keeps at hand. A topic has few versions; what is beyond is read
+/// through the shared table, a little slower.
+pub const SEEN_SCHEMAS_MAX: usize = 8;
+
+/// Reads and writes the records of `T`'s topic. It takes no lock while it encodes or decodes.
+///
+/// Records are written with the topic's compiled-in schema, under the id that
+/// [`SchemaTable::set_subject`] recorded. They are read with the schema that their id names, straight
+/// into `T`: fields that `T` lacks are skipped, fields that the writer lacked take `T`'s default.
+#[derive(Debug)]
+pub struct AvroSerde<T> {
+    topic: &'static TopicSpec,
+    subject: Arc<SubjectId>,
+    table: Arc<SchemaTable>,
+    seen: SeenSchemas,
+    record: PhantomData<fn() -> T>,
+}
+
+impl<T: Wire> AvroSerde<T> {
+    /// A serde that learns its schema ids from `table`.
+    #[must_use]
+    pub fn new(table: &Arc<SchemaTable>) -> Self {
+        let topic = T::topic();
+        Self {
+            topic,
+            subject: table.subject(topic.subject),
+            table: Arc::clone(table),
+            seen: SeenSchemas::default(),
+            record: PhantomData,
+        }
+    }
+
+    /// Reads a record whose schema this serde has not met.
+    fn meet(&self, framed: Framed<'_>) -> Result<T, SerdeError> {
+        let schema = self.table.writer(framed.id)?;
+        if schema.record != self.topic.record {
+            return Err(SerdeError::Malformed(format!(
+                "schema id {} is of {:?}, and {} holds {}",
+                framed.id, schema.record, self.topic.name, self.topic.record
+            )));
+        }
+        let value = decode(&schema.schema, framed.datum);
+        self.seen.remember(framed.id, schema);
+        value
+    }
+}
+
+impl<T: Wire> Serde<T> for AvroSerde<T> {
+    fn serialize(&self, value: &T, out: &mut Vec<u8>) -> Result<Encoded, SerdeError> {
+        let id = self.subject.get().ok_or_else(|| {
+            SerdeError::Malformed(format!(
+                "subject {} has no schema id: run `sluice schemas register`, or wait for the registry",
+                self.topic.subject
+            ))
+        })?;
+        framing::write_header(id, out);
+        // The buffers inside the configuration serve fields out of schema order, which wire types do
+        // not have, so a fresh one allocates nothing.
+        let config = &mut SerializerConfig::new(self.topic.parsed());
+        serde_avro_fast::to_datum(value, out, config).map_err(SerdeError::malformed)?;
+        Ok(Encoded::Bytes)
+    }
+
+    fn deserialize(&self, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
+        let framed = Framed::parse(bytes.ok_or(SerdeError::Null)?)?;
+        match self.seen.find(framed.id) {
+            Some(schema) => decode(&schema.schema, framed.datum),
+            None => self.meet(framed),
+        }
+    }
+}
+
+/// Reads one datum and refuses bytes after its end.
+pub(crate) fn decode<T: DeserializeOwned>(schema: &serde_avro_fast::Schema, datum: &[u8]) -> Result<T, SerdeError> {
+    let mut config = DeserializerConfig::new(schema);
+    config.max_seq_size = ARRAY_ITEMS_MAX;
+    config.allowed_depth = DEPTH_MAX;
+    let mut state = DeserializerState::with_config(SliceRead::new(datum), config);
+    let value = T::deserialize(state.deserializer()).map_err(SerdeError::malformed)?;
+    let rest = state.into_reader().fill_buf().map_or(0, <[u8]>::len);
+    if rest > 0 {
+        return Err(SerdeError::Malformed(format!(
+            "{rest} bytes follow the end of the record"
+        )));
+    }
+    Ok(value)
+}
+
+/// The writer schemas that one serde has met: a list that only grows, so it is read without a lock.
+#[derive(Debug, Default)]
+struct SeenSchemas {
+    first: OnceLock<Box<Seen>>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    id: u32,
+    schema: Arc<WriterSchema>,
+    next: OnceLock<Box<Seen>>,
+}
+
+impl SeenSchemas {
+    fn find(&self, id: u32) -> Option<&WriterSchema> {
+        let mut cell = &self.first;
+        while let Some(seen) = cell.get() {
+            if seen.id == id {
+                return Some(&seen.schema);
+            }
+            cell = &seen.next;
+        }
+        None
+    }
+
+    /// Appends unless the list is full. Losing a race against another thread only means that the
+    /// schema is met once more.
+    fn remember(&self, id: u32, schema: Arc<WriterSchema>) {
+        let mut cell = &self.first;
+        for _ in 0..SEEN_SCHEMAS_MAX {
+            match cell.get() {
+                Some(seen) => cell = &seen.next,
+                None => {
+                    cell.get_or_init(|| {
+                        Box::new(Seen {
+                            id,
+                            schema,
+                            next: OnceLock::new(),
+                        })
+                    });
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::wire::envelope::{Actor, Envelope, Money, Role};
+    use crate::wire::order::{OrderEvent, OrderEventPayload};
+    use crate::wire::product::Product;
+    use crate::wire::stock::StockReserved;
+
+    fn reserved() -> OrderEvent {
+        Envelope {
+            id: "o-1:2".into(),
+            seq: 2,
+            at: 1_700_000_000_000,
+            actor: Actor {
+                account_id: String::new(),
+                role: Role::System,
+            },
+            causation: "r-7".into(),
+            correlation: "o-1".into(),
+            payload: OrderEventPayload::StockReserved(StockReserved {
+                line: 1,
+                attempt: 1,
+                product_id: "p-1".into(),
+                seller_id: "s-1".into(),
+                product_name: "Kettle".into(),
+                quantity: 3,
+                unit_price: Money {
+                    amount: 1500,
+                    currency: "KRW".into(),
+                },
+            }),
+        }
+    }
+
+    fn bytes_of(serde: &AvroSerde<OrderEvent>) -> Vec<u8> {
+        let mut out = Vec::new();
+        serde.serialize(&reserved(), &mut out).unwrap();
+        out
+    }
+
+    fn serde() -> AvroSerde<OrderEvent> {
+        AvroSerde::new(&Arc::new(SchemaTable::with_current_schemas()))
+    }
+
+    fn malformed(result: Result<OrderEvent, SerdeError>) -> String {
+        match result {
+            Err(SerdeError::Malformed(cause)) => cause,
+            other => format!("not malformed: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was_written() {
+        let serde = serde();
+        let bytes = bytes_of(&serde);
+        assert_eq!(
+            bytes[..5],
+            [0, 0, 0, 0, 7],
+            "magic byte and the id of order-events-value"
+        );
+        assert_eq!(serde.deserialize(Some(&bytes)), Ok(reserved()));
+        assert_eq!(
+            serde.deserialize(Some(&bytes)),
+            Ok(reserved()),
+            "through the schemas at hand"
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! Records of any schema as JSON.

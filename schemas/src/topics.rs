@@ -1,0 +1,211 @@
+//! The one page of topics: everything that anybody outside may read or write.
+//!
+//! Internal topics (changelogs, repartitions, task topics, dead letters) follow from the application
+//! id and are not listed: their contents are private to the topology.
+
+use std::sync::OnceLock;
+
+use crate::evolution::Level;
+
+/// Partitions of a topic unless the operator says otherwise. Topics that are joined by key need equal
+/// numbers, so all have the same.
+pub const PARTITIONS_DEFAULT: i32 = 6;
+
+/// Seven days, in milliseconds: how long a command or a reply stays readable.
+pub const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// The `retention.ms` of a topic from which nothing is ever removed.
+pub const FOREVER_MS: i64 = -1;
+
+/// What a record of a topic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Asks for something, in the imperative.
+    Command,
+    /// Says that something happened, in the past tense.
+    Event,
+    /// The newest snapshot of its key; a null is the end of the key.
+    State,
+    /// Answers a command, keyed by who asked.
+    Reply,
+}
+
+/// What Kafka may remove from a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cleanup {
+    /// Records older than this many milliseconds; [`FOREVER_MS`] keeps all.
+    Delete {
+        /// `retention.ms` of the topic.
+        retention_ms: i64,
+    },
+    /// Every record but the newest of its key.
+    Compact,
+}
+
+/// One topic.
+#[derive(Debug)]
+pub struct TopicSpec {
+    /// Its name in Kafka.
+    pub name: &'static str,
+    /// Its subject in the schema registry.
+    pub subject: &'static str,
+    /// What the key of a record is.
+    pub key: &'static str,
+    /// What a record is.
+    pub kind: Kind,
+    /// What Kafka may remove.
+    pub cleanup: Cleanup,
+    /// How many partitions it is created with.
+    pub partitions: i32,
+    /// Full name of the record type, `sluice.OrderEvent`.
+    pub record: &'static str,
+    /// The current schema as Avro JSON.
+    pub schema: &'static str,
+    /// Every version that was ever released, oldest first; the last equals `schema`.
+    pub history: &'static [&'static str],
+    parsed: OnceLock<serde_avro_fast::Schema>,
+}
+
+impl TopicSpec {
+    /// What a new version of the schema has to keep.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        match self.kind {
+            Kind::Command | Kind::Event | Kind::Reply => Level::BackwardTransitive,
+            Kind::State => Level::Full,
+        }
+    }
+
+    /// The current schema, parsed once per process.
+    #[expect(clippy::expect_used, reason = "the text is compiled in, and a test parses every one")]
+    pub(crate) fn parsed(&'static self) -> &'static serde_avro_fast::Schema {
+        self.parsed
+            .get_or_init(|| self.schema.parse().expect("a compiled-in schema parses"))
+    }
+}
+
+/// Every topic, by name.
+#[must_use]
+pub fn topics() -> &'static [&'static TopicSpec] {
+    &TOPICS
+}
+
+/// The topic with this name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static TopicSpec> {
+    TOPICS.iter().copied().find(|topic| topic.name == name)
+}
+
+/// The topic with this registry subject.
+#[must_use]
+pub fn by_subject(subject: &str) -> Option<&'static TopicSpec> {
+    TOPICS.iter().copied().find(|topic| topic.subject == subject)
+}
+
+static TOPICS: [&TopicSpec; 16] = [
+    &ACCOUNT_COMMANDS,
+    &ACCOUNT_EVENTS,
+    &ACCOUNTS,
+    &CREDENTIALS,
+    &LEDGER_ENTRIES,
+    &ORDER_COMMANDS,
+    &ORDER_EVENTS,
+    &ORDERS,
+    &PAYMENT_COMMANDS,
+    &PAYMENT_EVENTS,
+    &PRODUCT_COMMANDS,
+    &PRODUCTS,
+    &REVOCATIONS,
+    &STOCK_COMMANDS,
+    &STOCK_EVENTS,
+    &STOCK_REPLIES,
+];
+
+const WEEK: Cleanup = Cleanup::Delete { retention_ms: WEEK_MS };
+const FOREVER: Cleanup = Cleanup::Delete {
+    retention_ms: FOREVER_MS,
+};
+
+/// Declares a topic: constant, name, record, key, kind, cleanup, released versions.
+macro_rules! topic {
+    ($(#[$doc:meta])* $constant:ident, $name:literal, $record:literal, key $key:literal, $kind:ident, $cleanup:expr, [$($version:literal),+]) => {
+        $(#[$doc])*
+        pub static $constant: TopicSpec = TopicSpec {
+            name: $name,
+            subject: concat!($name, "-value"),
+            key: $key,
+            kind: Kind::$kind,
+            cleanup: $cleanup,
+            partitions: PARTITIONS_DEFAULT,
+            record: concat!("sluice.", $record),
+            schema: include_str!(concat!("../avro/", $name, ".avsc")),
+            history: &[$(include_str!(concat!("../avro/history/", $name, "/", $version, ".avsc"))),+],
+            parsed: OnceLock::new(),
+        };
+    };
+}
+
+topic!(
+    /// Commands to the accounts topology.
+    ACCOUNT_COMMANDS, "account-commands", "AccountCommand", key "login key", Command, WEEK, ["v1"]
+);
+topic!(
+    /// What happened to accounts.
+    ACCOUNT_EVENTS, "account-events", "AccountEvent", key "account id", Event, FOREVER, ["v1"]
+);
+topic!(
+    /// Accounts as other topologies may see them.
+    ACCOUNTS, "accounts", "Account", key "account id", State, Cleanup::Compact, ["v1"]
+);
+topic!(
+    /// What logins are checked against. Readable by the accounts topology and the edge only.
+    CREDENTIALS, "credentials", "Credential", key "login key", State, Cleanup::Compact, ["v1"]
+);
+topic!(
+    /// Double-entry postings.
+    LEDGER_ENTRIES, "ledger-entries", "LedgerEntry", key "account id", Event, FOREVER, ["v1"]
+);
+topic!(
+    /// Commands of buyers.
+    ORDER_COMMANDS, "order-commands", "OrderCommand", key "order id", Command, WEEK, ["v1"]
+);
+topic!(
+    /// What happened to orders: the record of truth.
+    ORDER_EVENTS, "order-events", "OrderEvent", key "order id", Event, FOREVER, ["v1"]
+);
+topic!(
+    /// Orders as views and consumers read them.
+    ORDERS, "orders", "Order", key "order id", State, Cleanup::Compact, ["v1"]
+);
+topic!(
+    /// Commands to wallets.
+    PAYMENT_COMMANDS, "payment-commands", "PaymentCommand", key "account id of the buyer", Command, WEEK, ["v1"]
+);
+topic!(
+    /// What happened to payments; deposits and withdrawals are keyed by account id.
+    PAYMENT_EVENTS, "payment-events", "PaymentEvent", key "order id", Event, FOREVER, ["v1"]
+);
+topic!(
+    /// Commands of sellers.
+    PRODUCT_COMMANDS, "product-commands", "ProductCommand", key "product id", Command, WEEK, ["v1"]
+);
+topic!(
+    /// Products with price and stock.
+    PRODUCTS, "products", "Product", key "product id", State, Cleanup::Compact, ["v1"]
+);
+topic!(
+    /// Sessions that ended before their time.
+    REVOCATIONS, "revocations", "Revocation", key "session id or account id", State, Cleanup::Compact, ["v1"]
+);
+topic!(
+    /// Commands of the orders topology to the stock.
+    STOCK_COMMANDS, "stock-commands", "StockCommand", key "product id", Command, WEEK, ["v1"]
+);
+topic!(
+    /// The stock ledger.
+    STOCK_EVENTS, "stock-events", "StockEvent", key "product id", Event, FOREVER, ["v1"]
+);
+topic!(
+    /// Answers of the stock to the orders topology.
+    STOCK_REPLIES, "stock-replies", "StockReply", key "order id", Reply, WEEK, ["v1"]
+);

@@ -1,0 +1,178 @@
+//! Records of the topics `account-commands`, `account-events`, `accounts` and `credentials`.
+
+use serde::{Deserialize, Serialize};
+
+use super::Wire;
+use super::envelope::{Envelope, Role};
+use crate::topics::{self, TopicSpec};
+
+/// A command to the accounts topology; the key is the login key.
+pub type AccountCommand = Envelope<AccountCommandPayload>;
+
+impl Wire for AccountCommand {
+    fn topic() -> &'static TopicSpec {
+        &topics::ACCOUNT_COMMANDS
+    }
+}
+
+/// What an [`AccountCommand`] says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountCommandPayload {
+    /// Asks for an account under a login key; the first one wins.
+    #[serde(alias = "sluice.RegisterAccount")]
+    RegisterAccount(RegisterAccount),
+    /// Replaces the password of the login key.
+    #[serde(alias = "sluice.ChangePassword")]
+    ChangePassword(ChangePassword),
+    /// Closes the account of the login key for further logins.
+    #[serde(alias = "sluice.DisableAccount")]
+    DisableAccount(DisableAccount),
+}
+
+/// What happened to an account; the key is the account id.
+pub type AccountEvent = Envelope<AccountEventPayload>;
+
+impl Wire for AccountEvent {
+    fn topic() -> &'static TopicSpec {
+        &topics::ACCOUNT_EVENTS
+    }
+}
+
+/// What an [`AccountEvent`] says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountEventPayload {
+    /// An account exists from now on.
+    #[serde(alias = "sluice.AccountRegistered")]
+    AccountRegistered(AccountRegistered),
+    /// The account takes no further logins or orders.
+    #[serde(alias = "sluice.AccountDisabled")]
+    AccountDisabled(AccountDisabled),
+    /// The account was not created.
+    #[serde(alias = "sluice.RegistrationRefused")]
+    RegistrationRefused(RegistrationRefused),
+}
+
+impl Wire for Account {
+    fn topic() -> &'static TopicSpec {
+        &topics::ACCOUNTS
+    }
+}
+
+impl Wire for Credential {
+    fn topic() -> &'static TopicSpec {
+        &topics::CREDENTIALS
+    }
+}
+
+/// Asks for an account under a login key; the first one wins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisterAccount {
+    /// Id of the account to be, chosen by the caller.
+    pub account_id: String,
+    /// Name shown to others.
+    pub display_name: String,
+    /// BUYER or SELLER.
+    pub role: Role,
+    /// Argon2id hash in PHC format, never a password.
+    pub password_hash: String,
+}
+
+/// Replaces the password of the login key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangePassword {
+    /// Argon2id hash in PHC format, never a password.
+    pub password_hash: String,
+}
+
+/// Closes the account of the login key for further logins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisableAccount {}
+
+/// An account exists from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRegistered {
+    /// The account.
+    pub account_id: String,
+    /// Its role, for ever.
+    pub role: Role,
+    /// Name shown to others.
+    pub display_name: String,
+}
+
+/// The account takes no further logins or orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountDisabled {
+    /// The account.
+    pub account_id: String,
+}
+
+/// Why a registration was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RegistrationRefusal {
+    /// Another account has the login key.
+    EmailTaken,
+    /// A symbol of a newer writer that this reader does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// The account was not created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistrationRefused {
+    /// The id that the command asked for.
+    pub account_id: String,
+    /// Why.
+    pub reason: RegistrationRefusal,
+}
+
+/// Whether an account may act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AccountStatus {
+    /// It may.
+    Active,
+    /// It may not.
+    Disabled,
+    /// A symbol of a newer writer that this reader does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What other topologies may know of an account: no secret, no e-mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The account, also the key.
+    pub account_id: String,
+    /// Its role.
+    pub role: Role,
+    /// Name shown to others.
+    pub display_name: String,
+    /// Whether it may act.
+    pub status: AccountStatus,
+    /// Grows by one with every change, from 1.
+    pub version: i64,
+    /// Time of the last change.
+    pub updated_at: i64,
+}
+
+/// What a login is checked against; only the edge and the accounts topology read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// Hex SHA-256 of the normalised e-mail, also the key.
+    pub login_key: String,
+    /// The account it opens.
+    pub account_id: String,
+    /// Role of the account.
+    pub role: Role,
+    /// Argon2id hash in PHC format.
+    pub password_hash: String,
+    /// Name shown to others.
+    pub display_name: String,
+    /// Whether the account may log in.
+    pub status: AccountStatus,
+    /// Grows by one with every change, from 1.
+    pub version: i64,
+    /// Time of the last change.
+    pub updated_at: i64,
+}

@@ -1,0 +1,366 @@
+//! Records of the topics `payment-commands`, `payment-events` and `ledger-entries`.
+
+use serde::{Deserialize, Serialize};
+
+use super::Wire;
+use super::envelope::{Envelope, Money};
+use crate::topics::{self, TopicSpec};
+
+/// A command to a wallet; the key is the account id of the buyer.
+pub type PaymentCommand = Envelope<PaymentCommandPayload>;
+
+impl Wire for PaymentCommand {
+    fn topic() -> &'static TopicSpec {
+        &topics::PAYMENT_COMMANDS
+    }
+}
+
+/// What a [`PaymentCommand`] says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PaymentCommandPayload {
+    /// Puts money into the wallet.
+    #[serde(alias = "sluice.Deposit")]
+    Deposit(Deposit),
+    /// Takes available money out of the wallet.
+    #[serde(alias = "sluice.Withdraw")]
+    Withdraw(Withdraw),
+    /// Asks to hold money for an order.
+    #[serde(alias = "sluice.AuthorizePayment")]
+    AuthorizePayment(AuthorizePayment),
+    /// Moves the held money of the order into escrow.
+    #[serde(alias = "sluice.CapturePayment")]
+    CapturePayment(CapturePayment),
+    /// Gives the hold of the order back. For an unknown one it leaves a tombstone that refuses a late
+    /// `AuthorizePayment`.
+    #[serde(alias = "sluice.VoidPayment")]
+    VoidPayment(VoidPayment),
+    /// Pays captured money back to the buyer.
+    #[serde(alias = "sluice.RefundPayment")]
+    RefundPayment(RefundPayment),
+}
+
+/// What happened to a payment; the key is the order id, for deposits and withdrawals the account id.
+pub type PaymentEvent = Envelope<PaymentEventPayload>;
+
+impl Wire for PaymentEvent {
+    fn topic() -> &'static TopicSpec {
+        &topics::PAYMENT_EVENTS
+    }
+}
+
+/// What a [`PaymentEvent`] says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PaymentEventPayload {
+    /// The money is held.
+    #[serde(alias = "sluice.PaymentAuthorized")]
+    PaymentAuthorized(PaymentAuthorized),
+    /// No money is held.
+    #[serde(alias = "sluice.PaymentDeclined")]
+    PaymentDeclined(PaymentDeclined),
+    /// The held money is in escrow.
+    #[serde(alias = "sluice.PaymentCaptured")]
+    PaymentCaptured(PaymentCaptured),
+    /// Nothing is held, and nothing will be again.
+    #[serde(alias = "sluice.PaymentVoided")]
+    PaymentVoided(PaymentVoided),
+    /// Captured money is available to the buyer again.
+    #[serde(alias = "sluice.PaymentRefunded")]
+    PaymentRefunded(PaymentRefunded),
+    /// A capture, void or refund that does not fit the state of the payment; no money moved.
+    #[serde(alias = "sluice.PaymentRefused")]
+    PaymentRefused(PaymentRefused),
+    /// The deposit is available.
+    #[serde(alias = "sluice.DepositPosted")]
+    DepositPosted(DepositPosted),
+    /// The deposit was not posted.
+    #[serde(alias = "sluice.DepositRefused")]
+    DepositRefused(DepositRefused),
+    /// The money left the wallet.
+    #[serde(alias = "sluice.WithdrawalPosted")]
+    WithdrawalPosted(WithdrawalPosted),
+    /// The money did not leave the wallet.
+    #[serde(alias = "sluice.WithdrawalRefused")]
+    WithdrawalRefused(WithdrawalRefused),
+}
+
+impl Wire for LedgerEntry {
+    fn topic() -> &'static TopicSpec {
+        &topics::LEDGER_ENTRIES
+    }
+}
+
+/// Puts money into the wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deposit {
+    /// Id of this deposit: posted once.
+    pub deposit_id: String,
+    /// Positive amount.
+    pub amount: Money,
+}
+
+/// Takes available money out of the wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdraw {
+    /// Id of this withdrawal: posted once.
+    pub withdrawal_id: String,
+    /// Positive amount.
+    pub amount: Money,
+}
+
+/// Asks to hold money for an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizePayment {
+    /// The order.
+    pub order_id: String,
+    /// Total of the order.
+    pub amount: Money,
+    /// How often this was asked, from 1; a repetition holds nothing more.
+    pub attempt: i32,
+}
+
+/// Moves the held money of the order into escrow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapturePayment {
+    /// The order.
+    pub order_id: String,
+}
+
+/// Gives the hold of the order back. For an unknown one it leaves a tombstone that refuses a late
+/// `AuthorizePayment`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoidPayment {
+    /// The order.
+    pub order_id: String,
+}
+
+/// Pays captured money back to the buyer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundPayment {
+    /// The order.
+    pub order_id: String,
+    /// Id of this refund: paid once.
+    pub refund_id: String,
+    /// At most what is captured and not yet refunded.
+    pub amount: Money,
+}
+
+/// Why money did not move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PaymentRefusal {
+    /// Less is available than was asked for.
+    InsufficientFunds,
+    /// The provider declined.
+    PaymentDeclined,
+    /// The account may not pay.
+    AccountDisabled,
+    /// The payment was voided before.
+    AlreadyVoided,
+    /// Nothing is held or captured for the order.
+    UnknownPayment,
+    /// The same id came before with other content.
+    Conflict,
+    /// The amount is not positive, too large, or more than may be refunded.
+    InvalidAmount,
+    /// A symbol of a newer writer that this reader does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A step of a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PaymentOperation {
+    /// Hold.
+    Authorize,
+    /// Take what is held.
+    Capture,
+    /// Give the hold back.
+    Void,
+    /// Pay back what was taken.
+    Refund,
+    /// A symbol of a newer writer that this reader does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// The money is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentAuthorized {
+    /// The order.
+    pub order_id: String,
+    /// Wallet of the buyer.
+    pub account_id: String,
+    /// Held amount.
+    pub amount: Money,
+    /// Attempt of the `AuthorizePayment` that is answered.
+    pub attempt: i32,
+}
+
+/// No money is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentDeclined {
+    /// The order.
+    pub order_id: String,
+    /// Wallet of the buyer.
+    pub account_id: String,
+    /// Amount that was asked for.
+    pub amount: Money,
+    /// Attempt of the `AuthorizePayment` that is answered.
+    pub attempt: i32,
+    /// Why.
+    pub reason: PaymentRefusal,
+}
+
+/// The held money is in escrow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentCaptured {
+    /// The order.
+    pub order_id: String,
+    /// Wallet of the buyer.
+    pub account_id: String,
+    /// Captured amount.
+    pub amount: Money,
+}
+
+/// Nothing is held, and nothing will be again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentVoided {
+    /// The order.
+    pub order_id: String,
+    /// Wallet of the buyer.
+    pub account_id: String,
+    /// Amount that was held; null if nothing was.
+    #[serde(default)]
+    pub amount: Option<Money>,
+}
+
+/// Captured money is available to the buyer again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentRefunded {
+    /// The order.
+    pub order_id: String,
+    /// Wallet of the buyer.
+    pub account_id: String,
+    /// Id of the refund.
+    pub refund_id: String,
+    /// Refunded amount.
+    pub amount: Money,
+}
+
+/// A capture, void or refund that does not fit the state of the payment; no money moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentRefused {
+    /// The order.
+    pub order_id: String,
+    /// Wallet of the buyer.
+    pub account_id: String,
+    /// What was asked for.
+    pub operation: PaymentOperation,
+    /// Why it was refused.
+    pub reason: PaymentRefusal,
+}
+
+/// The deposit is available.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DepositPosted {
+    /// Id of this deposit: posted once.
+    pub deposit_id: String,
+    /// Wallet of the buyer.
+    pub account_id: String,
+    /// Deposited amount.
+    pub amount: Money,
+}
+
+/// The deposit was not posted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DepositRefused {
+    /// Id of this deposit: posted once.
+    pub deposit_id: String,
+    /// Wallet of the buyer.
+    pub account_id: String,
+    /// Amount that was asked for.
+    pub amount: Money,
+    /// Why.
+    pub reason: PaymentRefusal,
+}
+
+/// The money left the wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithdrawalPosted {
+    /// Id of this withdrawal: posted once.
+    pub withdrawal_id: String,
+    /// Wallet of the buyer.
+    pub account_id: String,
+    /// Withdrawn amount.
+    pub amount: Money,
+}
+
+/// The money did not leave the wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithdrawalRefused {
+    /// Id of this withdrawal: posted once.
+    pub withdrawal_id: String,
+    /// Wallet of the buyer.
+    pub account_id: String,
+    /// Amount that was asked for.
+    pub amount: Money,
+    /// Why.
+    pub reason: PaymentRefusal,
+}
+
+/// The operation behind a ledger entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum LedgerEntryKind {
+    /// outside to available.
+    Deposit,
+    /// available to outside.
+    Withdrawal,
+    /// available to held.
+    Authorization,
+    /// held to escrow.
+    Capture,
+    /// held to available.
+    Void,
+    /// escrow to available.
+    Refund,
+    /// A symbol of a newer writer that this reader does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One side of a ledger entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posting {
+    /// `wallet:<account_id>:available`, `wallet:<account_id>:held`, `escrow:<order_id>` or `outside`.
+    pub account: String,
+    /// Minor units; positive enters the account, negative leaves it.
+    pub amount: i64,
+}
+
+/// All postings of one operation; their amounts sum to zero.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// Deterministic id of the entry.
+    pub entry_id: String,
+    /// Place in the ledger of the wallet, from 1.
+    pub seq: i64,
+    /// When the operation happened.
+    pub at: i64,
+    /// The wallet, also the key.
+    pub account_id: String,
+    /// The order; null for deposits and withdrawals.
+    #[serde(default)]
+    pub order_id: Option<String>,
+    /// The operation.
+    pub kind: LedgerEntryKind,
+    /// ISO 4217 code of all postings.
+    pub currency: String,
+    /// At least two.
+    pub postings: Vec<Posting>,
+    /// Id of the command behind it.
+    pub causation: String,
+    /// Id of the order, or of the request.
+    pub correlation: String,
+}
