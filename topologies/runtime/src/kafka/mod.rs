@@ -1,1 +1,7 @@
-//! The Kafka log.
+//! The log on Apache Kafka: one consumer and a few transactional producers per stream thread.
+
+mod client;
+mod health;
+mod witness;
+
+pub use health::KafkaHealth;

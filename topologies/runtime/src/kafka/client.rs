@@ -1,0 +1,279 @@
+//! The only module that calls the C client: handles, callbacks and errors. Everything above it is safe code.
+//!
+//! The wrapper crate's consumer and producers are not used here: they hide rebalance events in callbacks, take 100 ms
+//! to commit a transaction and wait without a bound when they are dropped.
+#![allow(
+    unsafe_code,
+    reason = "librdkafka is a C library; batch reads, rebalance events and raw transaction calls have no safe wrapper"
+)]
+
+mod batch;
+mod consumer;
+mod partitions;
+mod producer;
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::bindings as sys;
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::witness::Witness;
+
+pub(super) use batch::{Batch, Fetched};
+pub(super) use consumer::{Consumer, ConsumerEvent, GroupMetadata};
+pub(super) use partitions::{Partition, PartitionList};
+pub(super) use producer::Producer;
+
+/// Bytes that the C client may use to describe an error.
+const ERROR_TEXT_BYTES: usize = 512;
+
+/// Names and values of the client's settings.
+pub(super) type Settings = Vec<(String, String)>;
+
+/// What the C client says went wrong, with its own advice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ClientError {
+    /// The code.
+    pub(super) code: RDKafkaErrorCode,
+    /// The sentence.
+    pub(super) reason: String,
+    /// The handle is of no more use.
+    pub(super) fatal: bool,
+    /// The same call must be made again.
+    pub(super) retriable: bool,
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:?})", self.reason, self.code)
+    }
+}
+
+impl ClientError {
+    fn of_code(code: sys::rd_kafka_resp_err_t, context: &str) -> Self {
+        let code = RDKafkaErrorCode::from(code);
+        Self {
+            code,
+            reason: format!("{context}: {code}"),
+            fatal: code == RDKafkaErrorCode::Fatal,
+            retriable: false,
+        }
+    }
+
+    fn of_settings(reason: String) -> Self {
+        Self {
+            code: RDKafkaErrorCode::InvalidArgument,
+            reason,
+            fatal: true,
+            retriable: false,
+        }
+    }
+}
+
+/// One handle of the C client, with its threads.
+struct Client {
+    rk: NonNull<sys::rd_kafka_t>,
+    // The callbacks read it, so it outlives the handle: `drop` destroys the handle first.
+    witness: Arc<Witness>,
+}
+
+// SAFETY: every call on a handle is documented as thread safe; the pointer is owned by this value alone.
+unsafe impl Send for Client {}
+
+impl Client {
+    fn consumer(settings: &Settings, witness: Arc<Witness>) -> Result<Self, ClientError> {
+        let events = sys::RD_KAFKA_EVENT_REBALANCE | sys::RD_KAFKA_EVENT_ERROR;
+        Self::new(settings, witness, sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, |conf| {
+            // SAFETY: `conf` is a live configuration.
+            unsafe { sys::rd_kafka_conf_set_events(conf, events) }
+        })
+    }
+
+    fn producer(settings: &Settings, witness: Arc<Witness>) -> Result<Self, ClientError> {
+        Self::new(settings, witness, sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, |conf| {
+            // SAFETY: `conf` is a live configuration and both callbacks have the required signature.
+            unsafe {
+                sys::rd_kafka_conf_set_dr_msg_cb(conf, Some(producer::on_delivery));
+                sys::rd_kafka_conf_set_error_cb(conf, Some(on_error));
+            }
+        })
+    }
+
+    fn new(
+        settings: &Settings,
+        witness: Arc<Witness>,
+        kind: sys::rd_kafka_type_t,
+        callbacks: impl FnOnce(*mut sys::rd_kafka_conf_t),
+    ) -> Result<Self, ClientError> {
+        let conf = configure(settings)?;
+        callbacks(conf);
+        let mut text = [0 as c_char; ERROR_TEXT_BYTES];
+        // SAFETY: `conf` is live and given away only on success; the opaque pointer stays valid because the returned
+        // `Client` keeps `witness` until the handle is destroyed; `text` is as long as said.
+        let rk = unsafe {
+            sys::rd_kafka_conf_set_opaque(conf, Arc::as_ptr(&witness).cast_mut().cast());
+            sys::rd_kafka_conf_set_log_cb(conf, Some(on_log));
+            sys::rd_kafka_new(kind, conf, text.as_mut_ptr(), text.len())
+        };
+        NonNull::new(rk).map(|rk| Self { rk, witness }).ok_or_else(|| {
+            // SAFETY: the failed call left `conf` with us, and a terminated string in `text`.
+            let reason = unsafe {
+                sys::rd_kafka_conf_destroy(conf);
+                text_of(text.as_ptr())
+            };
+            ClientError::of_settings(format!("the Kafka client refuses to start: {reason}"))
+        })
+    }
+
+    fn ptr(&self) -> *mut sys::rd_kafka_t {
+        self.rk.as_ptr()
+    }
+
+    /// The error that made this handle useless, if there was one.
+    fn fatal_error(&self) -> Option<ClientError> {
+        let mut text = [0 as c_char; ERROR_TEXT_BYTES];
+        // SAFETY: the handle is live and `text` is as long as said; the call terminates the string.
+        let (code, reason) = unsafe {
+            let code = sys::rd_kafka_fatal_error(self.ptr(), text.as_mut_ptr(), text.len());
+            (code, text_of(text.as_ptr()))
+        };
+        (code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| ClientError {
+            fatal: true,
+            ..ClientError::of_code(code, &reason)
+        })
+    }
+
+    /// Takes an error object of the C client apart and frees it.
+    fn take_error(&self, error: *mut sys::rd_kafka_error_t) -> Result<(), ClientError> {
+        if error.is_null() {
+            return Ok(());
+        }
+        // SAFETY: `error` is a live error object that the call which answered it gave to us; it is read, then freed once.
+        let error = unsafe {
+            let taken = ClientError {
+                code: sys::rd_kafka_error_code(error).into(),
+                reason: text_of(sys::rd_kafka_error_string(error)),
+                fatal: sys::rd_kafka_error_is_fatal(error) != 0,
+                retriable: sys::rd_kafka_error_is_retriable(error) != 0,
+            };
+            sys::rd_kafka_error_destroy(error);
+            taken
+        };
+        Err(ClientError {
+            fatal: error.fatal || self.fatal_error().is_some(),
+            ..error
+        })
+    }
+
+    /// First offset and end of a partition; a `read_committed` consumer is told the end of what is committed.
+    fn watermarks(&self, topic: &CStr, partition: i32, timeout: Duration) -> Result<(i64, i64), ClientError> {
+        let (mut low, mut high) = (0, 0);
+        // SAFETY: the handle, the terminated name and both results live across the call.
+        let code = unsafe {
+            sys::rd_kafka_query_watermark_offsets(
+                self.ptr(),
+                topic.as_ptr(),
+                partition,
+                &raw mut low,
+                &raw mut high,
+                timeout_ms(timeout),
+            )
+        };
+        checked(code, "cannot ask for the ends of a partition").map(|()| (low, high))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // SAFETY: the handle is live, owned by this value and not used afterwards. Consumers were closed before, if at all;
+        // the flag keeps the call from closing, and thereby from waiting for, a group.
+        unsafe { sys::rd_kafka_destroy_flags(self.ptr(), sys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE) }
+    }
+}
+
+/// Ends a handle on a thread of its own: the C client waits for its threads there, and the caller does not.
+fn destroy_aside<T: Send + 'static>(handle: T) {
+    // Without a thread to be had the handle is dropped here, by the failed call.
+    let spawned = std::thread::Builder::new()
+        .name("kafka-reaper".to_owned())
+        .spawn(move || drop(handle));
+    if let Err(error) = spawned {
+        tracing::warn!(%error, "no thread for closing a Kafka client");
+    }
+}
+
+fn configure(settings: &Settings) -> Result<*mut sys::rd_kafka_conf_t, ClientError> {
+    // SAFETY: the call has no precondition.
+    let conf = unsafe { sys::rd_kafka_conf_new() };
+    for (name, value) in settings {
+        if let Err(error) = set(conf, name, value) {
+            // SAFETY: `conf` is live and not used after this.
+            unsafe { sys::rd_kafka_conf_destroy(conf) };
+            return Err(error);
+        }
+    }
+    Ok(conf)
+}
+
+fn set(conf: *mut sys::rd_kafka_conf_t, name: &str, value: &str) -> Result<(), ClientError> {
+    let (c_name, c_value) = (terminated(name)?, terminated(value)?);
+    let mut text = [0 as c_char; ERROR_TEXT_BYTES];
+    // SAFETY: the configuration, both terminated strings and the result buffer live across the call.
+    let (result, reason) = unsafe {
+        let result = sys::rd_kafka_conf_set(conf, c_name.as_ptr(), c_value.as_ptr(), text.as_mut_ptr(), text.len());
+        (result, text_of(text.as_ptr()))
+    };
+    if result == sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK {
+        return Ok(());
+    }
+    Err(ClientError::of_settings(format!("Kafka client setting {name}: {reason}")))
+}
+
+/// A string that C can read. A name with a zero byte inside can come from outside only as a mistake.
+fn terminated(text: &str) -> Result<CString, ClientError> {
+    CString::new(text).map_err(|_| ClientError::of_settings(format!("{text:?} contains a zero byte")))
+}
+
+fn checked(code: sys::rd_kafka_resp_err_t, context: &str) -> Result<(), ClientError> {
+    if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+        return Ok(());
+    }
+    Err(ClientError::of_code(code, context))
+}
+
+/// Whole milliseconds, rounded up so that a short wait is not a busy loop.
+fn timeout_ms(timeout: Duration) -> c_int {
+    c_int::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX)
+}
+
+/// # Safety
+/// `text` is null or a terminated string that lives across the call.
+unsafe fn text_of(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: promised by the caller.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+unsafe extern "C" fn on_error(_: *mut sys::rd_kafka_t, code: c_int, reason: *const c_char, opaque: *mut c_void) {
+    // SAFETY: `opaque` is the witness that the client was made with and keeps; `reason` is terminated.
+    let (witness, reason) = unsafe { (&*opaque.cast::<Witness>().cast_const(), text_of(reason)) };
+    witness.client_error(i64::from(code), &reason);
+}
+
+unsafe extern "C" fn on_log(rk: *const sys::rd_kafka_t, level: c_int, facility: *const c_char, text: *const c_char) {
+    // SAFETY: the handle is live inside its own callback; its opaque is the witness, or null before it is set;
+    // both strings are terminated.
+    let (witness, facility, text) = unsafe {
+        let witness = sys::rd_kafka_opaque(rk).cast::<Witness>().cast_const();
+        (witness.as_ref(), text_of(facility), text_of(text))
+    };
+    if let Some(witness) = witness {
+        witness.logged(i64::from(level), &facility, &text);
+    }
+}

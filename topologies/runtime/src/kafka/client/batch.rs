@@ -1,0 +1,152 @@
+//! Fetched records, taken from the client many at a time.
+
+use std::ffi::c_void;
+
+use bytes::Bytes;
+use rdkafka::bindings as sys;
+use rdkafka::types::RDKafkaErrorCode;
+use streams::record::{Header, Headers};
+
+use super::{consumer::Consumer, text_of};
+
+/// Records that one call takes from the client at most.
+pub(in crate::kafka) const BATCH_RECORDS_MAX: usize = 1024;
+
+/// Records that were taken from the client and wait to be looked at. What is not looked at is given back on drop.
+pub(in crate::kafka) struct Batch {
+    messages: Vec<*mut sys::rd_kafka_message_t>,
+    next: usize,
+}
+
+// SAFETY: messages belong to this value alone, and reading or freeing them is allowed from any thread.
+unsafe impl Send for Batch {}
+
+impl Batch {
+    pub(in crate::kafka) fn new() -> Self {
+        Self {
+            messages: Vec::with_capacity(BATCH_RECORDS_MAX),
+            next: 0,
+        }
+    }
+
+    /// Whether nothing waits.
+    pub(in crate::kafka) fn is_empty(&self) -> bool {
+        self.next >= self.messages.len()
+    }
+
+    /// Takes what the consumer has fetched, without waiting. Only an empty batch is refilled.
+    pub(in crate::kafka) fn refill(&mut self, consumer: &Consumer) {
+        if !self.is_empty() {
+            return;
+        }
+        self.clear();
+        // SAFETY: the buffer has room for as many pointers as said, the queue is live, and only this thread takes
+        // batches from this consumer. The call answers how many pointers it wrote, or -1.
+        unsafe {
+            let taken =
+                sys::rd_kafka_consume_batch_queue(consumer.records(), 0, self.messages.as_mut_ptr(), BATCH_RECORDS_MAX);
+            self.messages.set_len(usize::try_from(taken).unwrap_or(0));
+        }
+    }
+
+    /// The next record. It is counted as taken.
+    pub(in crate::kafka) fn next(&mut self) -> Option<Fetched<'_>> {
+        let message = self.messages.get(self.next)?;
+        self.next += 1;
+        // SAFETY: the message is live until `clear` or drop, and both need this value mutably.
+        Some(Fetched(unsafe { &**message }))
+    }
+
+    /// Frees every record, looked at or not.
+    pub(in crate::kafka) fn clear(&mut self) {
+        for message in self.messages.drain(..) {
+            // SAFETY: the message came from the client and is freed exactly once.
+            unsafe { sys::rd_kafka_message_destroy(message) }
+        }
+        self.next = 0;
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// One fetched record, or an error that the client delivers in its place. Keys and values are borrowed from the fetch buffer.
+pub(in crate::kafka) struct Fetched<'a>(&'a sys::rd_kafka_message_t);
+
+impl<'a> Fetched<'a> {
+    /// The error that stands here instead of a record.
+    pub(in crate::kafka) fn error(&self) -> Option<RDKafkaErrorCode> {
+        (self.0.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| self.0.err.into())
+    }
+
+    /// The sentence of [`error`](Self::error).
+    pub(in crate::kafka) fn error_text(&self) -> String {
+        // SAFETY: the message is live; the answered string belongs to it or is static.
+        unsafe { text_of(sys::rd_kafka_message_errstr(self.0)) }
+    }
+
+    /// Identifies the topic: equal to what [`Consumer::topic`] answered for it.
+    pub(in crate::kafka) fn topic(&self) -> usize {
+        self.0.rkt as usize
+    }
+
+    pub(in crate::kafka) fn partition(&self) -> i32 {
+        self.0.partition
+    }
+
+    pub(in crate::kafka) fn offset(&self) -> i64 {
+        self.0.offset
+    }
+
+    pub(in crate::kafka) fn timestamp_ms(&self) -> i64 {
+        // SAFETY: the message is live; the kind of the time stamp is not asked for.
+        unsafe { sys::rd_kafka_message_timestamp(self.0, std::ptr::null_mut()) }
+    }
+
+    pub(in crate::kafka) fn key(&self) -> Option<&'a [u8]> {
+        // SAFETY: key and length of a live message; they live as long as it.
+        unsafe { bytes(self.0.key, self.0.key_len) }
+    }
+
+    pub(in crate::kafka) fn value(&self) -> Option<&'a [u8]> {
+        // SAFETY: payload and length of a live message; they live as long as it.
+        unsafe { bytes(self.0.payload, self.0.len) }
+    }
+
+    /// The headers, copied. Records without headers cost one call that answers so.
+    pub(in crate::kafka) fn headers(&self) -> Headers {
+        let mut headers = std::ptr::null_mut();
+        // SAFETY: the message is live; the answered headers belong to it.
+        let code = unsafe { sys::rd_kafka_message_headers(self.0, &raw mut headers) };
+        if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Headers::default();
+        }
+        // SAFETY: the headers live as long as the message.
+        Headers::from_list((0..).map_while(|at| unsafe { header(headers, at) }).collect())
+    }
+}
+
+/// # Safety
+/// `headers` is live across the call.
+unsafe fn header(headers: *const sys::rd_kafka_headers_t, at: usize) -> Option<Header> {
+    let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
+    // SAFETY: promised by the caller; all results live across the call; on success `name` is terminated and `value` is
+    // null or `size` bytes long.
+    unsafe {
+        let code = sys::rd_kafka_header_get_all(headers, at, &raw mut name, &raw mut value, &raw mut size);
+        (code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| Header {
+            key: text_of(name),
+            value: bytes(value, size).map(Bytes::copy_from_slice),
+        })
+    }
+}
+
+/// # Safety
+/// `start` is null, or `size` bytes long for the lifetime that the caller chooses.
+unsafe fn bytes<'a>(start: *const c_void, size: usize) -> Option<&'a [u8]> {
+    // SAFETY: promised by the caller.
+    (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), size) })
+}

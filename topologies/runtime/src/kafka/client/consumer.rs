@@ -1,0 +1,375 @@
+//! A consumer whose rebalances are events and whose records come in batches from one queue of their own.
+
+use std::ffi::{CString, c_void};
+use std::ptr::NonNull;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::bindings as sys;
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::partitions::{Partition, PartitionList, elements};
+use super::{Client, ClientError, Settings, checked, destroy_aside, terminated, text_of, timeout_ms};
+use crate::kafka::witness::Witness;
+
+/// What the group or the connection has to say.
+#[derive(Debug)]
+pub(in crate::kafka) enum ConsumerEvent {
+    /// The group gives partitions of the subscribed topic.
+    Assigned(Vec<Partition>),
+    /// The group takes partitions of the subscribed topic; `lost` when it has not waited for us.
+    Revoked {
+        /// The partitions.
+        partitions: Vec<Partition>,
+        /// Whether another member may have them already.
+        lost: bool,
+    },
+    /// The client reports trouble.
+    Error(ClientError),
+}
+
+/// The membership that a transaction is fenced with. Taken anew for every transaction.
+pub(in crate::kafka) struct GroupMetadata(NonNull<sys::rd_kafka_consumer_group_metadata_t>);
+
+impl GroupMetadata {
+    pub(super) fn ptr(&self) -> *const sys::rd_kafka_consumer_group_metadata_t {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for GroupMetadata {
+    fn drop(&mut self) {
+        // SAFETY: live, owned by this value, freed once.
+        unsafe { sys::rd_kafka_consumer_group_metadata_destroy(self.0.as_ptr()) }
+    }
+}
+
+/// A consumer. Records of assigned partitions arrive in one queue, everything else in another.
+pub(in crate::kafka) struct Consumer {
+    // Fields are dropped in this order: what belongs to the handle goes before the handle.
+    topics: Vec<Topic>,
+    records: Queue,
+    events: Queue,
+    client: Client,
+    // The queues ring it until the handle is gone.
+    bell: Arc<Bell>,
+}
+
+impl Consumer {
+    /// A consumer with these settings, not subscribed and without partitions.
+    pub(in crate::kafka) fn new(settings: &Settings, witness: Arc<Witness>) -> Result<Self, ClientError> {
+        let client = Client::consumer(settings, witness)?;
+        // SAFETY: the handle is live; both calls answer a queue that is ours to free, or null.
+        let (events, records) = unsafe {
+            checked(sys::rd_kafka_poll_set_consumer(client.ptr()), "cannot use the group queue")?;
+            (sys::rd_kafka_queue_get_consumer(client.ptr()), sys::rd_kafka_queue_new(client.ptr()))
+        };
+        let consumer = Self {
+            topics: Vec::new(),
+            records: Queue::owned(records)?,
+            events: Queue::owned(events)?,
+            client,
+            bell: Arc::default(),
+        };
+        for queue in [&consumer.records, &consumer.events] {
+            // SAFETY: the queue is live, and the bell lives until after the handle, which is the last to ring it.
+            unsafe { sys::rd_kafka_queue_cb_event_enable(queue.ptr(), Some(ring), consumer.bell_ptr()) }
+        }
+        Ok(consumer)
+    }
+
+    /// Names a topic so that its records can be told apart by one comparison; see [`Fetched::topic`](super::Fetched::topic).
+    pub(in crate::kafka) fn topic(&mut self, name: &str) -> Result<usize, ClientError> {
+        let topic = Topic::new(&self.client, name)?;
+        let identity = topic.0.as_ptr() as usize;
+        self.topics.push(topic);
+        Ok(identity)
+    }
+
+    /// Joins the group for one topic.
+    pub(in crate::kafka) fn subscribe(&self, topic: &str) -> Result<(), ClientError> {
+        let list = PartitionList::of([(topic, -1)])?;
+        // SAFETY: the handle and the list live across the call.
+        checked(unsafe { sys::rd_kafka_subscribe(self.client.ptr(), list.ptr()) }, "cannot subscribe")
+    }
+
+    /// Leaves the group, also as a static member.
+    pub(in crate::kafka) fn unsubscribe(&self) -> Result<(), ClientError> {
+        // SAFETY: the handle is live.
+        checked(unsafe { sys::rd_kafka_unsubscribe(self.client.ptr()) }, "cannot unsubscribe")
+    }
+
+    /// The next event, without waiting.
+    pub(in crate::kafka) fn next_event(&self) -> Option<ConsumerEvent> {
+        loop {
+            // SAFETY: the queue is live; a null answer means that nothing waits; the event is ours and freed once,
+            // after everything in it was copied.
+            let event = unsafe {
+                let event = NonNull::new(sys::rd_kafka_queue_poll(self.events.ptr(), 0))?;
+                let copy = self.event(event.as_ptr());
+                sys::rd_kafka_event_destroy(event.as_ptr());
+                copy
+            };
+            if event.is_some() {
+                return event;
+            }
+        }
+    }
+
+    /// Whether fetched records wait.
+    pub(in crate::kafka) fn has_records(&self) -> bool {
+        // SAFETY: the queue is live.
+        unsafe { sys::rd_kafka_queue_length(self.records.ptr()) > 0 }
+    }
+
+    /// Waits until a record or an event has come since the last wait, or the deadline passes.
+    pub(in crate::kafka) fn wait_until(&self, deadline: Instant) {
+        self.bell.wait_until(deadline);
+    }
+
+    /// Begins to fetch these partitions at the offsets given with them. Partitions that are fetched already must not be named.
+    /// An empty list is how a rebalance that gave something is answered.
+    pub(in crate::kafka) fn assign(&self, list: &PartitionList) -> Result<(), ClientError> {
+        for partition in list.to_vec() {
+            self.route(&partition)?;
+        }
+        // SAFETY: the handle and the list live across the call.
+        self.client
+            .take_error(unsafe { sys::rd_kafka_incremental_assign(self.client.ptr(), list.ptr()) })
+    }
+
+    /// Stops fetching these partitions. An empty list is how a rebalance that took something is answered.
+    pub(in crate::kafka) fn unassign(&self, list: &PartitionList) -> Result<(), ClientError> {
+        // SAFETY: the handle and the list live across the call.
+        self.client
+            .take_error(unsafe { sys::rd_kafka_incremental_unassign(self.client.ptr(), list.ptr()) })
+    }
+
+    /// Goes on reading fetched partitions at other offsets. What was fetched before is forgotten.
+    pub(in crate::kafka) fn seek(&self, list: &PartitionList, timeout: Duration) -> Result<(), ClientError> {
+        // SAFETY: the handle and the list live across the call.
+        let error = unsafe { sys::rd_kafka_seek_partitions(self.client.ptr(), list.ptr(), timeout_ms(timeout)) };
+        self.client.take_error(error)
+    }
+
+    /// The group's committed offsets, once no transaction is pending on them.
+    pub(in crate::kafka) fn committed(
+        &self,
+        list: &PartitionList,
+        timeout: Duration,
+    ) -> Result<Vec<Partition>, ClientError> {
+        // SAFETY: the handle and the list live across the call, which fills in the list.
+        let code = unsafe { sys::rd_kafka_committed(self.client.ptr(), list.ptr(), timeout_ms(timeout)) };
+        checked(code, "cannot read committed offsets").map(|()| list.to_vec())
+    }
+
+    /// First offset and end of what this consumer may see.
+    pub(in crate::kafka) fn watermarks(
+        &self,
+        topic: &str,
+        partition: i32,
+        timeout: Duration,
+    ) -> Result<(i64, i64), ClientError> {
+        self.client.watermarks(&terminated(topic)?, partition, timeout)
+    }
+
+    /// Number of partitions of a topic, asked of a broker; `None` when there is no such topic.
+    pub(in crate::kafka) fn partition_count(&self, topic: &str, timeout: Duration) -> Result<Option<i32>, ClientError> {
+        let topic = Topic::new(&self.client, topic)?;
+        let mut metadata = std::ptr::null();
+        // SAFETY: the handle, the topic and the result live across the call; on success the result is ours until it is
+        // freed, and the one topic that was asked for is its first.
+        unsafe {
+            let (rk, rkt) = (self.client.ptr(), topic.0.as_ptr());
+            let code = sys::rd_kafka_metadata(rk, 0, rkt, &raw mut metadata, timeout_ms(timeout));
+            checked(code, "cannot ask for the partitions of a topic")?;
+            let found = ((*metadata).topic_cnt > 0).then(|| &*(*metadata).topics);
+            let answer = found.map(|topic| (RDKafkaErrorCode::from(topic.err), topic.partition_cnt));
+            sys::rd_kafka_metadata_destroy(metadata);
+            partition_answer(answer)
+        }
+    }
+
+    /// The membership as it is now.
+    pub(in crate::kafka) fn group_metadata(&self) -> Option<GroupMetadata> {
+        // SAFETY: the handle is live; the answer is ours, or null without a group.
+        NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(self.client.ptr()) }).map(GroupMetadata)
+    }
+
+    /// Leaves the group if it is no static member, answering every rebalance on the way, and gives up at the deadline.
+    pub(in crate::kafka) fn close(self, deadline: Instant) {
+        // SAFETY: the handle and the queue are live; the error, if any, is taken over.
+        let begun = self
+            .client
+            .take_error(unsafe { sys::rd_kafka_consumer_close_queue(self.client.ptr(), self.events.ptr()) });
+        if let Err(error) = begun {
+            tracing::debug!(%error, "the consumer is closed without leaving its group");
+        } else if let Ok(nothing) = PartitionList::new(0) {
+            self.serve_closing(&nothing, deadline);
+        }
+        destroy_aside(self);
+    }
+
+    fn serve_closing(&self, nothing: &PartitionList, deadline: Instant) {
+        /// A closed consumer does not ring, so its state is looked at this often.
+        const CLOSED_CHECK: Duration = Duration::from_millis(20);
+        // SAFETY: the handle is live.
+        while unsafe { sys::rd_kafka_consumer_closed(self.client.ptr()) } == 0 && Instant::now() < deadline {
+            while let Some(event) = self.next_event() {
+                let answered = match event {
+                    ConsumerEvent::Assigned(_) => self.assign(nothing),
+                    ConsumerEvent::Revoked { .. } => self.unassign(nothing),
+                    ConsumerEvent::Error(_) => Ok(()),
+                };
+                if let Err(error) = answered {
+                    tracing::debug!(%error, "a rebalance during the close was not answered");
+                }
+            }
+            self.wait_until(deadline.min(Instant::now() + CLOSED_CHECK));
+        }
+    }
+
+    pub(super) fn records(&self) -> *mut sys::rd_kafka_queue_t {
+        self.records.ptr()
+    }
+
+    /// Sends the partition's records to the record queue. Must come before the partition is assigned.
+    fn route(&self, partition: &Partition) -> Result<(), ClientError> {
+        let topic: CString = terminated(&partition.topic)?;
+        // SAFETY: the handle, the name and both queues live across the calls; the partition's queue is ours to free.
+        unsafe {
+            let queue = sys::rd_kafka_queue_get_partition(self.client.ptr(), topic.as_ptr(), partition.partition);
+            let queue = Queue::owned(queue)?;
+            sys::rd_kafka_queue_forward(queue.ptr(), self.records.ptr());
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// `event` is live across the call.
+    unsafe fn event(&self, event: *mut sys::rd_kafka_event_t) -> Option<ConsumerEvent> {
+        // SAFETY: the event and the handle are live; the list belongs to the event.
+        let (kind, code, text, partitions) = unsafe {
+            (
+                sys::rd_kafka_event_type(event),
+                sys::rd_kafka_event_error(event),
+                text_of(sys::rd_kafka_event_error_string(event)),
+                elements(sys::rd_kafka_event_topic_partition_list(event)),
+            )
+        };
+        match (kind, RDKafkaErrorCode::from(code)) {
+            (sys::RD_KAFKA_EVENT_REBALANCE, RDKafkaErrorCode::AssignPartitions) => {
+                Some(ConsumerEvent::Assigned(partitions))
+            }
+            (sys::RD_KAFKA_EVENT_REBALANCE, _) => Some(ConsumerEvent::Revoked {
+                partitions,
+                // SAFETY: the handle is live.
+                lost: unsafe { sys::rd_kafka_assignment_lost(self.client.ptr()) } != 0,
+            }),
+            (sys::RD_KAFKA_EVENT_ERROR, _) => Some(ConsumerEvent::Error(
+                self.client.fatal_error().unwrap_or(ClientError::of_code(code, &text)),
+            )),
+            _ => None,
+        }
+    }
+
+    fn bell_ptr(&self) -> *mut c_void {
+        Arc::as_ptr(&self.bell).cast_mut().cast()
+    }
+}
+
+fn partition_answer(answer: Option<(RDKafkaErrorCode, i32)>) -> Result<Option<i32>, ClientError> {
+    match answer {
+        None | Some((RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic, _)) => Ok(None),
+        Some((RDKafkaErrorCode::NoError, count)) => Ok(Some(count)),
+        Some((code, _)) => Err(ClientError {
+            code,
+            reason: format!("cannot ask for the partitions of a topic: {code}"),
+            fatal: false,
+            retriable: true,
+        }),
+    }
+}
+
+/// A topic as the client knows it; the pointer stays the same as long as this lives.
+pub(super) struct Topic(pub(super) NonNull<sys::rd_kafka_topic_t>);
+
+// SAFETY: topic handles may be used and freed from any thread.
+unsafe impl Send for Topic {}
+
+impl Topic {
+    pub(super) fn new(client: &Client, name: &str) -> Result<Self, ClientError> {
+        let name = terminated(name)?;
+        // SAFETY: the handle and the name live across the call; null settings mean the handle's own.
+        let topic = unsafe { sys::rd_kafka_topic_new(client.ptr(), name.as_ptr(), std::ptr::null_mut()) };
+        NonNull::new(topic)
+            .map(Self)
+            .ok_or_else(|| ClientError::of_settings(format!("the Kafka client refuses the topic name {name:?}")))
+    }
+}
+
+impl Drop for Topic {
+    fn drop(&mut self) {
+        // SAFETY: live, owned by this value, freed once, before the handle.
+        unsafe { sys::rd_kafka_topic_destroy(self.0.as_ptr()) }
+    }
+}
+
+struct Queue(NonNull<sys::rd_kafka_queue_t>);
+
+// SAFETY: queue handles may be used and freed from any thread.
+unsafe impl Send for Queue {}
+
+impl Queue {
+    fn owned(queue: *mut sys::rd_kafka_queue_t) -> Result<Self, ClientError> {
+        NonNull::new(queue)
+            .map(Self)
+            .ok_or_else(|| ClientError::of_settings("the Kafka client has no such queue".to_owned()))
+    }
+
+    fn ptr(&self) -> *mut sys::rd_kafka_queue_t {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: live, owned by this value, freed once, before the handle.
+        unsafe { sys::rd_kafka_queue_destroy(self.0.as_ptr()) }
+    }
+}
+
+/// Wakes the one thread that waits for this consumer.
+#[derive(Default)]
+struct Bell {
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
+    }
+
+    fn wait_until(&self, deadline: Instant) {
+        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*rung {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            rung = self
+                .changed
+                .wait_timeout(rung, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        *rung = false;
+    }
+}
+
+unsafe extern "C" fn ring(_: *mut sys::rd_kafka_t, bell: *mut c_void) {
+    // SAFETY: the pointer is the consumer's bell, which lives until after the handle whose threads call this.
+    unsafe { &*bell.cast::<Bell>().cast_const() }.ring();
+}

@@ -1,0 +1,188 @@
+//! A transactional producer: raw produce and transaction calls.
+
+use std::ffi::{CString, c_void};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::bindings as sys;
+use streams::record::{Headers, OutputRecord};
+
+use super::consumer::{GroupMetadata, Topic};
+use super::{Client, ClientError, PartitionList, Settings, checked, destroy_aside, terminated, timeout_ms};
+use crate::kafka::witness::Witness;
+
+/// A record's own arguments to the produce call: topic, partition, flags, time, key, value and tag.
+const PRODUCE_ARGUMENTS: usize = 7;
+
+/// A transactional producer for a fixed list of topics.
+pub(in crate::kafka) struct Producer {
+    // Topics are freed before the handle.
+    topics: Vec<Topic>,
+    client: Client,
+}
+
+impl Producer {
+    /// A producer with these settings. Records name a topic by its position in `topics`.
+    pub(in crate::kafka) fn new(
+        settings: &Settings,
+        topics: &[&str],
+        witness: Arc<Witness>,
+    ) -> Result<Self, ClientError> {
+        let client = Client::producer(settings, witness)?;
+        let topics = topics.iter().map(|name| Topic::new(&client, name)).collect::<Result<_, _>>()?;
+        Ok(Self { topics, client })
+    }
+
+    /// Fences every other producer of the same id and ends its transaction, for good or ill as the coordinator had decided.
+    pub(in crate::kafka) fn init(&self, timeout: Duration) -> Result<(), ClientError> {
+        // SAFETY: the handle is live.
+        self.client
+            .take_error(unsafe { sys::rd_kafka_init_transactions(self.client.ptr(), timeout_ms(timeout)) })
+    }
+
+    pub(in crate::kafka) fn begin(&self) -> Result<(), ClientError> {
+        // SAFETY: the handle is live.
+        self.client
+            .take_error(unsafe { sys::rd_kafka_begin_transaction(self.client.ptr()) })
+    }
+
+    /// Hands one record to the client, which copies it. `tag` comes back with the delivery report.
+    pub(in crate::kafka) fn produce(
+        &self,
+        topic: usize,
+        record: &OutputRecord<'_>,
+        tag: usize,
+    ) -> Result<(), ClientError> {
+        let topic = self
+            .topics
+            .get(topic)
+            .ok_or_else(|| ClientError::of_settings(format!("there is no topic number {topic}")))?;
+        let arguments = arguments(topic, record, tag);
+        if record.headers.is_empty() {
+            return self.produce_arguments(&arguments);
+        }
+        let names = header_names(record.headers)?;
+        let headers = record.headers.iter().zip(&names).map(|(header, name)| {
+            header_argument(name, header.value.as_deref())
+        });
+        self.produce_arguments(&arguments.iter().copied().chain(headers).collect::<Vec<_>>())
+    }
+
+    /// Puts input progress into the transaction, fenced by the membership.
+    pub(in crate::kafka) fn send_offsets(
+        &self,
+        offsets: &PartitionList,
+        member: &GroupMetadata,
+        timeout: Duration,
+    ) -> Result<(), ClientError> {
+        // SAFETY: the handle, the list and the membership live across the call.
+        self.client.take_error(unsafe {
+            let (rk, list) = (self.client.ptr(), offsets.ptr());
+            sys::rd_kafka_send_offsets_to_transaction(rk, list, member.ptr(), timeout_ms(timeout))
+        })
+    }
+
+    /// Waits until every record was reported on, sending at once what still lingers.
+    pub(in crate::kafka) fn flush(&self, timeout: Duration) -> Result<(), ClientError> {
+        // SAFETY: the handle is live; delivery callbacks run inside the call, on this thread.
+        let code = unsafe { sys::rd_kafka_flush(self.client.ptr(), timeout_ms(timeout)) };
+        checked(code, "not every record was acknowledged in time")
+    }
+
+    pub(in crate::kafka) fn commit(&self, timeout: Duration) -> Result<(), ClientError> {
+        // SAFETY: the handle is live.
+        self.client
+            .take_error(unsafe { sys::rd_kafka_commit_transaction(self.client.ptr(), timeout_ms(timeout)) })
+    }
+
+    pub(in crate::kafka) fn abort(&self, timeout: Duration) -> Result<(), ClientError> {
+        // SAFETY: the handle is live.
+        self.client
+            .take_error(unsafe { sys::rd_kafka_abort_transaction(self.client.ptr(), timeout_ms(timeout)) })
+    }
+
+    /// Runs the callbacks that wait, and waits for one at most as long as said.
+    pub(in crate::kafka) fn serve(&self, timeout: Duration) {
+        // SAFETY: the handle is live.
+        unsafe { sys::rd_kafka_poll(self.client.ptr(), timeout_ms(timeout)) };
+    }
+
+    /// Drops whatever was not sent and ends the handle without making the caller wait.
+    /// A transaction that is open on the broker stays open until the next producer of that id or the transaction timeout.
+    pub(in crate::kafka) fn discard(self) {
+        let flags = sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT | sys::RD_KAFKA_PURGE_F_NON_BLOCKING;
+        // SAFETY: the handle is live.
+        let purged = checked(unsafe { sys::rd_kafka_purge(self.client.ptr(), flags) }, "cannot purge");
+        if let Err(error) = purged {
+            tracing::debug!(%error, "records of a discarded producer were not purged");
+        }
+        destroy_aside(self);
+    }
+
+    fn produce_arguments(&self, arguments: &[sys::rd_kafka_vu_t]) -> Result<(), ClientError> {
+        // SAFETY: the handle and everything that the arguments point to live across the call, which copies the record.
+        self.client.take_error(unsafe {
+            sys::rd_kafka_produceva(self.client.ptr(), arguments.as_ptr(), arguments.len())
+        })
+    }
+}
+
+/// What a delivery report says, for the witness.
+pub(super) unsafe extern "C" fn on_delivery(
+    _: *mut sys::rd_kafka_t,
+    message: *const sys::rd_kafka_message_t,
+    opaque: *mut c_void,
+) {
+    // SAFETY: the message is live inside its callback; `opaque` is the witness that the client was made with and keeps.
+    let (message, witness) = unsafe { (&*message, &*opaque.cast::<Witness>().cast_const()) };
+    if message.err == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+        witness.delivered(message._private as usize, message.offset);
+    } else {
+        witness.undelivered(message.err.into());
+    }
+}
+
+fn arguments(topic: &Topic, record: &OutputRecord<'_>, tag: usize) -> [sys::rd_kafka_vu_t; PRODUCE_ARGUMENTS] {
+    use sys::rd_kafka_vtype_t as kind;
+    use sys::rd_kafka_vu_s__bindgen_ty_1 as argument;
+    let of = |vtype, u| sys::rd_kafka_vu_t { vtype, u };
+    [
+        of(kind::RD_KAFKA_VTYPE_RKT, argument { rkt: topic.0.as_ptr() }),
+        of(kind::RD_KAFKA_VTYPE_PARTITION, argument { i32_: record.partition }),
+        of(kind::RD_KAFKA_VTYPE_MSGFLAGS, argument { i: sys::RD_KAFKA_MSG_F_COPY }),
+        // The client takes 0 for "now"; the first millisecond of 1970 stands for the moment before it.
+        of(kind::RD_KAFKA_VTYPE_TIMESTAMP, argument { i64_: record.timestamp_ms.max(1) }),
+        of(kind::RD_KAFKA_VTYPE_KEY, memory(record.key)),
+        of(kind::RD_KAFKA_VTYPE_VALUE, memory(record.value)),
+        of(kind::RD_KAFKA_VTYPE_OPAQUE, argument { ptr: tag as *mut c_void }),
+    ]
+}
+
+/// Null and empty are different: an empty slice points somewhere, null does not.
+fn memory(bytes: Option<&[u8]>) -> sys::rd_kafka_vu_s__bindgen_ty_1 {
+    let (ptr, size) = bytes.map_or((std::ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()));
+    sys::rd_kafka_vu_s__bindgen_ty_1 {
+        mem: sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
+            ptr: ptr.cast_mut().cast(),
+            size,
+        },
+    }
+}
+
+fn header_names(headers: &Headers) -> Result<Vec<CString>, ClientError> {
+    headers.iter().map(|header| terminated(&header.key)).collect()
+}
+
+fn header_argument(name: &CString, value: Option<&[u8]>) -> sys::rd_kafka_vu_t {
+    let (val, size) = value.map_or((std::ptr::null(), 0), |value| (value.as_ptr(), value.len()));
+    sys::rd_kafka_vu_t {
+        vtype: sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_HEADER,
+        u: sys::rd_kafka_vu_s__bindgen_ty_1 {
+            header: sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_2 {
+                name: name.as_ptr(),
+                val: val.cast(),
+                size: isize::try_from(size).unwrap_or(isize::MAX),
+            },
+        },
+    }
+}
