@@ -1,80 +1,74 @@
-#!/usr/bin/env bash
-# Makes this machine able to build sluice, and with --stack to run Kafka, the registry and Redis as processes.
-#   compose/dependencies.sh            build tools, and RocksDB's prebuilt library into the cache
-#   compose/dependencies.sh --stack    the same, and Java, Redis, Kafka's jars and the registry into the cache
-# Installs Debian packages when it runs as root; otherwise it prints the command. Repeating it costs nothing.
-set -euo pipefail
-step_total=2
-# shellcheck source=compose/steps.sh
-. "$(dirname "$0")/steps.sh"
+# shellcheck shell=bash
+# What the build needs (build_dependencies) and what the stack needs (stack_dependencies). Sourced by ./dev.
+# Debian packages are installed when it runs as root; otherwise the command is printed. Repeating it costs nothing.
 
-main() {
-    local stack=${1:-}
-    [ "$stack" != --stack ] || step_total=4
-    rocksdb_version=$(locked_rocksdb_version)
+# Two steps: tools, and RocksDB's prebuilt library in the cache.
+build_dependencies() {
+    # After the plus sign of librocksdb-sys: bindings and library never differ.
+    rocksdb_version=$(sed -n '/^name = "librocksdb-sys"/{n;s/.*+\(.*\)"/\1/p;}' "$sluice_root/Cargo.lock")
     rocksdb_dir=$sluice_cache/rocksdb/$rocksdb_version
-    step "build tools$([ -z "$stack" ] || echo ", Java, Maven and Redis")"
-    install_packages "$stack"
+    step "build tools"
+    mapfile -t missing < <(missing_build_packages)
+    install_packages "${missing[@]}"
     step "RocksDB $rocksdb_version, prebuilt"
-    if [ -s "$rocksdb_dir/lib/librocksdb.so" ] || fetch_rocksdb; then
+    if rocksdb_present || fetch_rocksdb; then
         point_cargo_at_rocksdb
     else
         rm -f "$sluice_root/.cargo/local.toml"
         say "not to be had here: it will be compiled from source, 25-45 minutes on two cores"
     fi
-    [ -n "$stack" ] || return 0
-    step "Kafka $KAFKA_VERSION, from Maven Central"
+}
+
+# One step: Java, Redis, Kafka's jars and the registry in the cache, to run as processes.
+stack_dependencies() {
+    step "Kafka $KAFKA_VERSION, the registry and Redis, to run as processes"
+    mapfile -t missing < <(missing_stack_packages)
+    install_packages "${missing[@]}"
     "$sluice_root/compose/kafka/start.sh" resolve
-    step "Apicurio Registry, from Maven Central"
     "$sluice_root/compose/registry/start.sh" resolve
 }
 
-# The version after the plus sign of librocksdb-sys, so that bindings and library never differ.
-locked_rocksdb_version() {
-    sed -n '/^name = "librocksdb-sys"/{n;s/.*+\(.*\)"/\1/p;}' "$sluice_root/Cargo.lock"
-}
-
-install_packages() {
-    local packages
-    packages=$(missing_packages "$@")
-    [ -n "$packages" ] || return 0
-    # shellcheck disable=SC2086 # a list of package names is meant to split
-    if have apt-get && [ "$(id -u)" = 0 ]; then
-        say "apt-get install" $packages
-        apt_install $packages || die "apt-get could not install: $packages"
-    else
-        die "missing tools. On Debian: sudo apt-get install --no-install-recommends" $packages
-    fi
-}
-
-missing_packages() { # [--stack]
-    have cc || echo gcc libc6-dev
+missing_build_packages() {
+    have cc || printf '%s\n' gcc libc6-dev
     have c++ || echo g++
     have make || echo make
     have cmake || echo cmake
     have pkg-config || echo pkg-config
     have_libclang || echo libclang-dev
-    if [ ! -s "$rocksdb_dir/lib/librocksdb.so" ] || [ -n "${1:-}" ]; then
-        have unzip || echo unzip
-        have mvn || echo maven
-        have java || echo default-jre-headless
-    fi
-    [ -z "${1:-}" ] || {
-        have redis-server || echo redis-server
-        have curl || echo curl
-    }
+    rocksdb_present || missing_fetch_packages
 }
 
+missing_stack_packages() {
+    missing_fetch_packages
+    have redis-server || echo redis-server
+    have curl || echo curl
+}
+
+missing_fetch_packages() {
+    have unzip || echo unzip
+    have java || echo default-jre-headless
+    have mvn || echo maven
+}
+
+# bindgen loads it at build time.
 have_libclang() {
-    compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || compgen -G '/usr/lib/*/libclang*.so*' >/dev/null \
-        || compgen -G '/usr/lib*/libclang*.so*' >/dev/null || [ -n "${LIBCLANG_PATH:-}" ]
+    [ -n "${LIBCLANG_PATH:-}" ] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null \
+        || compgen -G '/usr/lib*/libclang*.so*' >/dev/null || compgen -G '/usr/lib/*/libclang*.so*' >/dev/null
 }
 
-apt_install() {
+install_packages() {
+    [ $# -gt 0 ] || return 0
+    if ! have apt-get || [ "$(id -u)" != 0 ]; then
+        die "missing tools. On Debian: sudo apt-get install --no-install-recommends $*"
+    fi
+    say "apt-get install $*"
     export DEBIAN_FRONTEND=noninteractive
     local install=(apt-get install -y -qq --no-install-recommends "$@")
-    "${install[@]}" >/dev/null 2>&1 || { apt-get update -qq >&2 && "${install[@]}" >/dev/null; }
+    "${install[@]}" >/dev/null 2>&1 || { apt-get update -qq >&2 && "${install[@]}" >/dev/null; } \
+        || die "apt-get could not install: $*"
 }
+
+rocksdb_present() { [ -s "$rocksdb_dir/lib/librocksdb.so" ]; }
 
 # RocksDB's own Java release carries the C API inside; the member for this machine becomes librocksdb.so.
 fetch_rocksdb() {
@@ -111,7 +105,6 @@ point_cargo_at_rocksdb() {
         echo "[target.'cfg(target_os = \"linux\")']"
         echo "rustflags = [\"-Clink-arg=-Wl,-rpath,$lib\"$(faster_linker)]"
     )
-    # An unchanged file keeps its time stamp.
     [ "$(cat "$file" 2>/dev/null)" = "$wanted" ] || printf '%s\n' "$wanted" >"$file"
 }
 
@@ -120,5 +113,3 @@ faster_linker() {
     [ "$(uname -m)" != x86_64 ] || return 0
     if have ld.lld; then echo ', "-Clink-arg=-fuse-ld=lld"'; fi
 }
-
-main "$@"
