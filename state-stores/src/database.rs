@@ -1,0 +1,309 @@
+//! One task's RocksDB: opening it, matching its column families to the topology, and what is done to all of them at once.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rocksdb::{
+    ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, FlushOptions, Options,
+    ReadOptions, WriteBatch, WriteOptions, properties,
+};
+use streams::StoreIndex;
+use streams::store::StoreError;
+
+use crate::error::{defect, from_io, from_rocksdb};
+use crate::lock::DirectoryLock;
+use crate::memory::StoreMemory;
+use crate::options::options;
+use crate::positions::{NamedPositions, StoreNames};
+
+/// The column family of the positions. No store can have this name, because it cannot be part of a topic's name.
+const POSITIONS_FAMILY: &str = ":positions";
+const POSITIONS_KEY: &[u8] = b"task";
+
+/// An open database.
+pub(crate) struct Database {
+    db: DB,
+    path: PathBuf,
+    stores: StoreNames,
+    options: Options,
+    read_options: ReadOptions,
+    unflushed: AtomicU64,
+    unflushed_since: Mutex<Option<Instant>>,
+    // Declared last: the directory is given up only after RocksDB is closed.
+    _lock: DirectoryLock,
+}
+
+impl Database {
+    /// Opens the database at `path`, or makes it. Its column families become exactly `stores`: those of other stores are
+    /// dropped, and a store without a position starts empty, so that nothing is left from a life nobody remembers.
+    pub(crate) fn open(
+        path: &Path,
+        stores: StoreNames,
+        memory: &StoreMemory,
+        lock: DirectoryLock,
+    ) -> Result<(Self, NamedPositions), StoreError> {
+        if stores
+            .values()
+            .any(|name| name == DEFAULT_COLUMN_FAMILY_NAME || name == POSITIONS_FAMILY)
+        {
+            return Err(defect(format!(
+                "a store must not be called {DEFAULT_COLUMN_FAMILY_NAME} or {POSITIONS_FAMILY}"
+            )));
+        }
+        let options = options(memory);
+        let existing = existing_families(path, &options)?;
+        let db = open_families(path, &options, &existing)?;
+        let mut database = Self {
+            db,
+            path: path.to_owned(),
+            stores,
+            options,
+            read_options: ReadOptions::default(),
+            unflushed: AtomicU64::new(0),
+            unflushed_since: Mutex::new(None),
+            _lock: lock,
+        };
+        let positions = database.match_families(&existing)?;
+        Ok((database, positions))
+    }
+
+    /// Where the database lies.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The stores by index.
+    pub(crate) fn stores(&self) -> &StoreNames {
+        &self.stores
+    }
+
+    /// The settings that files to ingest are written with.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// RocksDB itself.
+    pub(crate) fn db(&self) -> &DB {
+        &self.db
+    }
+
+    /// Settings of a single read.
+    pub(crate) fn read_options(&self) -> &ReadOptions {
+        &self.read_options
+    }
+
+    /// The column family of a store of this task.
+    pub(crate) fn family(&self, store: StoreIndex) -> Result<&ColumnFamily, StoreError> {
+        let name = self.stores.get(&store);
+        name.and_then(|name| self.db.cf_handle(name))
+            .ok_or_else(|| {
+                defect(format!(
+                    "store {} is not part of the task at {}",
+                    store.0,
+                    self.path.display()
+                ))
+            })
+    }
+
+    /// Applies a batch together with positions, all or nothing. On disk both are as old as the last flush.
+    pub(crate) fn write(
+        &self,
+        mut batch: WriteBatch,
+        positions: &NamedPositions,
+    ) -> Result<(), StoreError> {
+        let writes = batch.len() as u64 + 1;
+        batch.put_cf(self.positions_family()?, POSITIONS_KEY, positions.encode());
+        let mut without_log = WriteOptions::new();
+        without_log.disable_wal(true);
+        self.db
+            .write_opt(batch, &without_log)
+            .map_err(|error| self.fate(&error))?;
+        self.unflushed.fetch_add(writes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes everything written durable. Readers and writers go on.
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        let unflushed = self.unflushed.swap(0, Ordering::Relaxed);
+        *self
+            .unflushed_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
+        let flushed = self.flush_families();
+        if flushed.is_err() {
+            self.unflushed.fetch_add(unflushed, Ordering::Relaxed);
+        }
+        flushed
+    }
+
+    /// Number of writes that a crash would lose now.
+    pub(crate) fn unflushed_writes(&self) -> u64 {
+        self.unflushed.load(Ordering::Relaxed)
+    }
+
+    /// Number of writes that a crash would lose now, and how long there have been any. The age starts at the first call
+    /// that finds some.
+    pub(crate) fn unflushed(&self, now: Instant) -> (u64, Duration) {
+        let unflushed = self.unflushed_writes();
+        let mut since = self
+            .unflushed_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if unflushed == 0 {
+            return (0, Duration::ZERO);
+        }
+        (
+            unflushed,
+            now.saturating_duration_since(*since.get_or_insert(now)),
+        )
+    }
+
+    /// Bytes in memtables.
+    pub(crate) fn memtable_bytes(&self) -> u64 {
+        self.sum_over_families(properties::CUR_SIZE_ALL_MEM_TABLES)
+    }
+
+    /// Bytes of table files.
+    pub(crate) fn sst_bytes(&self) -> u64 {
+        self.sum_over_families(properties::TOTAL_SST_FILES_SIZE)
+    }
+
+    /// The fate of an error of this database.
+    pub(crate) fn fate(&self, error: &rocksdb::Error) -> StoreError {
+        from_rocksdb(error, &self.path)
+    }
+
+    fn match_families(
+        &mut self,
+        existing: &BTreeSet<String>,
+    ) -> Result<NamedPositions, StoreError> {
+        let stored = self.read_positions()?;
+        let wanted: BTreeSet<String> = self.stores.values().cloned().collect();
+        let mut positions = stored.clone();
+        positions
+            .changelog
+            .retain(|name, _| existing.contains(name) && wanted.contains(name));
+        if positions != stored {
+            // Forgotten on disk before the data goes, so that a crash in between cannot leave a position without its data.
+            self.write(WriteBatch::default(), &positions)?;
+            self.flush_families()?;
+        }
+        let dropped = existing
+            .iter()
+            .filter(|name| !positions.changelog.contains_key(*name));
+        for name in dropped {
+            self.db
+                .drop_cf(name)
+                .map_err(|error| from_rocksdb(&error, &self.path))?;
+        }
+        for name in wanted
+            .iter()
+            .filter(|name| !positions.changelog.contains_key(*name))
+        {
+            self.db
+                .create_cf(name, &self.options)
+                .map_err(|error| from_rocksdb(&error, &self.path))?;
+        }
+        Ok(positions)
+    }
+
+    fn read_positions(&self) -> Result<NamedPositions, StoreError> {
+        let family = self.positions_family()?;
+        let stored = self
+            .db
+            .get_pinned_cf(family, POSITIONS_KEY)
+            .map_err(|error| self.fate(&error))?;
+        let Some(bytes) = stored else {
+            return Ok(NamedPositions::none());
+        };
+        NamedPositions::decode(&bytes).ok_or_else(|| {
+            StoreError::Corrupted(format!(
+                "the positions in {} cannot be read",
+                self.path.display()
+            ))
+        })
+    }
+
+    // All column families are named: an atomic flush covers only those that it is given.
+    fn flush_families(&self) -> Result<(), StoreError> {
+        let families: Vec<&ColumnFamily> = self.families().collect();
+        let named: Vec<&&ColumnFamily> = families.iter().collect();
+        self.db
+            .flush_cfs_opt(&named, &FlushOptions::default())
+            .map_err(|error| self.fate(&error))
+    }
+
+    fn sum_over_families(&self, property: &properties::PropName) -> u64 {
+        self.families()
+            .filter_map(|family| {
+                self.db
+                    .property_int_value_cf(family, property)
+                    .ok()
+                    .flatten()
+            })
+            .sum()
+    }
+
+    fn families(&self) -> impl Iterator<Item = &ColumnFamily> {
+        let names = self
+            .stores
+            .values()
+            .map(String::as_str)
+            .chain([POSITIONS_FAMILY]);
+        names.filter_map(|name| self.db.cf_handle(name))
+    }
+
+    fn positions_family(&self) -> Result<&ColumnFamily, StoreError> {
+        self.db
+            .cf_handle(POSITIONS_FAMILY)
+            .ok_or_else(|| defect("the column family of the positions is not open"))
+    }
+}
+
+/// Names of the stores' column families on disk.
+fn existing_families(path: &Path, options: &Options) -> Result<BTreeSet<String>, StoreError> {
+    if !path.join("CURRENT").exists() {
+        refuse_orphans(path)?;
+        return Ok(BTreeSet::new());
+    }
+    let mut names: BTreeSet<String> = DB::list_cf(options, path)
+        .map_err(|error| from_rocksdb(&error, path))?
+        .into_iter()
+        .collect();
+    names.remove(DEFAULT_COLUMN_FAMILY_NAME);
+    names.remove(POSITIONS_FAMILY);
+    Ok(names)
+}
+
+// Without CURRENT RocksDB would begin a new database among the files of the old one.
+fn refuse_orphans(path: &Path) -> Result<(), StoreError> {
+    for entry in std::fs::read_dir(path).map_err(|error| from_io(&error, path))? {
+        let entry = entry.map_err(|error| from_io(&error, path))?;
+        if Path::new(&entry.file_name())
+            .extension()
+            .is_some_and(|extension| extension == "sst")
+        {
+            return Err(StoreError::Corrupted(format!(
+                "{} holds data but no CURRENT file",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn open_families(
+    path: &Path,
+    options: &Options,
+    existing: &BTreeSet<String>,
+) -> Result<DB, StoreError> {
+    let names = existing
+        .iter()
+        .map(String::as_str)
+        .chain([DEFAULT_COLUMN_FAMILY_NAME, POSITIONS_FAMILY]);
+    let families = names.map(|name| ColumnFamilyDescriptor::new(name, options.clone()));
+    DB::open_cf_descriptors(options, path, families).map_err(|error| from_rocksdb(&error, path))
+}
