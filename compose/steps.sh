@@ -48,3 +48,6 @@ need() { have "$1" || die "$2 is missing: run ./dev deps --stack"; }
 stack_dir() { echo "${SLUICE_STACK_DIR:-$sluice_cache/stack}"; }
 
 java_command() { echo "${JAVA_HOME:+$JAVA_HOME/bin/}java"; }
+
+# Kafka's form of an id: 16 bytes in URL-safe base64 without padding.
+random_cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' 'AZ' | tr -d '=\n'; }

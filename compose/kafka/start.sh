@@ -61,10 +61,7 @@ run() {
 # Writes meta.properties and the set of one voter. --ignore-formatted finishes a format that was interrupted.
 format() { # server.properties
     "$(java_command)" -Xshare:auto -XX:TieredStopAtLevel=1 "$logging" -cp "$jars/*" kafka.tools.StorageTool \
-        format --standalone --ignore-formatted -t "$(cluster_id)" -c "$1" >/dev/null
+        format --standalone --ignore-formatted -t "$(random_cluster_id)" -c "$1" >/dev/null
 }
-
-# A random cluster id: 16 bytes in URL-safe base64 without padding, as Kafka's own tool makes it.
-cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' 'AZ' | tr -d '=\n'; }
 
 main "$@"
