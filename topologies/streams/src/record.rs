@@ -208,6 +208,26 @@ impl OutputBuffer {
         });
     }
 
+    /// Begins a record whose key and value are encoded in place. Dropping the writer without
+    /// [`finish`](OutputWriter::finish) leaves stray bytes behind that the next [`rollback`](Self::rollback) removes.
+    pub(crate) fn append_record(&mut self, topic: TopicIndex, timestamp_ms: i64, headers: Headers) -> OutputWriter<'_> {
+        let start = self.bytes.len();
+        let entry = OutputEntry {
+            topic,
+            partition: 0,
+            timestamp_ms,
+            key: None,
+            value: None,
+            headers,
+        };
+        OutputWriter {
+            buffer: self,
+            entry,
+            start,
+            field: start,
+        }
+    }
+
     /// All records in the order they were appended.
     pub fn iter(&self) -> impl Iterator<Item = OutputRecord<'_>> {
         self.entries.iter().map(|entry| OutputRecord {
@@ -245,6 +265,49 @@ impl OutputBuffer {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         start..self.bytes.len()
+    }
+}
+
+/// A record that is being encoded into an [`OutputBuffer`].
+pub(crate) struct OutputWriter<'a> {
+    buffer: &'a mut OutputBuffer,
+    entry: OutputEntry,
+    start: usize,
+    field: usize,
+}
+
+impl OutputWriter<'_> {
+    /// Where the next field's bytes are appended.
+    pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer.bytes
+    }
+
+    /// What was appended so far is the key, or there is none.
+    pub(crate) fn end_key(&mut self, present: bool) {
+        self.entry.key = self.end_field(present);
+    }
+
+    /// What was appended since the key is the value, or there is none.
+    pub(crate) fn end_value(&mut self, present: bool) {
+        self.entry.value = self.end_field(present);
+    }
+
+    /// Bytes of key and value so far.
+    pub(crate) fn size(&self) -> usize {
+        self.buffer.bytes.len() - self.start
+    }
+
+    /// Takes the record into the buffer, in the partition that `partition` answers for its key.
+    pub(crate) fn finish(mut self, partition: impl FnOnce(Option<&[u8]>) -> i32) {
+        let key = self.entry.key.clone().and_then(|range| self.buffer.bytes.get(range));
+        self.entry.partition = partition(key);
+        self.buffer.entries.push(self.entry);
+    }
+
+    fn end_field(&mut self, present: bool) -> Option<Range<usize>> {
+        let range = self.field..self.buffer.bytes.len();
+        self.field = range.end;
+        present.then_some(range)
     }
 }
 
