@@ -1,0 +1,379 @@
+//! Accounts: who may sign in, and as what. One writer per sign-in key, so that an e-mail address is taken once.
+
+use serde::{Deserialize, Serialize};
+
+use crate::authority::{Actor, Role, act_on_account};
+use crate::ids::{AccountId, LoginKey};
+
+/// Characters of a display name, at most.
+pub const DISPLAY_NAME_CHARS_MAX: usize = 200;
+
+/// Bytes of an encoded password hash, at most.
+pub const PASSWORD_HASH_BYTES_MAX: usize = 1024;
+
+/// An account, under its sign-in key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The sign-in key.
+    pub login_key: LoginKey,
+    /// The account.
+    pub account_id: AccountId,
+    /// What it may do.
+    pub role: Role,
+    /// The name to show.
+    pub display_name: String,
+    /// The encoded hash of the password; opaque here.
+    pub password_hash: String,
+    /// Whether it may sign in.
+    pub status: AccountStatus,
+    /// Changes so far, from 1.
+    pub version: u64,
+    /// Events so far under the account's key.
+    pub events: u64,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+    /// Milliseconds since the epoch.
+    pub updated_at: i64,
+}
+
+/// Whether an account may sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum AccountStatus {
+    /// It may.
+    Active,
+    /// It may not, for good.
+    Disabled,
+}
+
+/// What is asked of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountCommand {
+    /// Take the sign-in key. The first one wins.
+    Register {
+        /// The account to be.
+        account_id: AccountId,
+        /// The name to show.
+        display_name: String,
+        /// What it may do.
+        role: Role,
+        /// The encoded hash of the password.
+        password_hash: String,
+    },
+    /// Sign in with another password from now on.
+    ChangePassword {
+        /// The encoded hash of the new password.
+        password_hash: String,
+    },
+    /// Sign in no more.
+    Disable,
+}
+
+/// What happened to an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountEvent {
+    /// Its number under the account, from 1; 0 of a refused registration.
+    pub seq: u64,
+    /// The account.
+    pub account_id: AccountId,
+    /// What happened.
+    pub kind: AccountEventKind,
+}
+
+/// The kinds of an [`AccountEvent`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountEventKind {
+    /// It exists.
+    Registered {
+        /// What it may do.
+        role: Role,
+        /// The name to show.
+        display_name: String,
+    },
+    /// It may sign in no more.
+    Disabled,
+    /// The sign-in key belongs to another account.
+    RegistrationRefused,
+}
+
+/// What one command leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountStep {
+    /// The account after it.
+    pub account: Option<Account>,
+    /// What happened; nothing of a duplicate or of a new password.
+    pub event: Option<AccountEvent>,
+}
+
+/// Why a command is put aside. The gateway lets none of these through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AccountRefusal {
+    /// Nobody has registered under the sign-in key.
+    #[error("there is no account under this key")]
+    UnknownAccount,
+    /// The actor is somebody else.
+    #[error("the actor may not change this account")]
+    NotAllowed,
+    /// The account is disabled.
+    #[error("the account is disabled")]
+    Disabled,
+    /// The name, the hash or the role is outside the bounds.
+    #[error("the command is outside the bounds")]
+    Invalid,
+}
+
+/// Takes one command about the account under `login_key`. Registering needs no authority: it makes the account.
+pub fn step(
+    login_key: &LoginKey,
+    account: Option<Account>,
+    command: AccountCommand,
+    actor: &Actor,
+    now: i64,
+) -> Result<AccountStep, AccountRefusal> {
+    match (account, command) {
+        (
+            None,
+            AccountCommand::Register {
+                account_id,
+                display_name,
+                role,
+                password_hash,
+            },
+        ) => {
+            let account = Account {
+                login_key: login_key.clone(),
+                account_id,
+                role,
+                display_name,
+                password_hash,
+                status: AccountStatus::Active,
+                version: 1,
+                events: 1,
+                created_at: now,
+                updated_at: now,
+            };
+            register(account)
+        }
+        (Some(account), AccountCommand::Register { account_id, .. }) => {
+            Ok(register_again(account, account_id))
+        }
+        (None, AccountCommand::ChangePassword { .. }) => Err(AccountRefusal::UnknownAccount),
+        (None, AccountCommand::Disable) => Err(AccountRefusal::UnknownAccount),
+        (Some(account), AccountCommand::ChangePassword { password_hash }) => {
+            change_password(account, password_hash, actor, now)
+        }
+        (Some(account), AccountCommand::Disable) => disable(account, actor, now),
+    }
+}
+
+fn register(account: Account) -> Result<AccountStep, AccountRefusal> {
+    let role_allowed = match account.role {
+        Role::Buyer => true,
+        Role::Seller => true,
+        Role::System => false,
+    };
+    let named = (1..=DISPLAY_NAME_CHARS_MAX).contains(&account.display_name.chars().count());
+    if !role_allowed || !named || !is_hash(&account.password_hash) {
+        return Err(AccountRefusal::Invalid);
+    }
+    let kind = AccountEventKind::Registered {
+        role: account.role,
+        display_name: account.display_name.clone(),
+    };
+    Ok(AccountStep {
+        event: Some(event(&account, kind)),
+        account: Some(account),
+    })
+}
+
+/// The same account again is a duplicate; the sign-in key is taken for any other.
+fn register_again(account: Account, account_id: AccountId) -> AccountStep {
+    let taken = account.account_id != account_id;
+    let refused = AccountEvent {
+        seq: 0,
+        account_id,
+        kind: AccountEventKind::RegistrationRefused,
+    };
+    AccountStep {
+        account: Some(account),
+        event: taken.then_some(refused),
+    }
+}
+
+fn change_password(
+    mut account: Account,
+    password_hash: String,
+    actor: &Actor,
+    now: i64,
+) -> Result<AccountStep, AccountRefusal> {
+    act_on_account(actor, &account.account_id).map_err(|_| AccountRefusal::NotAllowed)?;
+    match account.status {
+        AccountStatus::Disabled => return Err(AccountRefusal::Disabled),
+        AccountStatus::Active => {}
+    }
+    if !is_hash(&password_hash) {
+        return Err(AccountRefusal::Invalid);
+    }
+    if account.password_hash != password_hash {
+        account.password_hash = password_hash;
+        account.version += 1;
+        account.updated_at = now;
+    }
+    Ok(AccountStep {
+        account: Some(account),
+        event: None,
+    })
+}
+
+fn disable(mut account: Account, actor: &Actor, now: i64) -> Result<AccountStep, AccountRefusal> {
+    act_on_account(actor, &account.account_id).map_err(|_| AccountRefusal::NotAllowed)?;
+    match account.status {
+        AccountStatus::Disabled => Ok(AccountStep {
+            account: Some(account),
+            event: None,
+        }),
+        AccountStatus::Active => {
+            account.status = AccountStatus::Disabled;
+            account.version += 1;
+            account.events += 1;
+            account.updated_at = now;
+            let event = event(&account, AccountEventKind::Disabled);
+            Ok(AccountStep {
+                account: Some(account),
+                event: Some(event),
+            })
+        }
+    }
+}
+
+fn event(account: &Account, kind: AccountEventKind) -> AccountEvent {
+    AccountEvent {
+        seq: account.events,
+        account_id: account.account_id.clone(),
+        kind,
+    }
+}
+
+fn is_hash(hash: &str) -> bool {
+    (1..=PASSWORD_HASH_BYTES_MAX).contains(&hash.len())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn register(id: &str, role: Role) -> AccountCommand {
+        AccountCommand::Register {
+            account_id: id.into(),
+            display_name: "Ann".to_owned(),
+            role,
+            password_hash: "hash".to_owned(),
+        }
+    }
+
+    fn take(
+        account: Option<Account>,
+        command: AccountCommand,
+        actor: &Actor,
+    ) -> Result<AccountStep, AccountRefusal> {
+        step(&"key".into(), account, command, actor, 7)
+    }
+
+    fn ann() -> Actor {
+        Actor {
+            account_id: "ann".into(),
+            role: Role::Buyer,
+        }
+    }
+
+    fn registered() -> Account {
+        take(None, register("ann", Role::Buyer), &ann())
+            .unwrap()
+            .account
+            .unwrap()
+    }
+
+    #[test]
+    fn the_first_registration_wins_and_its_duplicate_is_silent() {
+        let account = registered();
+        let again = take(Some(account.clone()), register("ann", Role::Buyer), &ann()).unwrap();
+        assert_eq!(
+            again,
+            AccountStep {
+                account: Some(account.clone()),
+                event: None
+            }
+        );
+        let other = take(Some(account.clone()), register("bob", Role::Buyer), &ann()).unwrap();
+        assert_eq!(other.account, Some(account));
+        let event = other.event.unwrap();
+        assert_eq!(
+            (event.account_id.as_str(), event.kind),
+            ("bob", AccountEventKind::RegistrationRefused)
+        );
+    }
+
+    #[test]
+    fn nobody_registers_as_the_system() {
+        assert_eq!(
+            take(None, register("ann", Role::System), &ann()),
+            Err(AccountRefusal::Invalid)
+        );
+    }
+
+    #[test]
+    fn only_the_account_itself_changes_its_password() {
+        let command = || AccountCommand::ChangePassword {
+            password_hash: "new".to_owned(),
+        };
+        let changed = take(Some(registered()), command(), &ann())
+            .unwrap()
+            .account
+            .unwrap();
+        assert_eq!(
+            (changed.password_hash.as_str(), changed.version),
+            ("new", 2)
+        );
+        let bob = Actor {
+            account_id: "bob".into(),
+            role: Role::Buyer,
+        };
+        assert_eq!(
+            take(Some(registered()), command(), &bob),
+            Err(AccountRefusal::NotAllowed)
+        );
+        assert_eq!(
+            take(None, command(), &ann()),
+            Err(AccountRefusal::UnknownAccount)
+        );
+    }
+
+    #[test]
+    fn a_disabled_account_stays_so_and_changes_no_password() {
+        let disabled = take(
+            Some(registered()),
+            AccountCommand::Disable,
+            &Actor::system("operator"),
+        )
+        .unwrap();
+        assert_eq!(disabled.event.unwrap().seq, 2);
+        let account = disabled.account.unwrap();
+        assert_eq!(
+            take(Some(account.clone()), AccountCommand::Disable, &ann())
+                .unwrap()
+                .event,
+            None
+        );
+        let change = AccountCommand::ChangePassword {
+            password_hash: "new".to_owned(),
+        };
+        assert_eq!(
+            take(Some(account), change, &ann()),
+            Err(AccountRefusal::Disabled)
+        );
+        assert_eq!(
+            take(None, AccountCommand::Disable, &ann()),
+            Err(AccountRefusal::UnknownAccount)
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! What the saga asks of the other participants.
+
+use crate::ids::{AccountId, LineNo, ProductId, RecordId, refund_id, step_command_id};
+use crate::order::state::{LineStatus, OrderLine, OrderState, SagaStep};
+use crate::payment::PaymentCommand;
+use crate::stock::StockCommand;
+
+/// A command that leaves with the turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// To the stock ledger of a product.
+    Stock(StockAsk),
+    /// To the wallet of the buyer.
+    Payment(PaymentAsk),
+}
+
+/// A command to a stock ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StockAsk {
+    /// The command's envelope id; the same send has the same id whenever it is replayed.
+    pub id: RecordId,
+    /// Whose ledger.
+    pub product_id: ProductId,
+    /// What it shall do.
+    pub command: StockCommand,
+}
+
+/// A command to a wallet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentAsk {
+    /// The command's envelope id; the same send has the same id whenever it is replayed.
+    pub id: RecordId,
+    /// Whose wallet.
+    pub account_id: AccountId,
+    /// What it shall do.
+    pub command: PaymentCommand,
+}
+
+/// The commands of the step in which `state` stands, for what has not been answered; `attempt` counts from 1.
+pub(crate) fn commands(state: &OrderState, attempt: u32) -> Vec<Effect> {
+    match state.step() {
+        SagaStep::Reserving => each_line(state, LineStatus::Requested, |line| {
+            reserve(state, line, attempt)
+        }),
+        SagaStep::Authorizing => authorize(state, attempt).into_iter().collect(),
+        SagaStep::Confirming => each_line(state, LineStatus::Reserved, |line| {
+            confirm(state, line, attempt)
+        }),
+        SagaStep::Capturing => vec![capture(state, attempt)],
+        SagaStep::Voiding => vec![void(state, "void", attempt)],
+        SagaStep::Refunding => refund(state, "refund", attempt).into_iter().collect(),
+        SagaStep::Returning => give_back(state, attempt),
+        SagaStep::Paid => Vec::new(),
+        SagaStep::Cancelled => Vec::new(),
+    }
+}
+
+/// A release of one line; `step` names the reason in the command's id.
+pub(crate) fn release(
+    state: &OrderState,
+    line: LineNo,
+    product: &ProductId,
+    step: &str,
+    attempt: u32,
+) -> Effect {
+    let order_id = state.order_id.clone();
+    stock(
+        state,
+        line,
+        product,
+        step,
+        attempt,
+        StockCommand::Release { order_id, line },
+    )
+}
+
+/// A restock of one line.
+pub(crate) fn restock(
+    state: &OrderState,
+    line: LineNo,
+    product: &ProductId,
+    step: &str,
+    attempt: u32,
+) -> Effect {
+    let order_id = state.order_id.clone();
+    stock(
+        state,
+        line,
+        product,
+        step,
+        attempt,
+        StockCommand::Restock { order_id, line },
+    )
+}
+
+/// A void of the order's payment.
+pub(crate) fn void(state: &OrderState, step: &str, attempt: u32) -> Effect {
+    payment(
+        state,
+        step,
+        attempt,
+        PaymentCommand::Void {
+            order_id: state.order_id.clone(),
+        },
+    )
+}
+
+/// The refund of everything that was taken; none where no total was ever known.
+pub(crate) fn refund(state: &OrderState, step: &str, attempt: u32) -> Option<Effect> {
+    let amount = state.total?;
+    let (order_id, refund_id) = (state.order_id.clone(), refund_id(&state.order_id));
+    Some(payment(
+        state,
+        step,
+        attempt,
+        PaymentCommand::Refund {
+            order_id,
+            refund_id,
+            amount,
+        },
+    ))
+}
+
+fn each_line(
+    state: &OrderState,
+    status: LineStatus,
+    command: impl Fn(&OrderLine) -> Effect,
+) -> Vec<Effect> {
+    state
+        .lines
+        .iter()
+        .filter(|line| line.status == status)
+        .map(command)
+        .collect()
+}
+
+fn reserve(state: &OrderState, line: &OrderLine, attempt: u32) -> Effect {
+    let command = StockCommand::Reserve {
+        order_id: state.order_id.clone(),
+        line: line.line,
+        attempt,
+        quantity: line.quantity,
+    };
+    stock(
+        state,
+        line.line,
+        &line.product_id,
+        "reserve",
+        attempt,
+        command,
+    )
+}
+
+fn confirm(state: &OrderState, line: &OrderLine, attempt: u32) -> Effect {
+    let command = StockCommand::Confirm {
+        order_id: state.order_id.clone(),
+        line: line.line,
+    };
+    stock(
+        state,
+        line.line,
+        &line.product_id,
+        "confirm",
+        attempt,
+        command,
+    )
+}
+
+fn give_back(state: &OrderState, attempt: u32) -> Vec<Effect> {
+    let open = state
+        .lines
+        .iter()
+        .filter(|line| !line.status.is_given_back());
+    open.map(|line| {
+        // Once a confirmation has been asked for, only a restock undoes the line whatever became of it.
+        if state.confirm_asked || line.status.is_confirmed() {
+            restock(state, line.line, &line.product_id, "restock", attempt)
+        } else {
+            release(state, line.line, &line.product_id, "release", attempt)
+        }
+    })
+    .collect()
+}
+
+fn authorize(state: &OrderState, attempt: u32) -> Option<Effect> {
+    let command = PaymentCommand::Authorize {
+        order_id: state.order_id.clone(),
+        amount: state.total?,
+        attempt,
+    };
+    Some(payment(state, "authorize", attempt, command))
+}
+
+fn capture(state: &OrderState, attempt: u32) -> Effect {
+    payment(
+        state,
+        "capture",
+        attempt,
+        PaymentCommand::Capture {
+            order_id: state.order_id.clone(),
+        },
+    )
+}
+
+fn stock(
+    state: &OrderState,
+    line: LineNo,
+    product: &ProductId,
+    step: &str,
+    attempt: u32,
+    command: StockCommand,
+) -> Effect {
+    let id = step_command_id(&state.order_id, step, Some(line), attempt);
+    Effect::Stock(StockAsk {
+        id,
+        product_id: product.clone(),
+        command,
+    })
+}
+
+fn payment(state: &OrderState, step: &str, attempt: u32, command: PaymentCommand) -> Effect {
+    let id = step_command_id(&state.order_id, step, None, attempt);
+    Effect::Payment(PaymentAsk {
+        id,
+        account_id: state.buyer_id.clone(),
+        command,
+    })
+}

@@ -1,0 +1,74 @@
+//! What has happened to an order: the record of truth from which its state is folded.
+
+use crate::authority::Actor;
+use crate::ids::{AccountId, RecordId};
+use crate::money::{Currency, Money};
+use crate::order::input::RequestedLine;
+use crate::order::state::{CancelReason, CommandRefusal, SagaStep};
+use crate::payment::PaymentFact;
+use crate::stock::StockReply;
+
+/// An event with its place in the order's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedEvent {
+    /// Its number, from 1; 0 for the refusal of a command about an order that does not exist.
+    pub seq: u64,
+    /// Milliseconds since the epoch.
+    pub at: i64,
+    /// Who caused it; the saga itself where nobody did.
+    pub actor: Actor,
+    /// What happened.
+    pub event: OrderEvent,
+}
+
+/// Something that has happened to an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderEvent {
+    /// The order was accepted. A request outside the bounds is kept without its lines.
+    OrderCreated {
+        /// Who ordered and pays.
+        buyer_id: AccountId,
+        /// What was ordered.
+        lines: Vec<RequestedLine>,
+        /// The currency that the buyer expects.
+        currency: Option<Currency>,
+        /// The fingerprint of the request.
+        request_hash: String,
+    },
+    /// The stock ledger answered for a line.
+    Stock(StockReply),
+    /// The wallet answered.
+    Payment(PaymentFact),
+    /// The goods are the buyer's and the money is taken.
+    OrderPaid {
+        /// What was taken.
+        total: Money,
+    },
+    /// A cancellation was accepted; the saga unwinds.
+    CancellationRequested {
+        /// The buyer's own words.
+        reason: Option<String>,
+    },
+    /// A participant has not answered in time; the saga unwinds.
+    StepTimedOut {
+        /// The step that was waited in.
+        step: SagaStep,
+    },
+    /// Everything is given back.
+    OrderCancelled {
+        /// Why.
+        reason: CancelReason,
+    },
+    /// A command was refused; nothing changed.
+    CommandRefused {
+        /// The command.
+        command_id: RecordId,
+        /// Why.
+        reason: CommandRefusal,
+    },
+    /// Re-sending has ended without an answer, or the answers contradict each other. A late answer is still acted on.
+    NeedsAttention {
+        /// The step that waits.
+        step: SagaStep,
+    },
+}

@@ -1,0 +1,31 @@
+//! The order saga: an unwindowed process manager with one state per order.
+//!
+//! Forward it reserves each line, authorises (holds) the payment, confirms the stock and captures the payment.
+//! Backward it settles the money first and gives the goods back after that. The state is the fold of the
+//! order's own events, and the step is computed from the state: what has been answered decides what to do next.
+//! An answer to a question that is not being asked is ignored where asking again later brings the same answer,
+//! and undone at the participant where nobody would ask again.
+
+mod deadline;
+mod effect;
+mod event;
+mod fold;
+mod input;
+mod placing;
+mod snapshot;
+mod state;
+mod table;
+mod turn;
+
+pub use deadline::{RESENDS_MAX, STEP_DEADLINE_MS, step_bound_ms};
+pub use effect::{Effect, PaymentAsk, StockAsk};
+pub use event::{OrderEvent, RecordedEvent};
+pub use fold::fold;
+pub use input::{CancelOrder, LINES_MAX, OrderInput, PlaceOrder, QUANTITY_MAX, RequestedLine};
+pub use snapshot::OrderSnapshot;
+pub use state::{
+    CancelReason, CommandRefusal, Deadline, LineStatus, OrderLine, OrderState, OrderStatus,
+    PaymentStatus, SagaStep,
+};
+pub use table::{Decision, InputKind, decide};
+pub use turn::{Step, step};

@@ -1,0 +1,91 @@
+//! What the saga does about an answer of the wallet.
+
+use super::Decision;
+use crate::order::state::SagaStep;
+
+pub(super) fn authorized(step: SagaStep) -> Decision {
+    match step {
+        SagaStep::Reserving => Decision::TooEarly,
+        SagaStep::Authorizing => Decision::Record,
+        SagaStep::Confirming => Decision::Duplicate,
+        SagaStep::Capturing => Decision::Duplicate,
+        SagaStep::Paid => Decision::Duplicate,
+        SagaStep::Voiding => Decision::Superseded,
+        SagaStep::Refunding => Decision::Duplicate,
+        SagaStep::Returning => Decision::VoidLate,
+        SagaStep::Cancelled => Decision::VoidLate,
+    }
+}
+
+pub(super) fn declined(step: SagaStep) -> Decision {
+    match step {
+        SagaStep::Reserving => Decision::TooEarly,
+        SagaStep::Authorizing => Decision::Record,
+        SagaStep::Confirming => Decision::Alarm,
+        SagaStep::Capturing => Decision::Alarm,
+        SagaStep::Paid => Decision::Alarm,
+        SagaStep::Voiding => Decision::Record,
+        SagaStep::Refunding => Decision::Alarm,
+        SagaStep::Returning => Decision::Duplicate,
+        SagaStep::Cancelled => Decision::Duplicate,
+    }
+}
+
+pub(super) fn captured(step: SagaStep) -> Decision {
+    match step {
+        SagaStep::Reserving => Decision::TooEarly,
+        SagaStep::Authorizing => Decision::TooEarly,
+        SagaStep::Confirming => Decision::TooEarly,
+        SagaStep::Capturing => Decision::Record,
+        SagaStep::Paid => Decision::Duplicate,
+        // The capture was faster than the void: the money comes back by a refund.
+        SagaStep::Voiding => Decision::Record,
+        SagaStep::Refunding => Decision::Duplicate,
+        SagaStep::Returning => Decision::RefundLate,
+        SagaStep::Cancelled => Decision::RefundLate,
+    }
+}
+
+pub(super) fn voided(step: SagaStep) -> Decision {
+    match step {
+        SagaStep::Reserving => Decision::TooEarly,
+        // Recording it begins the unwinding: the wallet remembers a void that this saga does not.
+        SagaStep::Authorizing => Decision::Record,
+        SagaStep::Confirming => Decision::Record,
+        SagaStep::Capturing => Decision::Record,
+        SagaStep::Paid => Decision::Alarm,
+        SagaStep::Voiding => Decision::Record,
+        SagaStep::Refunding => Decision::Alarm,
+        SagaStep::Returning => Decision::Duplicate,
+        SagaStep::Cancelled => Decision::Duplicate,
+    }
+}
+
+pub(super) fn refunded(step: SagaStep) -> Decision {
+    match step {
+        SagaStep::Reserving => Decision::TooEarly,
+        SagaStep::Authorizing => Decision::Record,
+        SagaStep::Confirming => Decision::Record,
+        SagaStep::Capturing => Decision::Record,
+        // The cancellation that refunded it will be read again, and will ask again.
+        SagaStep::Paid => Decision::TooEarly,
+        SagaStep::Voiding => Decision::Record,
+        SagaStep::Refunding => Decision::Record,
+        SagaStep::Returning => Decision::Duplicate,
+        SagaStep::Cancelled => Decision::Duplicate,
+    }
+}
+
+pub(super) fn refused(step: SagaStep) -> Decision {
+    match step {
+        SagaStep::Reserving => Decision::TooEarly,
+        SagaStep::Authorizing => Decision::Alarm,
+        SagaStep::Confirming => Decision::Duplicate,
+        SagaStep::Capturing => Decision::Alarm,
+        SagaStep::Paid => Decision::Duplicate,
+        SagaStep::Voiding => Decision::Alarm,
+        SagaStep::Refunding => Decision::Alarm,
+        SagaStep::Returning => Decision::Duplicate,
+        SagaStep::Cancelled => Decision::Duplicate,
+    }
+}

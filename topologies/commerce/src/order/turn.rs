@@ -1,0 +1,303 @@
+//! One turn of the saga: a thing that happened in, events and commands out.
+
+use crate::authority::{Actor, act_on_order};
+use crate::ids::{LineNo, OrderId, ProductId, RecordId};
+use crate::order::effect::{self, Effect};
+use crate::order::event::{OrderEvent, RecordedEvent};
+use crate::order::fold::{apply, saga};
+use crate::order::input::{CancelOrder, OrderInput, PlaceOrder};
+use crate::order::placing::without_order;
+use crate::order::state::{
+    CommandRefusal, Deadline, LineStatus, OrderState, PaymentStatus, SagaStep,
+};
+use crate::order::table::{Decision, InputKind, decide};
+use crate::payment::PaymentFact;
+use crate::stock::StockReply;
+
+/// What one turn leads to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Step {
+    /// The order after the turn; `None` only where there is none and the input did not make one.
+    pub state: Option<OrderState>,
+    /// What happened, in order.
+    pub events: Vec<RecordedEvent>,
+    /// What to ask the other participants, in order.
+    pub effects: Vec<Effect>,
+    /// When the timer was to fire before the turn, in milliseconds since the epoch.
+    pub deadline_before: Option<i64>,
+    /// When the timer is to fire from now on. Where it differs from `deadline_before`, that one is to be cleared.
+    pub deadline_after: Option<i64>,
+}
+
+/// Takes one input. `now` is in milliseconds since the epoch.
+#[must_use]
+pub fn step(state: Option<OrderState>, order_id: &OrderId, input: OrderInput, now: i64) -> Step {
+    match state {
+        Some(state) => Turn::begin(state, now).take(input),
+        None => without_order(order_id, input, now),
+    }
+}
+
+pub(crate) struct Turn {
+    state: OrderState,
+    now: i64,
+    step_before: SagaStep,
+    deadline_before: Option<i64>,
+    events: Vec<RecordedEvent>,
+    effects: Vec<Effect>,
+}
+
+impl Turn {
+    fn begin(state: OrderState, now: i64) -> Self {
+        Self {
+            step_before: state.step(),
+            deadline_before: state.deadline.map(|deadline| deadline.due_at),
+            state,
+            now,
+            events: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// The turn that has just made the order: its first step is entered, whichever it is.
+    pub(crate) fn first(state: OrderState, created: RecordedEvent) -> Step {
+        let mut turn = Self::begin(state, created.at);
+        turn.events.push(created);
+        turn.announce();
+        turn.enter();
+        turn.end()
+    }
+
+    fn take(mut self, input: OrderInput) -> Step {
+        match input {
+            OrderInput::Place(place) => self.place_again(&place),
+            OrderInput::Cancel(cancel) => self.cancel(cancel),
+            OrderInput::Stock(reply) => self.stock(reply),
+            OrderInput::Payment(fact) => self.payment(fact),
+            OrderInput::PaymentRefused => self.payment_refused(),
+            OrderInput::DeadlinePassed => self.deadline_passed(),
+        }
+        if self.state.step() != self.step_before {
+            self.announce();
+            self.enter();
+        }
+        self.end()
+    }
+
+    fn place_again(&mut self, place: &PlaceOrder) {
+        if !place.made(&self.state) {
+            self.refuse(
+                place.actor.clone(),
+                place.command_id.clone(),
+                CommandRefusal::Conflict,
+            );
+        }
+    }
+
+    fn cancel(&mut self, cancel: CancelOrder) {
+        if self.state.cancel_command.as_ref() == Some(&cancel.command_id) {
+            return;
+        }
+        let allowed = act_on_order(&cancel.actor, &self.state.buyer_id).is_ok();
+        let accepted =
+            decide(self.step_before, InputKind::CancelOrder) == Decision::AcceptCancellation;
+        match (allowed, accepted) {
+            (false, _) => self.refuse(cancel.actor, cancel.command_id, CommandRefusal::NotAllowed),
+            (true, false) => self.refuse(cancel.actor, cancel.command_id, CommandRefusal::TooLate),
+            (true, true) => {
+                self.state.cancel_command = Some(cancel.command_id);
+                let reason = cancel.reason;
+                self.record(cancel.actor, OrderEvent::CancellationRequested { reason });
+            }
+        }
+    }
+
+    fn stock(&mut self, reply: StockReply) {
+        let (line, product) = (reply.line(), reply.product_id().clone());
+        // A hold for a line that the order does not have is as unwanted as one for a line that was given back.
+        let (step, status) = match self.state.line(line) {
+            Some(known) => (self.step_before, known.status),
+            None => (SagaStep::Cancelled, LineStatus::Released),
+        };
+        let decision = decide(step, InputKind::of_stock(&reply, status));
+        self.carry_out(
+            decision,
+            Some(OrderEvent::Stock(reply)),
+            Some((line, &product)),
+        );
+    }
+
+    fn payment(&mut self, fact: PaymentFact) {
+        let decision = decide(self.step_before, InputKind::of_payment(&fact));
+        // What the wallet holds, takes or gives back must be the total, to the unit.
+        let decision = match decision {
+            Decision::Record
+                if fact
+                    .amount()
+                    .is_some_and(|amount| Some(amount) != self.state.total) =>
+            {
+                Decision::Alarm
+            }
+            as_decided => as_decided,
+        };
+        self.carry_out(decision, Some(OrderEvent::Payment(fact)), None);
+    }
+
+    fn payment_refused(&mut self) {
+        let decision = decide(self.step_before, InputKind::PaymentRefused);
+        self.carry_out(decision, None, None);
+    }
+
+    fn deadline_passed(&mut self) {
+        let due = self
+            .state
+            .deadline
+            .filter(|deadline| deadline.due_at <= self.now);
+        let Some(deadline) = due else { return };
+        let decision = decide(self.step_before, InputKind::DeadlinePassed);
+        self.state.deadline = deadline.next(self.now);
+        match self.state.deadline {
+            Some(next) => self.effects = effect::commands(&self.state, next.sends),
+            None => self.carry_out(decision, None, None),
+        }
+    }
+
+    /// Does what the table says about an answer, or about a deadline whose last send has gone unanswered.
+    fn carry_out(
+        &mut self,
+        decision: Decision,
+        event: Option<OrderEvent>,
+        line: Option<(LineNo, &ProductId)>,
+    ) {
+        match decision {
+            Decision::Record => self.record_answer(event),
+            Decision::RecordAndRelease => {
+                self.record_answer(event);
+                self.release_late(line);
+            }
+            Decision::RecordAndRestock => {
+                self.record_answer(event);
+                self.restock_late(line);
+            }
+            Decision::ReleaseLate => self.release_late(line),
+            Decision::RestockLate => self.restock_late(line),
+            Decision::VoidLate => self.void_late(),
+            Decision::RefundLate => self.refund_late(),
+            Decision::Alarm | Decision::ResendOrAlarm => self.alarm(),
+            Decision::ResendOrUnwind => self.record(
+                saga(),
+                OrderEvent::StepTimedOut {
+                    step: self.step_before,
+                },
+            ),
+            Decision::Duplicate => {}
+            Decision::TooEarly => {}
+            Decision::Superseded => {}
+            Decision::StaleTimer => {}
+            // Decisions about commands, which their own functions carry out.
+            Decision::CompareRequest
+            | Decision::AcceptCancellation
+            | Decision::RefuseCancellation => {}
+        }
+    }
+
+    fn record_answer(&mut self, event: Option<OrderEvent>) {
+        if let Some(event) = event {
+            self.record(saga(), event);
+        }
+    }
+
+    fn release_late(&mut self, line: Option<(LineNo, &ProductId)>) {
+        let effect = line
+            .map(|(line, product)| effect::release(&self.state, line, product, "late-release", 1));
+        self.effects.extend(effect);
+    }
+
+    fn restock_late(&mut self, line: Option<(LineNo, &ProductId)>) {
+        let effect = line
+            .map(|(line, product)| effect::restock(&self.state, line, product, "late-restock", 1));
+        self.effects.extend(effect);
+    }
+
+    /// A refunded payment was held before it was taken: then this is an old answer.
+    fn void_late(&mut self) {
+        if self.state.payment != PaymentStatus::Refunded {
+            self.effects.push(effect::void(&self.state, "late-void", 1));
+        }
+    }
+
+    /// A refunded payment was taken before that: then this is an old answer.
+    fn refund_late(&mut self) {
+        if self.state.payment != PaymentStatus::Refunded {
+            self.effects
+                .extend(effect::refund(&self.state, "late-refund", 1));
+            self.alarm();
+        }
+    }
+
+    /// Asks for attention once; the flag falls when the saga moves on.
+    fn alarm(&mut self) {
+        if !self.state.needs_attention {
+            self.record(
+                saga(),
+                OrderEvent::NeedsAttention {
+                    step: self.step_before,
+                },
+            );
+        }
+    }
+
+    fn refuse(&mut self, actor: Actor, command_id: RecordId, reason: CommandRefusal) {
+        self.record(actor, OrderEvent::CommandRefused { command_id, reason });
+    }
+
+    fn record(&mut self, actor: Actor, event: OrderEvent) {
+        let recorded = RecordedEvent {
+            seq: self.state.seq + 1,
+            at: self.now,
+            actor,
+            event,
+        };
+        apply(&mut self.state, &recorded);
+        self.events.push(recorded);
+    }
+
+    /// Announces the step that the turn has led to, if it is a final one.
+    fn announce(&mut self) {
+        match (self.state.step(), self.state.total, self.state.cancelling) {
+            (SagaStep::Paid, Some(total), _) => {
+                self.record(saga(), OrderEvent::OrderPaid { total });
+            }
+            (SagaStep::Cancelled, _, Some(reason)) => {
+                self.record(saga(), OrderEvent::OrderCancelled { reason });
+            }
+            // Neither end is reached without its total or its reason.
+            (SagaStep::Paid | SagaStep::Cancelled, _, _) => {}
+            (
+                SagaStep::Reserving
+                | SagaStep::Authorizing
+                | SagaStep::Confirming
+                | SagaStep::Capturing,
+                _,
+                _,
+            ) => {}
+            (SagaStep::Voiding | SagaStep::Refunding | SagaStep::Returning, _, _) => {}
+        }
+    }
+
+    fn enter(&mut self) {
+        let waits = !self.state.step().is_final();
+        self.state.deadline = waits.then(|| Deadline::first(self.now));
+        self.effects.extend(effect::commands(&self.state, 1));
+    }
+
+    fn end(self) -> Step {
+        Step {
+            deadline_after: self.state.deadline.map(|deadline| deadline.due_at),
+            deadline_before: self.deadline_before,
+            state: Some(self.state),
+            events: self.events,
+            effects: self.effects,
+        }
+    }
+}

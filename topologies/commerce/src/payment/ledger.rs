@@ -1,0 +1,180 @@
+//! The books: each operation is one entry whose postings sum to zero.
+
+use std::fmt;
+
+use crate::ids::{AccountId, OrderId};
+use crate::money::{Currency, Money};
+use crate::payment::Wallet;
+
+/// One operation with all its postings, in one currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerEntry {
+    /// The operation: no two entries share it.
+    pub entry_id: String,
+    /// The number of the entry under its wallet, from 1.
+    pub seq: u64,
+    /// Whose wallet.
+    pub account_id: AccountId,
+    /// The order, of an operation for one.
+    pub order_id: Option<OrderId>,
+    /// Which operation.
+    pub kind: LedgerKind,
+    /// The currency of all postings.
+    pub currency: Currency,
+    /// What each account gains or, negative, loses.
+    pub postings: Vec<Posting>,
+}
+
+/// The operations of the books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LedgerKind {
+    /// From outside into the free money.
+    Deposit,
+    /// From the free money to outside.
+    Withdrawal,
+    /// From the free money to the held.
+    Authorization,
+    /// From the held money to the order's escrow.
+    Capture,
+    /// From the held money to the free.
+    Void,
+    /// From the order's escrow to the free money.
+    Refund,
+}
+
+/// What one account gains, in minor units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// The account.
+    pub account: LedgerAccount,
+    /// The gain; negative is a loss.
+    pub amount: i64,
+}
+
+/// An account of the books.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LedgerAccount {
+    /// The free money of a wallet: `wallet:<account>:available`.
+    Available(AccountId),
+    /// The held money of a wallet: `wallet:<account>:held`.
+    Held(AccountId),
+    /// What an order has been paid with: `escrow:<order>`.
+    Escrow(OrderId),
+    /// Everybody else: `outside`. It alone may be negative.
+    Outside,
+}
+
+impl LedgerKind {
+    /// The word that ends the entry's id.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Deposit => "deposit",
+            Self::Withdrawal => "withdrawal",
+            Self::Authorization => "authorization",
+            Self::Capture => "capture",
+            Self::Void => "void",
+            Self::Refund => "refund",
+        }
+    }
+}
+
+impl LedgerAccount {
+    /// Reads an account as it is printed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "outside" {
+            return Some(Self::Outside);
+        }
+        if let Some(order) = text.strip_prefix("escrow:") {
+            return Some(Self::Escrow(order.into()));
+        }
+        let wallet = text.strip_prefix("wallet:")?;
+        if let Some(account) = wallet.strip_suffix(":available") {
+            return Some(Self::Available(account.into()));
+        }
+        wallet
+            .strip_suffix(":held")
+            .map(|account| Self::Held(account.into()))
+    }
+}
+
+impl fmt::Display for LedgerAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Available(account) => write!(f, "wallet:{account}:available"),
+            Self::Held(account) => write!(f, "wallet:{account}:held"),
+            Self::Escrow(order) => write!(f, "escrow:{order}"),
+            Self::Outside => f.write_str("outside"),
+        }
+    }
+}
+
+/// The entry of an operation that the wallet has just booked; `operation` is its id beside the kind.
+pub(crate) fn entry(
+    wallet: &Wallet,
+    kind: LedgerKind,
+    order_id: Option<&OrderId>,
+    operation: &str,
+    amount: Money,
+) -> LedgerEntry {
+    let (from, to) = movement(kind, &wallet.account_id, order_id);
+    LedgerEntry {
+        entry_id: format!("{operation}.{}", kind.word()),
+        seq: wallet.version,
+        account_id: wallet.account_id.clone(),
+        order_id: order_id.cloned(),
+        kind,
+        currency: amount.currency,
+        postings: vec![
+            Posting {
+                account: from,
+                amount: -amount.amount,
+            },
+            Posting {
+                account: to,
+                amount: amount.amount,
+            },
+        ],
+    }
+}
+
+fn movement(
+    kind: LedgerKind,
+    account: &AccountId,
+    order: Option<&OrderId>,
+) -> (LedgerAccount, LedgerAccount) {
+    let available = LedgerAccount::Available(account.clone());
+    let held = LedgerAccount::Held(account.clone());
+    // Without an order there is no escrow; only transfers have none, and they do not touch it.
+    let escrow = order.map_or(LedgerAccount::Outside, |order| {
+        LedgerAccount::Escrow(order.clone())
+    });
+    match kind {
+        LedgerKind::Deposit => (LedgerAccount::Outside, available),
+        LedgerKind::Withdrawal => (available, LedgerAccount::Outside),
+        LedgerKind::Authorization => (available, held),
+        LedgerKind::Capture => (held, escrow),
+        LedgerKind::Void => (held, available),
+        LedgerKind::Refund => (escrow, available),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_account_reads_back_as_it_is_printed() {
+        let accounts = [
+            LedgerAccount::Available("a:b".into()),
+            LedgerAccount::Held("a".into()),
+            LedgerAccount::Escrow("o".into()),
+            LedgerAccount::Outside,
+        ];
+        for account in accounts {
+            assert_eq!(LedgerAccount::parse(&account.to_string()), Some(account));
+        }
+        assert_eq!(LedgerAccount::parse("till"), None);
+    }
+}

@@ -1,0 +1,222 @@
+//! Payment: a wallet per buyer, a payment per order, and double-entry books of every operation.
+//!
+//! One writer per wallet. Every operation has an id and is carried out once: the same one again is answered
+//! from what it led to, another one under the same id is a conflict. A void that comes before its
+//! authorisation leaves a mark, so that the authorisation is refused when it comes.
+
+mod ledger;
+mod order_payment;
+mod transfer;
+mod turn;
+mod wallet;
+
+pub use ledger::{LedgerAccount, LedgerEntry, LedgerKind, Posting};
+pub use order_payment::{Payment, PaymentStep, REFUNDS_MAX, Standing, step as step_payment};
+pub use transfer::{Transfer, TransferKind, TransferStep, step as step_transfer};
+pub use wallet::{AMOUNT_MAX, Balance, CURRENCIES_MAX, Wallet};
+
+use crate::ids::{AccountId, OrderId, RefundId, TransferId};
+use crate::money::Money;
+
+/// How long a payment that came to nothing, a full refund and a transfer are remembered, in milliseconds: seven days,
+/// as long as the command topics keep a command. A duplicate older than that cannot be read from the log any more.
+pub const PAYMENT_RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// What is asked of a wallet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentCommand {
+    /// Put money in from outside.
+    Deposit {
+        /// Which deposit: the same one counts once.
+        transfer_id: TransferId,
+        /// How much.
+        amount: Money,
+    },
+    /// Take free money out.
+    Withdraw {
+        /// Which withdrawal: the same one counts once.
+        transfer_id: TransferId,
+        /// How much.
+        amount: Money,
+    },
+    /// Hold the total of an order.
+    Authorize {
+        /// Which order.
+        order_id: OrderId,
+        /// How much.
+        amount: Money,
+        /// How often it has been sent, from 1. A second send is not a second hold.
+        attempt: u32,
+    },
+    /// Take what is held.
+    Capture {
+        /// Which order.
+        order_id: OrderId,
+    },
+    /// Give up the hold; of an unknown one, refuse it should it come.
+    Void {
+        /// Which order.
+        order_id: OrderId,
+    },
+    /// Give back what was taken, or a part of it.
+    Refund {
+        /// Which order.
+        order_id: OrderId,
+        /// Which refund: the same one counts once.
+        refund_id: RefundId,
+        /// How much.
+        amount: Money,
+    },
+}
+
+/// What the wallet has done, or found done, for an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentFact {
+    /// The money is held.
+    Authorized {
+        /// Whose money.
+        account_id: AccountId,
+        /// How much.
+        amount: Money,
+        /// The send that this answers.
+        attempt: u32,
+    },
+    /// The hold was refused.
+    Declined {
+        /// Whose money.
+        account_id: AccountId,
+        /// How much was asked for.
+        amount: Money,
+        /// The send that this answers.
+        attempt: u32,
+        /// Why.
+        reason: PaymentRefusal,
+    },
+    /// The money is taken.
+    Captured {
+        /// Whose money.
+        account_id: AccountId,
+        /// How much.
+        amount: Money,
+    },
+    /// The hold is given up, or will be refused.
+    Voided {
+        /// Whose money.
+        account_id: AccountId,
+        /// How much was held, if anything was.
+        amount: Option<Money>,
+    },
+    /// Money was given back.
+    Refunded {
+        /// Whose money.
+        account_id: AccountId,
+        /// Which refund.
+        refund_id: RefundId,
+        /// How much.
+        amount: Money,
+    },
+}
+
+/// Why a wallet refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum PaymentRefusal {
+    /// Less is free.
+    InsufficientFunds,
+    /// An outside provider refused.
+    Declined,
+    /// The account may not pay.
+    AccountDisabled,
+    /// The hold has been given up.
+    AlreadyVoided,
+    /// No money was ever held for the order.
+    UnknownPayment,
+    /// The same id came with other content.
+    Conflict,
+    /// The amount is negative, too large, or more than there is to give back.
+    InvalidAmount,
+}
+
+/// The steps of an order's payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PaymentOperation {
+    /// Hold.
+    Authorize,
+    /// Take.
+    Capture,
+    /// Give up.
+    Void,
+    /// Give back.
+    Refund,
+}
+
+/// What happened at a wallet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentEvent {
+    /// The answer to an order.
+    Fact {
+        /// Which order.
+        order_id: OrderId,
+        /// What was done.
+        fact: PaymentFact,
+    },
+    /// A step that should have been possible, refused: an alarm.
+    Refused {
+        /// Which order.
+        order_id: OrderId,
+        /// Which step.
+        operation: PaymentOperation,
+        /// Why.
+        reason: PaymentRefusal,
+    },
+    /// Money came in.
+    DepositPosted {
+        /// Which deposit.
+        transfer_id: TransferId,
+        /// How much.
+        amount: Money,
+    },
+    /// Money did not come in.
+    DepositRefused {
+        /// Which deposit.
+        transfer_id: TransferId,
+        /// How much.
+        amount: Money,
+        /// Why.
+        reason: PaymentRefusal,
+    },
+    /// Money went out.
+    WithdrawalPosted {
+        /// Which withdrawal.
+        transfer_id: TransferId,
+        /// How much.
+        amount: Money,
+    },
+    /// Money did not go out.
+    WithdrawalRefused {
+        /// Which withdrawal.
+        transfer_id: TransferId,
+        /// How much.
+        amount: Money,
+        /// Why.
+        reason: PaymentRefusal,
+    },
+}
+
+impl PaymentFact {
+    /// How much was held, taken or given back; `None` where nothing was.
+    #[must_use]
+    pub fn amount(&self) -> Option<Money> {
+        match self {
+            Self::Authorized { amount, .. } => Some(*amount),
+            Self::Captured { amount, .. } => Some(*amount),
+            Self::Refunded { amount, .. } => Some(*amount),
+            Self::Declined { .. } => None,
+            Self::Voided { .. } => None,
+        }
+    }
+}
+
+/// The answer to somebody who may not ask this of the wallet; the record is put aside with its cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the actor may not do this with the wallet")]
+pub struct NotAllowed;

@@ -1,0 +1,133 @@
+//! The payment of one order: held, taken, given up or given back.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::authority::{Actor, act_as_saga};
+use crate::ids::{AccountId, RefundId};
+use crate::money::Money;
+use crate::payment::ledger::LedgerEntry;
+use crate::payment::turn::Turn;
+use crate::payment::{
+    NotAllowed, PAYMENT_RETENTION_MS, PaymentCommand, PaymentEvent, PaymentRefusal, Wallet,
+};
+
+/// Refunds of one payment, at most.
+pub const REFUNDS_MAX: usize = 100;
+
+/// What has become of an order's payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// Where it stands.
+    pub status: Standing,
+    /// How much was asked for; `None` of a void that came before its authorisation.
+    pub amount: Option<Money>,
+    /// The refunds in minor units of the amount's currency.
+    pub refunds: BTreeMap<RefundId, i64>,
+    /// Events so far about this order.
+    pub events: u64,
+    /// Milliseconds since the epoch, of the last change.
+    pub changed_at: i64,
+}
+
+/// Where a payment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Standing {
+    /// The money is held.
+    Held,
+    /// The money is in the order's escrow, less the refunds.
+    Captured,
+    /// Resolved: the hold was given up, or will be refused.
+    Voided,
+    /// Resolved: the hold was refused.
+    Declined(PaymentRefusal),
+}
+
+/// What one command leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentStep {
+    /// The wallet after it.
+    pub wallet: Option<Wallet>,
+    /// The payment after it.
+    pub payment: Option<Payment>,
+    /// The answer to the order, or the alarm. Its number is the payment's count of events; 0 without a payment.
+    pub event: Option<PaymentEvent>,
+    /// The entry in the books, if money moved.
+    pub entry: Option<LedgerEntry>,
+}
+
+impl Payment {
+    /// Minor units given back so far.
+    #[must_use]
+    pub fn refunded(&self) -> i64 {
+        self.refunds.values().sum()
+    }
+
+    /// Minor units taken so far, refunds not counted.
+    #[must_use]
+    pub fn captured(&self) -> i64 {
+        match self.status {
+            Standing::Captured => self.amount.map_or(0, |amount| amount.amount),
+            Standing::Held | Standing::Voided | Standing::Declined(_) => 0,
+        }
+    }
+
+    /// Whether everything that was taken is given back.
+    #[must_use]
+    pub fn is_refunded(&self) -> bool {
+        self.status == Standing::Captured
+            && !self.refunds.is_empty()
+            && self.refunded() == self.captured()
+    }
+
+    /// When it may be forgotten, in milliseconds since the epoch; `None` while it may still change.
+    #[must_use]
+    pub fn forget_at(&self) -> Option<i64> {
+        let resolved = match self.status {
+            Standing::Held => false,
+            Standing::Captured => self.is_refunded(),
+            Standing::Voided => true,
+            Standing::Declined(_) => true,
+        };
+        resolved.then(|| self.changed_at.saturating_add(PAYMENT_RETENTION_MS))
+    }
+}
+
+/// Takes one command about the payment of an order; deposits and withdrawals lead to nothing here.
+pub fn step(
+    account_id: &AccountId,
+    wallet: Option<Wallet>,
+    payment: Option<Payment>,
+    command: PaymentCommand,
+    actor: &Actor,
+    now: i64,
+) -> Result<PaymentStep, NotAllowed> {
+    act_as_saga(actor).map_err(|_| NotAllowed)?;
+    let turn = Turn {
+        account_id,
+        wallet,
+        payment,
+        now,
+    };
+    Ok(match command {
+        PaymentCommand::Authorize {
+            order_id,
+            amount,
+            attempt,
+        } => turn.authorize(order_id, amount, attempt),
+        PaymentCommand::Capture { order_id } => turn.capture(order_id),
+        PaymentCommand::Void { order_id } => turn.void(order_id),
+        PaymentCommand::Refund {
+            order_id,
+            refund_id,
+            amount,
+        } => turn.refund(order_id, refund_id, amount),
+        PaymentCommand::Deposit { .. } | PaymentCommand::Withdraw { .. } => PaymentStep {
+            wallet: turn.wallet,
+            payment: turn.payment,
+            event: None,
+            entry: None,
+        },
+    })
+}

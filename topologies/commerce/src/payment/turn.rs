@@ -1,0 +1,388 @@
+//! One command about an order's payment: each pair of a command and a standing is answered here.
+
+use std::collections::BTreeMap;
+
+use crate::ids::{AccountId, OrderId, RefundId};
+use crate::money::Money;
+use crate::payment::ledger::{self, LedgerKind};
+use crate::payment::order_payment::{Payment, PaymentStep, REFUNDS_MAX, Standing};
+use crate::payment::wallet::is_amount;
+use crate::payment::{PaymentEvent, PaymentFact, PaymentOperation, PaymentRefusal, Wallet};
+
+pub(super) struct Turn<'a> {
+    pub(super) account_id: &'a AccountId,
+    pub(super) wallet: Option<Wallet>,
+    pub(super) payment: Option<Payment>,
+    pub(super) now: i64,
+}
+
+impl Turn<'_> {
+    pub(super) fn authorize(self, order_id: OrderId, amount: Money, attempt: u32) -> PaymentStep {
+        match &self.payment {
+            None => self.authorize_first(order_id, amount, attempt),
+            Some(payment) if payment.amount.is_some_and(|known| known != amount) => self.refuse(
+                order_id,
+                PaymentOperation::Authorize,
+                PaymentRefusal::Conflict,
+            ),
+            Some(payment) => {
+                let account_id = self.account_id.clone();
+                let fact = match payment.status {
+                    Standing::Held => PaymentFact::Authorized {
+                        account_id,
+                        amount,
+                        attempt,
+                    },
+                    Standing::Captured if payment.is_refunded() => {
+                        refunded(account_id, payment, amount)
+                    }
+                    Standing::Captured => PaymentFact::Authorized {
+                        account_id,
+                        amount,
+                        attempt,
+                    },
+                    Standing::Voided => PaymentFact::Voided {
+                        account_id,
+                        amount: payment.amount,
+                    },
+                    Standing::Declined(reason) => PaymentFact::Declined {
+                        account_id,
+                        amount,
+                        attempt,
+                        reason,
+                    },
+                };
+                self.answer(order_id, fact)
+            }
+        }
+    }
+
+    fn authorize_first(mut self, order_id: OrderId, amount: Money, attempt: u32) -> PaymentStep {
+        let account_id = self.account_id.clone();
+        match self.hold(amount) {
+            Ok(wallet) => {
+                let entry = ledger::entry(
+                    &wallet,
+                    LedgerKind::Authorization,
+                    Some(&order_id),
+                    order_id.as_str(),
+                    amount,
+                );
+                self.wallet = Some(wallet);
+                self.payment = Some(self.standing(Standing::Held, Some(amount)));
+                let fact = PaymentFact::Authorized {
+                    account_id,
+                    amount,
+                    attempt,
+                };
+                PaymentStep {
+                    entry: Some(entry),
+                    ..self.answer(order_id, fact)
+                }
+            }
+            Err(reason) => {
+                self.payment = Some(self.standing(Standing::Declined(reason), Some(amount)));
+                self.answer(
+                    order_id,
+                    PaymentFact::Declined {
+                        account_id,
+                        amount,
+                        attempt,
+                        reason,
+                    },
+                )
+            }
+        }
+    }
+
+    fn hold(&self, amount: Money) -> Result<Wallet, PaymentRefusal> {
+        if !is_amount(amount) {
+            return Err(PaymentRefusal::InvalidAmount);
+        }
+        let mut wallet = self
+            .wallet
+            .clone()
+            .unwrap_or_else(|| Wallet::empty(self.account_id.clone()));
+        wallet.book(amount.currency, -amount.amount, amount.amount, self.now)?;
+        Ok(wallet)
+    }
+
+    pub(super) fn capture(self, order_id: OrderId) -> PaymentStep {
+        match (self.payment.clone(), self.wallet.clone()) {
+            (Some(payment), Some(wallet)) if payment.status == Standing::Held => {
+                self.resolve(order_id, wallet, payment, LedgerKind::Capture)
+            }
+            (Some(payment), _) => self.answer_from(order_id, &payment, PaymentOperation::Capture),
+            (None, _) => self.refuse(
+                order_id,
+                PaymentOperation::Capture,
+                PaymentRefusal::UnknownPayment,
+            ),
+        }
+    }
+
+    pub(super) fn void(mut self, order_id: OrderId) -> PaymentStep {
+        match (self.payment.clone(), self.wallet.clone()) {
+            (Some(payment), Some(wallet)) if payment.status == Standing::Held => {
+                self.resolve(order_id, wallet, payment, LedgerKind::Void)
+            }
+            (Some(payment), _) => self.answer_from(order_id, &payment, PaymentOperation::Void),
+            (None, _) => {
+                self.payment = Some(self.standing(Standing::Voided, None));
+                let fact = PaymentFact::Voided {
+                    account_id: self.account_id.clone(),
+                    amount: None,
+                };
+                self.answer(order_id, fact)
+            }
+        }
+    }
+
+    /// Captures or voids what is held.
+    fn resolve(
+        mut self,
+        order_id: OrderId,
+        mut wallet: Wallet,
+        payment: Payment,
+        kind: LedgerKind,
+    ) -> PaymentStep {
+        let Some(amount) = payment.amount else {
+            return self.unresolved(order_id);
+        };
+        let (free, status) = if kind == LedgerKind::Void {
+            (amount.amount, Standing::Voided)
+        } else {
+            (0, Standing::Captured)
+        };
+        if wallet
+            .book(amount.currency, free, -amount.amount, self.now)
+            .is_err()
+        {
+            return self.unresolved(order_id);
+        }
+        let entry = ledger::entry(&wallet, kind, Some(&order_id), order_id.as_str(), amount);
+        let payment = Payment {
+            status,
+            changed_at: self.now,
+            ..payment
+        };
+        let fact = self.fact_of(&payment, amount);
+        (self.wallet, self.payment) = (Some(wallet), Some(payment));
+        PaymentStep {
+            entry: Some(entry),
+            ..self.answer(order_id, fact)
+        }
+    }
+
+    /// A held payment has an amount, and the wallet holds at least that: the refusal is an alarm, not an answer.
+    fn unresolved(self, order_id: OrderId) -> PaymentStep {
+        self.refuse(
+            order_id,
+            PaymentOperation::Capture,
+            PaymentRefusal::InvalidAmount,
+        )
+    }
+
+    pub(super) fn refund(
+        self,
+        order_id: OrderId,
+        refund_id: RefundId,
+        amount: Money,
+    ) -> PaymentStep {
+        let Some(payment) = self.payment.clone() else {
+            return self.refuse(
+                order_id,
+                PaymentOperation::Refund,
+                PaymentRefusal::UnknownPayment,
+            );
+        };
+        match payment.status {
+            Standing::Captured => match payment.refunds.get(&refund_id) {
+                Some(known) if *known == amount.amount => {
+                    let account_id = self.account_id.clone();
+                    self.answer(
+                        order_id,
+                        PaymentFact::Refunded {
+                            account_id,
+                            refund_id,
+                            amount,
+                        },
+                    )
+                }
+                Some(_) => {
+                    self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::Conflict)
+                }
+                None => self.refund_first(order_id, refund_id, amount, payment),
+            },
+            Standing::Held => self.refuse(
+                order_id,
+                PaymentOperation::Refund,
+                PaymentRefusal::InvalidAmount,
+            ),
+            Standing::Voided => self.refuse(
+                order_id,
+                PaymentOperation::Refund,
+                PaymentRefusal::AlreadyVoided,
+            ),
+            Standing::Declined(_) => self.refuse(
+                order_id,
+                PaymentOperation::Refund,
+                PaymentRefusal::UnknownPayment,
+            ),
+        }
+    }
+
+    fn refund_first(
+        mut self,
+        order_id: OrderId,
+        refund_id: RefundId,
+        amount: Money,
+        mut payment: Payment,
+    ) -> PaymentStep {
+        let left = payment.captured() - payment.refunded();
+        let same_currency = payment
+            .amount
+            .is_some_and(|captured| captured.currency == amount.currency);
+        let allowed = same_currency
+            && (0..=left).contains(&amount.amount)
+            && payment.refunds.len() < REFUNDS_MAX;
+        let mut wallet = self
+            .wallet
+            .clone()
+            .unwrap_or_else(|| Wallet::empty(self.account_id.clone()));
+        if !allowed
+            || wallet
+                .book(amount.currency, amount.amount, 0, self.now)
+                .is_err()
+        {
+            return self.refuse(
+                order_id,
+                PaymentOperation::Refund,
+                PaymentRefusal::InvalidAmount,
+            );
+        }
+        let entry = ledger::entry(
+            &wallet,
+            LedgerKind::Refund,
+            Some(&order_id),
+            refund_id.as_str(),
+            amount,
+        );
+        payment.refunds.insert(refund_id.clone(), amount.amount);
+        payment.changed_at = self.now;
+        (self.wallet, self.payment) = (Some(wallet), Some(payment));
+        let account_id = self.account_id.clone();
+        PaymentStep {
+            entry: Some(entry),
+            ..self.answer(
+                order_id,
+                PaymentFact::Refunded {
+                    account_id,
+                    refund_id,
+                    amount,
+                },
+            )
+        }
+    }
+
+    /// The answer to a command that finds its question settled.
+    fn answer_from(
+        self,
+        order_id: OrderId,
+        payment: &Payment,
+        operation: PaymentOperation,
+    ) -> PaymentStep {
+        match payment.amount {
+            Some(amount) => {
+                let fact = self.fact_of(payment, amount);
+                self.answer(order_id, fact)
+            }
+            None if payment.status == Standing::Voided => {
+                let fact = PaymentFact::Voided {
+                    account_id: self.account_id.clone(),
+                    amount: None,
+                };
+                self.answer(order_id, fact)
+            }
+            None => self.refuse(order_id, operation, PaymentRefusal::InvalidAmount),
+        }
+    }
+
+    fn fact_of(&self, payment: &Payment, amount: Money) -> PaymentFact {
+        let account_id = self.account_id.clone();
+        match payment.status {
+            Standing::Held => PaymentFact::Authorized {
+                account_id,
+                amount,
+                attempt: 1,
+            },
+            Standing::Captured if payment.is_refunded() => refunded(account_id, payment, amount),
+            Standing::Captured => PaymentFact::Captured { account_id, amount },
+            Standing::Voided => PaymentFact::Voided {
+                account_id,
+                amount: Some(amount),
+            },
+            Standing::Declined(reason) => PaymentFact::Declined {
+                account_id,
+                amount,
+                attempt: 1,
+                reason,
+            },
+        }
+    }
+
+    fn standing(&self, status: Standing, amount: Option<Money>) -> Payment {
+        Payment {
+            status,
+            amount,
+            refunds: BTreeMap::new(),
+            events: 0,
+            changed_at: self.now,
+        }
+    }
+
+    fn answer(self, order_id: OrderId, fact: PaymentFact) -> PaymentStep {
+        self.emit(PaymentEvent::Fact { order_id, fact })
+    }
+
+    fn refuse(
+        self,
+        order_id: OrderId,
+        operation: PaymentOperation,
+        reason: PaymentRefusal,
+    ) -> PaymentStep {
+        self.emit(PaymentEvent::Refused {
+            order_id,
+            operation,
+            reason,
+        })
+    }
+
+    fn emit(self, event: PaymentEvent) -> PaymentStep {
+        let payment = self.payment.map(|payment| Payment {
+            events: payment.events + 1,
+            ..payment
+        });
+        PaymentStep {
+            wallet: self.wallet,
+            payment,
+            event: Some(event),
+            entry: None,
+        }
+    }
+}
+
+/// The last refund of a payment that is given back whole.
+fn refunded(account_id: AccountId, payment: &Payment, amount: Money) -> PaymentFact {
+    match payment.refunds.last_key_value() {
+        Some((refund_id, units)) => PaymentFact::Refunded {
+            account_id,
+            refund_id: refund_id.clone(),
+            amount: Money {
+                amount: *units,
+                ..amount
+            },
+        },
+        None => PaymentFact::Captured { account_id, amount },
+    }
+}
