@@ -33,13 +33,19 @@ port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 # Fetches one artifact of Maven Central, without its dependencies, into a repository of its own below a directory.
 # The old plugin is the second try because it does not ask for parent poms, and some were never published.
 maven_get() { # artifact, directory
-    maven_get_with "$MAVEN_DEPENDENCY_PLUGIN_VERSION" "$@" >/dev/null 2>&1 \
-        || maven_get_with "$MAVEN_DEPENDENCY_PLUGIN_LENIENT_VERSION" "$@" >&2
+    local plugin
+    for plugin in "$MAVEN_DEPENDENCY_PLUGIN_VERSION" "$MAVEN_DEPENDENCY_PLUGIN_LENIENT_VERSION"; do
+        ! maven_goal "$plugin" get "-Dmaven.repo.local=$2" -Dtransitive=false "-Dartifact=$1" || return 0
+    done
+    return 1
 }
 
-maven_get_with() { # plugin version, artifact, directory
-    mvn -q -B -ntp -Dstyle.color=never "-Dmaven.repo.local=$3" -Dtransitive=false "-Dartifact=$2" \
-        "org.apache.maven.plugins:maven-dependency-plugin:$1:get"
+# Runs one goal of the dependency plugin; of a failure only the sentence that says why is shown.
+maven_goal() { # plugin version, goal, arguments...
+    local output
+    output=$(mvn -q -B -ntp -Dstyle.color=never "org.apache.maven.plugins:maven-dependency-plugin:$1:$2" "${@:3}" 2>&1) && return 0
+    say "Maven: $(grep -m 1 '^\[ERROR\]' <<<"$output" || head -n 1 <<<"$output")"
+    return 1
 }
 
 need() { have "$1" || die "$2 is missing: run ./dev deps --stack"; }

@@ -37,9 +37,8 @@ resolve() {
     exec 9>"$jars/.lock"
     flock 9
     [ -e "$jars/.complete" ] || {
-        mvn -q -B -ntp -Dstyle.color=never -f "$here/pom.xml" "-Dkafka.version=$KAFKA_VERSION" "-Dlog4j2.version=$LOG4J2_VERSION" \
-            "org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN_VERSION:copy-dependencies" \
-            "-DoutputDirectory=$jars" -DincludeScope=runtime >&2
+        maven_goal "$MAVEN_DEPENDENCY_PLUGIN_VERSION" copy-dependencies -f "$here/pom.xml" -DincludeScope=runtime \
+            "-Dkafka.version=$KAFKA_VERSION" "-Dlog4j2.version=$LOG4J2_VERSION" "-DoutputDirectory=$jars"
         touch "$jars/.complete"
     }
     exec 9>&-
