@@ -31,9 +31,16 @@ pub trait Log: Send {
     /// A record at which `take` breaks counts as taken; records after it stay and are handed over by a later call.
     fn drain(&mut self, take: &mut dyn FnMut(InputRecord<'_>) -> ControlFlow<()>) -> Result<(), LogError>;
 
-    /// Begins to read the task's inputs at the group's committed offsets (the beginning where there is none).
-    /// Answers the offsets it starts from, one for each input partition.
-    fn start(&mut self, task: TaskId) -> Result<Vec<InputOffset>, LogError>;
+    /// The group's committed offset of each of the task's inputs, the first offset where there is none. Waits until no
+    /// transaction of an earlier owner can change the answer, so it is asked before the changelogs' ends are:
+    /// a restore that began earlier could miss what that transaction wrote. Retriable while such a transaction is open.
+    fn committed(&mut self, task: TaskId) -> Result<Vec<InputOffset>, LogError>;
+
+    /// Begins to read the task's inputs at `from`, once its state is restored.
+    fn start(&mut self, task: TaskId, from: &[InputOffset]) -> Result<(), LogError>;
+
+    /// Reads nothing more for a task that stays this thread's, until it is started again. Waiting records of it are dropped.
+    fn pause(&mut self, task: TaskId) -> Result<(), LogError>;
 
     /// Gives tasks up after [`Event::Revoked`] or [`Event::Lost`]: reads nothing more for them and lets the rebalance go on.
     fn stop(&mut self, tasks: &[TaskId]) -> Result<(), LogError>;
