@@ -33,18 +33,16 @@ port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 # Fetches one artifact of Maven Central, without its dependencies, into a repository of its own below a directory.
 # The old plugin is the second try because it does not ask for parent poms, and some were never published.
 maven_get() { # artifact, directory
-    local plugin
-    for plugin in "$MAVEN_DEPENDENCY_PLUGIN_VERSION" "$MAVEN_DEPENDENCY_PLUGIN_LENIENT_VERSION"; do
-        ! maven_goal "$plugin" get "-Dmaven.repo.local=$2" -Dtransitive=false "-Dartifact=$1" || return 0
-    done
-    return 1
+    local arguments=(get "-Dmaven.repo.local=$2" -Dtransitive=false "-Dartifact=$1")
+    maven_goal "$MAVEN_DEPENDENCY_PLUGIN_VERSION" "${arguments[@]}" 2>/dev/null \
+        || maven_goal "$MAVEN_DEPENDENCY_PLUGIN_LENIENT_VERSION" "${arguments[@]}"
 }
 
 # Runs one goal of the dependency plugin; of a failure only the sentence that says why is shown.
 maven_goal() { # plugin version, goal, arguments...
     local output
     output=$(mvn -q -B -ntp -Dstyle.color=never "org.apache.maven.plugins:maven-dependency-plugin:$1:$2" "${@:3}" 2>&1) && return 0
-    say "Maven: $(grep -m 1 '^\[ERROR\]' <<<"$output" || head -n 1 <<<"$output")"
+    say "Maven: $(grep -m 1 '^\[ERROR\] .' <<<"$output" || head -n 1 <<<"$output")"
     return 1
 }
 
