@@ -95,7 +95,10 @@ impl<T: Wire> Serde<T> for AvroSerde<T> {
 }
 
 /// Reads one datum and refuses bytes after its end.
-pub(crate) fn decode<T: DeserializeOwned>(schema: &serde_avro_fast::Schema, datum: &[u8]) -> Result<T, SerdeError> {
+pub(crate) fn decode<T: DeserializeOwned>(
+    schema: &serde_avro_fast::Schema,
+    datum: &[u8],
+) -> Result<T, SerdeError> {
     let mut config = DeserializerConfig::new(schema);
     config.max_seq_size = ARRAY_ITEMS_MAX;
     config.allowed_depth = DEPTH_MAX;
@@ -159,7 +162,11 @@ impl SeenSchemas {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "a test fails by panicking"
+    )]
     use super::*;
     use crate::wire::envelope::{Actor, Envelope, Money, Role};
     use crate::wire::order::{OrderEvent, OrderEventPayload};
@@ -224,5 +231,136 @@ mod tests {
             Ok(reserved()),
             "through the schemas at hand"
         );
+    }
+
+    #[test]
+    fn a_null_a_short_record_and_another_framing_are_refused() {
+        let serde = serde();
+        assert_eq!(serde.deserialize(None), Err(SerdeError::Null));
+        assert!(malformed(serde.deserialize(Some(&[]))).starts_with("0 bytes are too short"));
+        assert!(
+            malformed(serde.deserialize(Some(&[0, 0, 0, 0]))).starts_with("4 bytes are too short")
+        );
+        assert!(
+            malformed(serde.deserialize(Some(b"{\"a\":1}"))).starts_with("the first byte is 0x7b")
+        );
+    }
+
+    #[test]
+    fn an_unknown_id_is_missing_until_it_is_looked_up_and_malformed_if_it_is_absent() {
+        let table = Arc::new(SchemaTable::new());
+        let serde = AvroSerde::new(&table);
+        table.set_subject(OrderEvent::topic().subject, 77);
+        let bytes = bytes_of(&serde);
+        let cold = Arc::new(SchemaTable::new());
+        let reader: AvroSerde<OrderEvent> = AvroSerde::new(&cold);
+        assert_eq!(
+            reader.deserialize(Some(&bytes)),
+            Err(SerdeError::MissingSchema(77))
+        );
+        cold.mark_absent(77);
+        assert!(malformed(reader.deserialize(Some(&bytes))).starts_with("unknown schema id 77"));
+        cold.insert(77, OrderEvent::topic().schema);
+        assert_eq!(reader.deserialize(Some(&bytes)), Ok(reserved()));
+    }
+
+    #[test]
+    fn a_record_cannot_be_written_before_its_subject_has_an_id() {
+        let serde: AvroSerde<OrderEvent> = AvroSerde::new(&Arc::new(SchemaTable::new()));
+        let refused = serde.serialize(&reserved(), &mut Vec::new());
+        let expected = "subject order-events-value has no schema id";
+        assert!(refused.is_err_and(|error| error.to_string().starts_with(expected)));
+    }
+
+    #[test]
+    fn a_record_of_another_topic_is_refused_by_the_name_of_its_type() {
+        let table = Arc::new(SchemaTable::with_current_schemas());
+        let bytes = bytes_of(&AvroSerde::new(&table));
+        let products: AvroSerde<Product> = AvroSerde::new(&table);
+        let refused = products
+            .deserialize(Some(&bytes))
+            .map_err(|error| error.to_string());
+        let expected = "schema id 7 is of \"sluice.OrderEvent\", and products holds sluice.Product";
+        assert_eq!(refused, Err(expected.into()));
+    }
+
+    #[test]
+    fn a_cut_record_and_bytes_after_its_end_are_refused() {
+        let serde = serde();
+        let bytes = bytes_of(&serde);
+        for length in 5..bytes.len() {
+            let cut = serde.deserialize(Some(&bytes[..length]));
+            assert!(
+                matches!(cut, Err(SerdeError::Malformed(_))),
+                "{length}: {cut:?}"
+            );
+        }
+        let longer = [&bytes[..], &[0, 0]].concat();
+        assert_eq!(
+            malformed(serde.deserialize(Some(&longer))),
+            "2 bytes follow the end of the record"
+        );
+    }
+
+    #[test]
+    fn a_symbol_of_a_newer_writer_becomes_unknown_and_its_new_fields_are_skipped() {
+        let newer = OrderEvent::topic()
+            .schema
+            .replace("\"SYSTEM\", ", "\"SYSTEM\", \"COURIER\", ");
+        let newer = newer.replace(
+            "\"fields\": [\n    {\n      \"name\": \"id\"",
+            "\"fields\": [\n    {\"name\": \"region\", \"type\": \"string\", \"default\": \"\"},\n    {\n      \"name\": \"id\"",
+        );
+        assert!(newer.contains("COURIER") && newer.contains("region"));
+        let table = Arc::new(SchemaTable::with_current_schemas());
+        table.insert(100, &newer);
+        let serde: AvroSerde<OrderEvent> = AvroSerde::new(&table);
+        let mut bytes = bytes_of(&serde);
+        bytes[4] = 100;
+        bytes.splice(5..5, [4, b'e', b'u']);
+        let unknown = Actor {
+            role: Role::Unknown,
+            ..reserved().actor
+        };
+        let system_as_courier = bytes.clone();
+        let read = serde.deserialize(Some(&system_as_courier)).unwrap();
+        assert_eq!(read, reserved());
+        let role = bytes.len() - tail_after_role(&serde);
+        bytes[role] += 2;
+        assert_eq!(serde.deserialize(Some(&bytes)).unwrap().actor, unknown);
+    }
+
+    /// Bytes from the role to the end of [`reserved`]: the role is the last byte that differs from a
+    /// record with another role.
+    fn tail_after_role(serde: &AvroSerde<OrderEvent>) -> usize {
+        let mut other = reserved();
+        other.actor.role = Role::Buyer;
+        let mut out = Vec::new();
+        serde.serialize(&other, &mut out).unwrap();
+        let same = out
+            .iter()
+            .rev()
+            .zip(bytes_of(serde).iter().rev())
+            .take_while(|(a, b)| a == b)
+            .count();
+        same + 1
+    }
+
+    #[test]
+    fn more_versions_than_a_serde_keeps_at_hand_are_read_all_the_same() {
+        let table = Arc::new(SchemaTable::with_current_schemas());
+        let serde: AvroSerde<OrderEvent> = AvroSerde::new(&table);
+        let mut bytes = bytes_of(&serde);
+        for id in 100..120 {
+            table.insert(id, OrderEvent::topic().schema);
+            bytes[4] = u8::try_from(id).unwrap();
+            assert_eq!(serde.deserialize(Some(&bytes)), Ok(reserved()));
+        }
+        let mut seen = 0;
+        let mut cell = &serde.seen.first;
+        while let Some(entry) = cell.get() {
+            (seen, cell) = (seen + 1, &entry.next);
+        }
+        assert_eq!(seen, SEEN_SCHEMAS_MAX);
     }
 }

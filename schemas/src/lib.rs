@@ -19,6 +19,8 @@ pub mod registry;
 pub mod topics;
 pub mod wire;
 
+mod inline;
+
 pub mod avro_serde;
 pub mod table;
 

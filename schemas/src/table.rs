@@ -172,3 +172,63 @@ impl WriterSchema {
         self.schema.json()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_missing_until_the_shell_says_what_it_is() {
+        let table = SchemaTable::new();
+        assert_eq!(
+            table.writer(77).map(|_| ()),
+            Err(SerdeError::MissingSchema(77))
+        );
+        table.mark_absent(77);
+        let absent =
+            SerdeError::Malformed("unknown schema id 77: the registry does not have it".into());
+        assert_eq!(table.writer(77).map(|_| ()), Err(absent));
+        table.insert(77, topics::ORDERS.schema);
+        assert_eq!(
+            table.writer(77).map(|schema| schema.record.clone()),
+            Ok("sluice.Order".into())
+        );
+    }
+
+    #[test]
+    fn a_text_that_is_no_schema_makes_its_records_malformed_instead_of_missing_for_ever() {
+        let table = SchemaTable::new();
+        table.insert(5, r#"{"$schema": "json"}"#);
+        let cause = table
+            .writer(5)
+            .map(|_| ())
+            .map_err(|error| error.to_string());
+        assert!(cause.is_err_and(|cause| cause.starts_with("schema id 5 is not usable: ")));
+    }
+
+    #[test]
+    fn made_up_ids_do_not_fill_the_memory() {
+        let table = SchemaTable::new();
+        let many = u32::try_from(SCHEMA_IDS_MAX).unwrap_or(u32::MAX) * 3;
+        (0..many).for_each(|id| table.mark_absent(id));
+        assert!(table.read().by_id.len() <= SCHEMA_IDS_MAX);
+    }
+
+    #[test]
+    fn a_subject_has_the_id_it_was_registered_under_last() {
+        let table = SchemaTable::new();
+        let id = table.subject("orders-value");
+        assert_eq!((id.get(), table.id_of("orders-value")), (None, None));
+        table.set_subject("orders-value", 0);
+        assert_eq!(id.get(), Some(0), "zero is an id like any other");
+        table.set_subject("orders-value", u32::MAX);
+        assert_eq!(
+            (id.get(), table.id_of("orders-value")),
+            (Some(u32::MAX), Some(u32::MAX))
+        );
+        assert!(
+            table.text(u32::MAX).is_some(),
+            "own records are readable without a look-up"
+        );
+    }
+}

@@ -77,7 +77,10 @@ impl TopicSpec {
     }
 
     /// The current schema, parsed once per process.
-    #[expect(clippy::expect_used, reason = "the text is compiled in, and a test parses every one")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the text is compiled in, and a test parses every one"
+    )]
     pub(crate) fn parsed(&'static self) -> &'static serde_avro_fast::Schema {
         self.parsed
             .get_or_init(|| self.schema.parse().expect("a compiled-in schema parses"))
@@ -99,7 +102,10 @@ pub fn by_name(name: &str) -> Option<&'static TopicSpec> {
 /// The topic with this registry subject.
 #[must_use]
 pub fn by_subject(subject: &str) -> Option<&'static TopicSpec> {
-    TOPICS.iter().copied().find(|topic| topic.subject == subject)
+    TOPICS
+        .iter()
+        .copied()
+        .find(|topic| topic.subject == subject)
 }
 
 static TOPICS: [&TopicSpec; 16] = [
@@ -121,7 +127,9 @@ static TOPICS: [&TopicSpec; 16] = [
     &STOCK_REPLIES,
 ];
 
-const WEEK: Cleanup = Cleanup::Delete { retention_ms: WEEK_MS };
+const WEEK: Cleanup = Cleanup::Delete {
+    retention_ms: WEEK_MS,
+};
 const FOREVER: Cleanup = Cleanup::Delete {
     retention_ms: FOREVER_MS,
 };
@@ -209,3 +217,191 @@ topic!(
     /// Answers of the stock to the orders topology.
     STOCK_REPLIES, "stock-replies", "StockReply", key "order id", Reply, WEEK, ["v1"]
 );
+
+#[cfg(test)]
+impl TopicSpec {
+    /// The same topic with another current schema.
+    pub(crate) const fn with_schema(&self, schema: &'static str) -> Self {
+        Self {
+            name: self.name,
+            subject: self.subject,
+            key: self.key,
+            kind: self.kind,
+            cleanup: self.cleanup,
+            partitions: self.partitions,
+            record: self.record,
+            schema,
+            history: self.history,
+            parsed: OnceLock::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "a test fails by panicking"
+    )]
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn parsed(topic: &TopicSpec) -> Value {
+        serde_json::from_str(topic.schema).unwrap()
+    }
+
+    /// Calls `visit` with every record, enum and field of a schema.
+    fn walk(node: &Value, visit: &mut dyn FnMut(&Value)) {
+        if let Value::Object(object) = node {
+            if object.contains_key("name") {
+                visit(node);
+            }
+            for child in ["type", "fields", "items"] {
+                object
+                    .get(child)
+                    .into_iter()
+                    .for_each(|child| walk(child, visit));
+            }
+        }
+        node.as_array()
+            .into_iter()
+            .flatten()
+            .for_each(|child| walk(child, visit));
+    }
+
+    #[test]
+    fn every_topic_parses_and_its_record_is_the_root_of_its_schema() {
+        for topic in topics() {
+            let schema = parsed(topic);
+            let (namespace, name) = (
+                schema["namespace"].as_str().unwrap(),
+                schema["name"].as_str().unwrap(),
+            );
+            assert_eq!(format!("{namespace}.{name}"), topic.record);
+            assert_eq!(
+                topic.parsed().json(),
+                topic
+                    .schema
+                    .parse::<serde_avro_fast::Schema>()
+                    .unwrap()
+                    .json()
+            );
+        }
+    }
+
+    #[test]
+    fn topics_are_sorted_and_their_subjects_follow_their_names() {
+        let names: Vec<_> = topics().iter().map(|topic| topic.name).collect();
+        assert!(names.is_sorted());
+        for topic in topics() {
+            assert_eq!(topic.subject, format!("{}-value", topic.name));
+            assert!(std::ptr::eq(by_name(topic.name).unwrap(), *topic));
+            assert!(std::ptr::eq(by_subject(topic.subject).unwrap(), *topic));
+        }
+    }
+
+    #[test]
+    fn only_state_is_compacted() {
+        for topic in topics() {
+            assert_eq!(
+                topic.kind == Kind::State,
+                topic.cleanup == Cleanup::Compact,
+                "{}",
+                topic.name
+            );
+        }
+    }
+
+    #[test]
+    fn every_type_and_field_is_documented_and_every_enum_can_grow() {
+        for topic in topics() {
+            walk(&parsed(topic), &mut |node| {
+                assert!(
+                    node["doc"].as_str().is_some_and(|doc| doc.ends_with('.')),
+                    "{}: {node}",
+                    topic.name
+                );
+                if node["type"] == "enum" {
+                    assert_eq!(node["default"], "UNKNOWN", "{}: {node}", topic.name);
+                    assert_eq!(
+                        node["symbols"].as_array().unwrap().last().unwrap(),
+                        "UNKNOWN"
+                    );
+                }
+            });
+        }
+    }
+
+    /// A consumer that generates classes from several topics gets one class per name.
+    #[test]
+    fn a_name_stands_for_the_same_type_in_every_topic() {
+        let mut types: BTreeMap<String, serde_json::Map<String, Value>> = BTreeMap::new();
+        for topic in topics() {
+            let whole =
+                crate::inline::inline(&apache_avro::Schema::parse_str(topic.schema).unwrap())
+                    .unwrap();
+            collect(&whole, &mut types);
+        }
+        assert!(types.contains_key("StockReserved"));
+    }
+
+    fn collect(
+        schema: &apache_avro::Schema,
+        types: &mut BTreeMap<String, serde_json::Map<String, Value>>,
+    ) {
+        use apache_avro::Schema;
+        match schema {
+            Schema::Record(record) => {
+                let fields = record.fields.iter();
+                let shape = fields
+                    .clone()
+                    .map(|field| (field.name.clone(), format!("{:?}", field.schema).into()));
+                let shape: serde_json::Map<String, Value> = shape.collect();
+                let known = types
+                    .entry(record.name.name().to_owned())
+                    .or_insert_with(|| shape.clone());
+                assert_eq!(*known, shape, "{}", record.name);
+                fields.for_each(|field| collect(&field.schema, types));
+            }
+            Schema::Array(array) => collect(&array.items, types),
+            Schema::Union(union) => union
+                .variants()
+                .iter()
+                .for_each(|variant| collect(variant, types)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_file_below_avro_is_listed_on_this_page() {
+        let avro = Path::new(env!("CARGO_MANIFEST_DIR")).join("avro");
+        let files = |folder: &Path| -> BTreeSet<String> {
+            let entries = std::fs::read_dir(folder).unwrap();
+            entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect()
+        };
+        let mut expected: BTreeSet<_> = topics()
+            .iter()
+            .map(|topic| format!("{}.avsc", topic.name))
+            .collect();
+        expected.insert("history".into());
+        assert_eq!(files(&avro), expected);
+        for topic in topics() {
+            let versions: BTreeSet<_> = (1..=topic.history.len())
+                .map(|version| format!("v{version}.avsc"))
+                .collect();
+            assert_eq!(
+                files(&avro.join("history").join(topic.name)),
+                versions,
+                "{}",
+                topic.name
+            );
+        }
+    }
+}
