@@ -14,12 +14,12 @@ demo() {
             demo_embedded
             ;;
         --stack)
-            step_total=9
+            step_total=10
             prepare_demo
             demo_stack
             ;;
         '')
-            step_total=11
+            step_total=12
             prepare_demo
             demo_embedded
             demo_stack
@@ -46,7 +46,7 @@ demo_embedded() {
     rm -rf "$demo_dir"
 }
 
-# Six steps: on the topics that `./dev up --stack` uses, with a state directory of its own.
+# Seven steps: on the topics that `./dev up --stack` uses, with a state directory of its own.
 demo_stack() {
     # shellcheck source=compose/stack.sh
     . compose/stack.sh
@@ -57,7 +57,18 @@ demo_stack() {
     start_demo_server "$demo_dir"
     step "the journey on Kafka"
     compose/journey.sh "$demo_url"
+    step "an outside consumer reads orders and order-events"
+    read_from_outside
     stop_demo_server
+}
+
+# Confluent's own client and deserializer, which know nothing of sluice.
+read_from_outside() {
+    if python3 -c 'import confluent_kafka.schema_registry.avro' 2>/dev/null; then
+        compose/read_topics.py orders order-events >"$demo_dir/read.jsonl"
+    else
+        say "skipped: it needs pip install 'confluent-kafka[avro,schemaregistry]'"
+    fi
 }
 
 start_demo_server() { # directory
