@@ -143,19 +143,17 @@ impl SeenSchemas {
     fn remember(&self, id: u32, schema: Arc<WriterSchema>) {
         let mut cell = &self.first;
         for _ in 0..SEEN_SCHEMAS_MAX {
-            match cell.get() {
-                Some(seen) => cell = &seen.next,
-                None => {
-                    cell.get_or_init(|| {
-                        Box::new(Seen {
-                            id,
-                            schema,
-                            next: OnceLock::new(),
-                        })
-                    });
-                    return;
-                }
-            }
+            let Some(seen) = cell.get() else {
+                cell.get_or_init(|| {
+                    Box::new(Seen {
+                        id,
+                        schema,
+                        next: OnceLock::new(),
+                    })
+                });
+                return;
+            };
+            cell = &seen.next;
         }
     }
 }

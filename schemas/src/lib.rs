@@ -11,6 +11,32 @@
 //! * [`generic`]: records of any schema as JSON.
 //!
 //! The crate is pure: it reads no file and no clock, and asks no registry by itself.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use schemas::registry::{self, InProcessRegistry};
+//! use schemas::wire::revocation::{Revocation, RevocationReason};
+//! use schemas::{AvroSerde, SchemaTable, topics};
+//! use streams::serde::Serde;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let table = Arc::new(SchemaTable::new());
+//! registry::publish(&InProcessRegistry::new(), topics::topics(), &table)?;
+//!
+//! let serde: AvroSerde<Revocation> = AvroSerde::new(&table);
+//! let revocation = Revocation {
+//!     session_id: None,
+//!     account_id: "a-1".into(),
+//!     revoked_at: 1_700_000_000_000,
+//!     reason: RevocationReason::PasswordChanged,
+//! };
+//! let mut bytes = Vec::new();
+//! serde.serialize(&revocation, &mut bytes)?;
+//! assert_eq!(serde.deserialize(Some(&bytes))?, revocation);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod evolution;
 pub mod framing;

@@ -1,6 +1,10 @@
 //! Arbitrary records of a schema.
 
-#![allow(dead_code, reason = "not every test binary uses everything")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 
