@@ -38,7 +38,7 @@ impl Flusher {
         write_buffers: WriteBufferManager,
     ) -> Result<Self, StoreError> {
         // One waiting nudge is enough: a sweep looks at everything.
-        let (nudges, nudged) = sync_channel(1);
+        let (nudges, wake_ups) = sync_channel(1);
         let slots = Slots::default();
         let sweep = Sweep {
             slots: Arc::clone(&slots),
@@ -47,7 +47,7 @@ impl Flusher {
         };
         std::thread::Builder::new()
             .name("store-flusher".to_owned())
-            .spawn(move || sweep.run(&nudged))
+            .spawn(move || sweep.run(&wake_ups))
             .map_err(|error| {
                 StoreError::Io(format!(
                     "the thread that flushes stores does not start: {error}"
@@ -98,8 +98,8 @@ struct Sweep {
 }
 
 impl Sweep {
-    fn run(&self, nudged: &Receiver<()>) {
-        while nudged.recv_timeout(SWEEP_INTERVAL) != Err(RecvTimeoutError::Disconnected) {
+    fn run(&self, wake_ups: &Receiver<()>) {
+        while wake_ups.recv_timeout(SWEEP_INTERVAL) != Err(RecvTimeoutError::Disconnected) {
             let slots = lock(&self.slots).clone();
             for slot in &slots {
                 with_open(slot, |database| self.flush_if_due(database));

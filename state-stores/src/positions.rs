@@ -41,14 +41,14 @@ impl NamedPositions {
         positions: &Positions,
         names: &StoreNames,
     ) -> Result<Self, StoreIndex> {
-        let named = |(index, next): (&StoreIndex, &i64)| {
+        let by_name = |(index, next): (&StoreIndex, &i64)| {
             Ok((names.get(index).ok_or(*index)?.clone(), *next))
         };
         Ok(Self {
             changelog: positions
                 .changelog
                 .iter()
-                .map(named)
+                .map(by_name)
                 .collect::<Result<_, _>>()?,
             sequence: positions.sequence,
             stream_time_ms: positions.stream_time_ms,
@@ -57,10 +57,10 @@ impl NamedPositions {
 
     /// Indexes for names. Stores that are not among `names` are left out.
     pub(crate) fn to_positions(&self, names: &StoreNames) -> Positions {
-        let indexed =
+        let by_index =
             |(index, name): (&StoreIndex, &String)| Some((*index, *self.changelog.get(name)?));
         Positions {
-            changelog: names.iter().filter_map(indexed).collect(),
+            changelog: names.iter().filter_map(by_index).collect(),
             sequence: self.sequence,
             stream_time_ms: self.stream_time_ms,
         }

@@ -122,18 +122,18 @@ impl KeyValueStore for RocksDbStore {
             .db()
             .raw_iterator_cf_opt(family, bounds(range));
         if reverse {
-            entries.seek_to_last()
+            entries.seek_to_last();
         } else {
-            entries.seek_to_first()
+            entries.seek_to_first();
         }
         while let Some((key, value)) = entries.item() {
             if let ControlFlow::Break(()) = visit(key, value) {
                 return Ok(());
             }
             if reverse {
-                entries.prev()
+                entries.prev();
             } else {
-                entries.next()
+                entries.next();
             }
         }
         entries.status().map_err(|error| self.database.fate(&error))
