@@ -1,7 +1,25 @@
 //! The shell of the engine: stream threads, logs, restore and queries. All I/O, clocks and threads live here.
+//!
+//! A [`StreamApplication`] runs a topology on stream threads. Each [`StreamThread`] turns the events of its log into effects of
+//! its tasks and commits them. [`kafka`] and [`embedded`] are the two logs; [`queries`] reads what tasks have committed.
 
+mod application;
 pub mod commands;
 pub mod commit_record;
 pub mod embedded;
 pub mod kafka;
+pub mod limits;
 pub mod queries;
+pub mod restore;
+mod restorer;
+mod schema_resolver;
+mod state;
+mod stream_thread;
+mod task_manager;
+mod thread_metrics;
+
+pub use application::{MakeLog, StreamApplication, SystemClock};
+pub use restorer::MakeReader;
+pub use schema_resolver::{NoSchemas, Resolution, SchemaResolver};
+pub use state::StateProvider;
+pub use stream_thread::{StreamThread, ThreadContext, Turn};

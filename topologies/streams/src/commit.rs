@@ -45,6 +45,8 @@ pub struct Commit {
     pub changelog: OutputBuffer,
     /// Which store each changelog topic belongs to.
     pub changelog_stores: BTreeMap<TopicIndex, StoreIndex>,
+    /// For each changelog topic, the offset after the task's last record there before this commit, where it is known.
+    pub changelog_before: ChangelogEnds,
     /// Input progress.
     pub offsets: Vec<InputOffset>,
     /// The task's stream time after this commit.

@@ -259,6 +259,7 @@ impl Task {
             offsets: self.inputs.iter().filter(changed).map(offset).collect(),
             outputs: std::mem::replace(&mut self.state.outputs, spare),
             changelog,
+            changelog_before: self.changelog_positions(),
             changelog_stores: self
                 .own
                 .changelogs
@@ -350,6 +351,11 @@ impl Task {
             .filter(|due| wall(due.punctuation.kind))
             .filter_map(|due| due.next_ms);
         timers.chain(calls).min().filter(|at_ms| *at_ms < i64::MAX)
+    }
+
+    fn changelog_positions(&self) -> ChangelogEnds {
+        let position = |(store, topic): &(StoreIndex, TopicIndex)| Some((*topic, *self.positions.changelog.get(store)?));
+        self.own.changelogs.iter().filter_map(position).collect()
     }
 
     fn begin_record(&mut self, record: &InputRecord<'_>, now_ms: i64) -> i64 {

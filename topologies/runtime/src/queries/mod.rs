@@ -1,11 +1,24 @@
 //! Interactive queries: committed state of any task, read where it lives.
+//!
+//! A stream thread publishes its running tasks in [`Hosting`]; [`Queries`] reads them, and asks the instance that owns a task
+//! when this one does not.
+
+mod hosting;
+pub mod http;
+mod local;
+mod remote;
+
+pub use hosting::{Hosting, ThreadState};
+pub use local::Queries;
+pub use remote::{Owners, RemoteQueries};
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// What a read must have seen.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Freshness {
     /// Whatever is committed at the owner.
     #[default]
@@ -22,7 +35,7 @@ pub enum Freshness {
 }
 
 /// Which store, and whose part of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct StoreAddress<'a> {
     /// The topology, for example `orders`.
     pub topology: &'a str,
@@ -33,7 +46,7 @@ pub struct StoreAddress<'a> {
 }
 
 /// Which entries of an ordered store.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct EntryRange {
     /// First key.
     pub from: Vec<u8>,
@@ -49,7 +62,7 @@ pub struct EntryRange {
 pub type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Why a query has no answer.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum QueryError {
     /// The owner is not known, not reachable, or still restoring. Try again later.
     #[error("the state is not available now: {0}")]
@@ -61,14 +74,3 @@ pub enum QueryError {
     #[error("unknown store: {0}")]
     UnknownStore(String),
 }
-
-// `Queries` itself follows in this file (owner: runtime author):
-// impl Queries {
-//   pub async fn get(&self, at: StoreAddress<'_>, key: &[u8], fresh: &Freshness, timeout: Duration) -> Result<Option<Vec<u8>>, QueryError>;
-//   pub async fn range(&self, at: StoreAddress<'_>, range: &EntryRange, fresh: &Freshness, timeout: Duration) -> Result<Entries, QueryError>;
-//   /// all partitions of a store, merged in key order (GET /products)
-//   pub async fn scan(&self, topology: &str, store: &str, range: &EntryRange, timeout: Duration) -> Result<Entries, QueryError>;
-//   /// long poll: reads, and re-reads after each commit of the owner, until `done(value)` or the timeout; answers the last value read
-//   pub async fn wait(&self, at: StoreAddress<'_>, key: &[u8], timeout: Duration, done: &(dyn Fn(Option<&[u8]>) -> bool + Sync)) -> Result<Option<Vec<u8>>, QueryError>;
-//   pub fn ready(&self) -> bool;
-// }

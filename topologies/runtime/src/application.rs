@@ -1,0 +1,152 @@
+//! A running topology: its stream threads, each with a client that is replaced when it is lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use streams::LogError;
+use streams::log::{Clock, Log};
+use tokio::sync::watch;
+
+use crate::limits::{LOG_RETRY_WAIT, SHUTDOWN_WAIT_MAX};
+use crate::queries::ThreadState;
+use crate::stream_thread::{StreamThread, ThreadContext};
+
+/// Joins the log as stream thread number n.
+pub type MakeLog<L> = Arc<dyn Fn(usize) -> Result<L, LogError> + Send + Sync>;
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The stream threads of one topology in this process.
+pub struct StreamApplication {
+    topology: String,
+    threads: Vec<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+    failure: watch::Receiver<Option<String>>,
+}
+
+impl StreamApplication {
+    /// Starts `threads` stream threads (at least 1).
+    #[must_use]
+    pub fn start<L: Log + 'static>(context: ThreadContext, threads: usize, make_log: MakeLog<L>) -> Self {
+        let (report, failure) = watch::channel(None);
+        let (context, report) = (Arc::new(context), Arc::new(report));
+        let stop = Arc::new(AtomicBool::new(false));
+        let topology = context.topology.name().to_owned();
+        context.hosting.register(&topology, Arc::clone(&context.layout));
+        let spawn = |number| {
+            context.hosting.set_thread(&topology, number, ThreadState::default());
+            let life = Life {
+                number,
+                context: Arc::clone(&context),
+                make_log: Arc::clone(&make_log),
+                stop: Arc::clone(&stop),
+                report: Arc::clone(&report),
+            };
+            thread::Builder::new().name(format!("{topology}-{number}")).spawn(move || life.live())
+        };
+        let mut started = Vec::new();
+        for number in 0..threads.max(1) {
+            match spawn(number) {
+                Ok(thread) => started.push(thread),
+                Err(error) => drop(report.send(Some(format!("cannot start stream thread {number}: {error}")))),
+            }
+        }
+        Self { topology, threads: started, stop, failure }
+    }
+
+    /// The topology's name.
+    #[must_use]
+    pub fn topology(&self) -> &str {
+        &self.topology
+    }
+
+    /// Resolves to the reason when a thread has ended for good. The process should stop with it.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.failure.clone();
+        let reason = failure.wait_for(Option::is_some).await.map(|reason| reason.clone().unwrap_or_default());
+        match reason {
+            Ok(reason) => reason,
+            // All threads have ended without a failure: there is nothing to report, ever.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Asks the threads to stop: they commit what they have and leave their group.
+    pub fn request_stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Stops the threads and waits for them, at most [`SHUTDOWN_WAIT_MAX`]. Answers whether all ended.
+    pub fn stop(self) -> bool {
+        self.request_stop();
+        let deadline = Instant::now() + SHUTDOWN_WAIT_MAX;
+        let mut ended = true;
+        for thread in self.threads {
+            while !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(LOG_RETRY_WAIT / 20);
+            }
+            ended &= thread.is_finished() && thread.join().is_ok();
+        }
+        ended
+    }
+}
+
+/// One thread across all its clients.
+struct Life<L> {
+    number: usize,
+    context: Arc<ThreadContext>,
+    make_log: MakeLog<L>,
+    stop: Arc<AtomicBool>,
+    report: Arc<watch::Sender<Option<String>>>,
+}
+
+impl<L: Log> Life<L> {
+    fn live(self) {
+        // A panic is a defect of the engine or of a processor. The thread is gone, so the process is told to stop.
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.live_on()));
+        let reason = match caught {
+            Ok(Ok(())) => return,
+            Ok(Err(reason)) => reason,
+            Err(_) => "a stream thread panicked; the cause is in the log above".to_owned(),
+        };
+        let topology = self.context.topology.name();
+        tracing::error!(topology, thread = self.number, reason, "the stream thread has ended for good");
+        let blocked = ThreadState { blocked: Some(reason.clone()), ..ThreadState::default() };
+        self.context.hosting.set_thread(topology, self.number, blocked);
+        self.report.send_replace(Some(reason));
+    }
+
+    fn live_on(&self) -> Result<(), String> {
+        while !self.stop.load(Ordering::Relaxed) {
+            let ended = (self.make_log)(self.number).and_then(|log| {
+                StreamThread::new(self.number, Arc::clone(&self.context), log, SystemClock).run(&self.stop)
+            });
+            match ended {
+                Ok(()) => return Ok(()),
+                Err(LogError::Fatal(reason)) => return Err(reason),
+                Err(error) => self.rejoin(&error),
+            }
+        }
+        Ok(())
+    }
+
+    fn rejoin(&self, error: &LogError) {
+        let topology = self.context.topology.name();
+        tracing::warn!(topology, thread = self.number, %error, "joining again with a new client");
+        metrics::counter!("sluice_rejoins_total", "topology" => topology.to_owned()).increment(1);
+        let blocked = ThreadState { blocked: Some(error.to_string()), ..ThreadState::default() };
+        self.context.hosting.set_thread(topology, self.number, blocked);
+        thread::sleep(LOG_RETRY_WAIT);
+    }
+}

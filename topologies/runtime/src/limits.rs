@@ -1,0 +1,57 @@
+//! The one page of the engine's limits: every wait, retry, batch and interval of a stream thread.
+
+use std::time::Duration;
+
+use streams::TaskLimits;
+
+/// Longest wait of a stream thread for records when nothing is due; bounds how late a wall-clock timer fires.
+pub const POLL_WAIT_MAX: Duration = Duration::from_millis(50);
+
+/// Records taken from one drain before the thread looks at commits and timers again.
+pub const RECORDS_PER_TURN_MAX: usize = 2_000;
+
+/// Times that a retriable log call is made before its error counts as one to rebuild the client for.
+pub const LOG_CALL_ATTEMPTS_MAX: u32 = 5;
+
+/// Wait between two attempts of a log call, and before a thread rejoins after it lost its client.
+pub const LOG_RETRY_WAIT: Duration = Duration::from_millis(200);
+
+/// Wait before a record whose schema the registry could not tell is read again.
+pub const SCHEMA_RETRY_WAIT: Duration = Duration::from_millis(500);
+
+/// Wait before a task whose state could not be opened or restored is tried again.
+pub const RESTORE_RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// Records of one restore batch.
+pub const RESTORE_BATCH_RECORDS_MAX: usize = 200_000;
+
+/// Bytes of one restore batch.
+pub const RESTORE_BATCH_BYTES_MAX: usize = 32 << 20;
+
+/// Restores of one stream thread that run at the same time.
+pub const RESTORES_AT_ONCE_MAX: usize = 2;
+
+/// Waiting time for the running records of a stream thread to be committed when the process is asked to stop.
+pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// What one stream thread may be told differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThreadLimits {
+    /// Longest time that a processed record waits for its commit while more records keep coming.
+    pub commit_interval: Duration,
+    /// Shortest time between two commits while records trickle: a few milliseconds here save most of the cost of
+    /// transactions at moderate rates. A record that comes after a pause is committed at once.
+    pub commit_spacing: Duration,
+    /// Bounds of each task's memory.
+    pub task: TaskLimits,
+}
+
+impl Default for ThreadLimits {
+    fn default() -> Self {
+        Self {
+            commit_interval: Duration::from_millis(100),
+            commit_spacing: Duration::ZERO,
+            task: TaskLimits::default(),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Asks the instance that owns a task.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use streams::{Layout, TaskId};
+
+use super::http::{Question, QuestionKind};
+use super::{Entries, EntryRange, Freshness, QueryError, StoreAddress};
+
+/// Time for connecting to another instance.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Time for the answer's way, beside the time that the question itself may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Tells which instance runs a task.
+pub trait Owners: Send + Sync {
+    /// The `host:port` at which the owner answers queries, or `None` when nobody owns the task now.
+    fn owner(&self, layout: &Layout, task: TaskId) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>>;
+
+    /// An owner did not answer: look again before the next answer.
+    fn forget(&self, layout: &Layout);
+}
+
+/// Sends questions to owners over HTTP.
+pub struct RemoteQueries {
+    owners: Arc<dyn Owners>,
+    client: reqwest::Client,
+}
+
+impl RemoteQueries {
+    /// Queries to the instances that `owners` names. An error means that the HTTP client could not be made.
+    pub fn new(owners: Arc<dyn Owners>) -> Result<Self, QueryError> {
+        let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build();
+        let client = client.map_err(|error| QueryError::Unavailable(error.to_string()))?;
+        Ok(Self { owners, client })
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a question has this many parts and one caller")]
+    pub(crate) async fn get(
+        &self,
+        layout: &Layout,
+        task: TaskId,
+        at: StoreAddress<'_>,
+        key: &[u8],
+        fresh: &Freshness,
+        seen: Option<u64>,
+        timeout: Duration,
+    ) -> Result<Option<Vec<u8>>, QueryError> {
+        let kind = QuestionKind::Get { key: key.to_vec(), seen };
+        self.ask(layout, Question::new(task, at, fresh, timeout, kind)).await
+    }
+
+    pub(crate) async fn range(
+        &self,
+        layout: &Layout,
+        task: TaskId,
+        at: StoreAddress<'_>,
+        range: &EntryRange,
+        fresh: &Freshness,
+        timeout: Duration,
+    ) -> Result<Entries, QueryError> {
+        let kind = QuestionKind::Range { range: range.clone() };
+        self.ask(layout, Question::new(task, at, fresh, timeout, kind)).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, layout: &Layout, question: Question) -> Result<T, QueryError> {
+        let task = question.task();
+        let owner = self.owners.owner(layout, task).await;
+        let owner = owner.ok_or_else(|| {
+            QueryError::Unavailable(format!("nobody runs task {task} of {} now", layout.application_id))
+        })?;
+        let answer = self.send(&owner, &question).await;
+        if answer.is_err() {
+            self.owners.forget(layout);
+        }
+        answer
+    }
+
+    async fn send<T: DeserializeOwned>(&self, owner: &str, question: &Question) -> Result<T, QueryError> {
+        let unreachable = |error: reqwest::Error| QueryError::Unavailable(format!("instance {owner}: {error}"));
+        let request = self.client.post(format!("http://{owner}{}", super::http::PATH));
+        let request = request.timeout(question.timeout() + ANSWER_TIMEOUT).body(question.to_bytes());
+        let bytes = request.send().await.map_err(unreachable)?.bytes().await.map_err(unreachable)?;
+        let answer: Result<T, QueryError> = serde_json::from_slice(&bytes)
+            .map_err(|error| QueryError::Unavailable(format!("instance {owner} answered something else: {error}")))?;
+        answer
+    }
+}

@@ -1,0 +1,378 @@
+//! One stream thread: a log, the tasks that it was assigned, and one loop. Everything it reacts to is an [`Event`].
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use streams::log::{Clock, Event, Log};
+use streams::{Commit, InputRecord, Layout, LogError, Processed, TaskError, TaskId, Topology};
+
+use crate::limits::{
+    LOG_CALL_ATTEMPTS_MAX, LOG_RETRY_WAIT, POLL_WAIT_MAX, RECORDS_PER_TURN_MAX, RESTORE_RETRY_WAIT, SCHEMA_RETRY_WAIT,
+    ThreadLimits,
+};
+use crate::queries::{Hosting, ThreadState};
+use crate::restore::RestoreError;
+use crate::restorer::{MakeReader, Restorer};
+use crate::schema_resolver::{Resolution, SchemaResolver};
+use crate::state::StateProvider;
+use crate::task_manager::{TaskFailure, TaskManager};
+use crate::thread_metrics::ThreadMetrics;
+
+/// What a stream thread needs besides its log. Shared by all threads of a topology.
+pub struct ThreadContext {
+    /// The topology.
+    pub topology: Arc<Topology>,
+    /// Its layout on the log.
+    pub layout: Arc<Layout>,
+    /// What queries see.
+    pub hosting: Arc<Hosting>,
+    /// Where the tasks' state is.
+    pub states: Arc<dyn StateProvider>,
+    /// Makes readers for restores.
+    pub make_reader: MakeReader,
+    /// Looks up schema ids that records name.
+    pub schemas: Arc<dyn SchemaResolver>,
+    /// Bounds.
+    pub limits: ThreadLimits,
+}
+
+/// A stream thread. [`run`](Self::run) is its whole life on one client; it ends when the client has to be replaced.
+pub struct StreamThread<L: Log, C: Clock> {
+    number: usize,
+    context: Arc<ThreadContext>,
+    log: L,
+    clock: C,
+    tasks: TaskManager,
+    restorer: Restorer,
+    state: ThreadState,
+    shown: ThreadState,
+    metrics: ThreadMetrics,
+    /// When the oldest uncommitted record was processed.
+    uncommitted_since: Option<Instant>,
+    last_commit: Instant,
+    /// A record waits for its schema until then.
+    schema_wait: Option<Instant>,
+    retry_restore: Vec<(Instant, TaskId)>,
+}
+
+/// What one turn did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Something happened; call again at once.
+    Busy,
+    /// Nothing was there to do.
+    Idle,
+}
+
+impl<L: Log, C: Clock> StreamThread<L, C> {
+    /// A thread on a log that it has just joined.
+    pub fn new(number: usize, context: Arc<ThreadContext>, log: L, clock: C) -> Self {
+        let (topology, layout) = (Arc::clone(&context.topology), Arc::clone(&context.layout));
+        let hosting = Arc::clone(&context.hosting);
+        let restorer = Restorer::new(Arc::clone(&layout), Arc::clone(&context.states), Arc::clone(&context.make_reader));
+        Self {
+            number,
+            metrics: ThreadMetrics::new(topology.name(), number),
+            tasks: TaskManager::new(topology, layout, hosting, context.limits.task),
+            restorer,
+            context,
+            log,
+            clock,
+            state: ThreadState::default(),
+            shown: ThreadState { joined: true, ..ThreadState::default() },
+            uncommitted_since: None,
+            last_commit: Instant::now(),
+            schema_wait: None,
+            retry_restore: Vec::new(),
+        }
+    }
+
+    /// Turns until `stop` is set, then commits and leaves. An error says why the client must be replaced
+    /// ([`LogError::Migrated`]) or the process must end ([`LogError::Fatal`]); nothing uncommitted is kept.
+    pub fn run(&mut self, stop: &AtomicBool) -> Result<(), LogError> {
+        let ended = self.turn_until(stop);
+        let closed = match &ended {
+            Ok(()) => self.commit(),
+            Err(_) => Ok(()),
+        };
+        self.restorer.cancel_all();
+        self.tasks.close_all();
+        self.log.close();
+        self.state = ThreadState::default();
+        self.show_state();
+        ended.and(closed)
+    }
+
+    fn turn_until(&mut self, stop: &AtomicBool) -> Result<(), LogError> {
+        let mut retries = 0;
+        while !stop.load(Ordering::Relaxed) {
+            match self.run_once() {
+                Ok(_) => retries = 0,
+                Err(LogError::Retriable(cause)) if retries < LOG_CALL_ATTEMPTS_MAX => {
+                    retries += 1;
+                    tracing::warn!(thread = self.number, retries, cause, "the log asks to try again");
+                    std::thread::sleep(LOG_RETRY_WAIT);
+                }
+                Err(LogError::Retriable(cause)) => return Err(LogError::Migrated(cause)),
+                Err(LogError::Abortable(cause)) => self.abort(&cause)?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// One turn of the loop: an event, finished restores, due timers, a due commit.
+    pub fn run_once(&mut self) -> Result<Turn, LogError> {
+        let wait = self.poll_wait();
+        let event = self.log.poll(wait)?;
+        let turn = if event == Event::Idle { Turn::Idle } else { Turn::Busy };
+        match event {
+            Event::Records => self.process()?,
+            Event::Assigned(tasks) => self.assigned(&tasks)?,
+            Event::Revoked(tasks) => self.revoked(&tasks)?,
+            Event::Lost(tasks) => self.lost(&tasks)?,
+            Event::Idle => {}
+        }
+        self.open_restored()?;
+        self.punctuate()?;
+        if self.commit_is_due(turn) {
+            self.commit()?;
+        }
+        self.show_state();
+        Ok(turn)
+    }
+
+    fn poll_wait(&self) -> Duration {
+        if self.uncommitted_since.is_some() {
+            return self.context.limits.commit_spacing.saturating_sub(self.last_commit.elapsed());
+        }
+        let now_ms = self.clock.now_ms();
+        let timer = self.tasks.next_wall_clock_ms().map(|at_ms| u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0));
+        timer.map_or(POLL_WAIT_MAX, |left| Duration::from_millis(left).min(POLL_WAIT_MAX))
+    }
+
+    /// Commits when the input is drained, when the oldest effect has waited for the interval, or (inside `process`) when the
+    /// overlays are full.
+    fn commit_is_due(&self, turn: Turn) -> bool {
+        let Some(since) = self.uncommitted_since else { return false };
+        let drained = turn == Turn::Idle && self.last_commit.elapsed() >= self.context.limits.commit_spacing;
+        drained || since.elapsed() >= self.context.limits.commit_interval
+    }
+
+    fn process(&mut self) -> Result<(), LogError> {
+        if self.schema_wait.is_some_and(|until| Instant::now() < until) {
+            std::thread::sleep(POLL_WAIT_MAX);
+            return Ok(());
+        }
+        let now_ms = self.clock.now_ms();
+        let mut turn = RecordTurn::default();
+        let tasks = &mut self.tasks;
+        self.log.drain(&mut |record: InputRecord<'_>| turn.take(tasks, &record, now_ms))?;
+        self.metrics.processed(turn.processed, turn.dead_lettered);
+        if turn.processed + turn.dead_lettered > 0 {
+            self.uncommitted_since.get_or_insert_with(Instant::now);
+        }
+        match turn.failure {
+            Some(failure) => self.task_failed(failure),
+            None if turn.full => self.commit(),
+            None => Ok(()),
+        }
+    }
+
+    fn task_failed(&mut self, failure: TaskFailure) -> Result<(), LogError> {
+        match failure.error {
+            TaskError::MissingSchema(id) => self.resolve_schema(id),
+            TaskError::Store(error) => {
+                let task = failure.task;
+                tracing::error!(%task, %error, "the task's state failed; the task is closed and restored");
+                self.abort("a task's state failed")?;
+                self.reopen(task)
+            }
+        }
+    }
+
+    /// The record that named the schema is read again, after everything before it is committed. When the registry cannot tell,
+    /// the thread is not ready and asks again after a while; nothing is skipped.
+    fn resolve_schema(&mut self, id: u32) -> Result<(), LogError> {
+        self.commit()?;
+        self.log.abort()?;
+        match self.context.schemas.resolve(id) {
+            Resolution::Known | Resolution::Absent => {
+                self.schema_wait = None;
+                self.state.blocked = None;
+            }
+            Resolution::Unavailable(cause) => {
+                tracing::warn!(schema = id, cause, "records wait for a schema that the registry cannot tell now");
+                self.schema_wait = Some(Instant::now() + SCHEMA_RETRY_WAIT);
+                self.state.blocked = Some(format!("waiting for schema {id}: {cause}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn punctuate(&mut self) -> Result<(), LogError> {
+        match self.tasks.punctuate(self.clock.now_ms()) {
+            Ok(_) => {}
+            Err(failure) => self.task_failed(failure)?,
+        }
+        if self.uncommitted_since.is_none() && self.tasks.has_uncommitted() {
+            self.uncommitted_since = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Makes everything processed true. Only after the log has it do the stores get it.
+    fn commit(&mut self) -> Result<(), LogError> {
+        if !self.tasks.has_uncommitted() {
+            self.uncommitted_since = None;
+            return Ok(());
+        }
+        let commits = self.tasks.prepare_commit();
+        let began = Instant::now();
+        let ends = self.commit_with_retries(&commits)?;
+        self.metrics.committed(began.elapsed());
+        self.uncommitted_since = None;
+        self.last_commit = Instant::now();
+        self.metrics.memory(self.tasks.memory());
+        for (task, error) in self.tasks.post_commit(commits, ends) {
+            tracing::error!(%task, %error, "the task's store is behind its changelog; the task is closed and restored");
+            self.reopen(task)?;
+        }
+        Ok(())
+    }
+
+    fn commit_with_retries(&mut self, commits: &[Commit]) -> Result<Vec<streams::ChangelogEnds>, LogError> {
+        let mut attempts = 1;
+        loop {
+            match self.log.commit(commits) {
+                Err(LogError::Retriable(cause)) if attempts < LOG_CALL_ATTEMPTS_MAX => {
+                    tracing::warn!(thread = self.number, attempts, cause, "the commit is tried again");
+                    attempts += 1;
+                    std::thread::sleep(LOG_RETRY_WAIT);
+                }
+                Err(LogError::Retriable(cause)) => return Err(LogError::Abortable(cause)),
+                other => return other,
+            }
+        }
+    }
+
+    fn abort(&mut self, cause: &str) -> Result<(), LogError> {
+        tracing::info!(thread = self.number, topology = self.context.topology.name(), cause, "aborting and reading again");
+        self.metrics.aborted();
+        self.tasks.abort();
+        self.uncommitted_since = None;
+        self.log.abort()
+    }
+
+    fn assigned(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
+        self.state.joined = true;
+        tasks.iter().try_for_each(|task| self.request_restore(*task))
+    }
+
+    fn request_restore(&mut self, task: TaskId) -> Result<(), LogError> {
+        match self.log.committed(task) {
+            Ok(inputs) => self.restorer.request(task, inputs),
+            Err(LogError::Retriable(cause)) => {
+                tracing::info!(%task, cause, "waiting for the task's committed offsets");
+                self.retry_restore.push((Instant::now() + LOG_RETRY_WAIT, task));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn revoked(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
+        match self.commit() {
+            Ok(()) => {}
+            Err(LogError::Abortable(cause)) => self.abort(&cause)?,
+            Err(error) => return Err(error),
+        }
+        self.give_up(tasks)
+    }
+
+    fn lost(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
+        self.abort("tasks were lost")?;
+        self.give_up(tasks)
+    }
+
+    fn give_up(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
+        for task in tasks {
+            self.restorer.cancel(*task);
+            self.retry_restore.retain(|(_, waiting)| waiting != task);
+            self.tasks.close(*task);
+        }
+        self.log.stop(tasks)
+    }
+
+    fn reopen(&mut self, task: TaskId) -> Result<(), LogError> {
+        self.log.pause(task)?;
+        self.tasks.close(task);
+        self.request_restore(task)
+    }
+
+    fn open_restored(&mut self) -> Result<(), LogError> {
+        let now = Instant::now();
+        let due: Vec<TaskId> = self.retry_restore.extract_if(.., |(at, _)| *at <= now).map(|(_, task)| task).collect();
+        due.into_iter().try_for_each(|task| self.request_restore(task))?;
+        while let Some(outcome) = self.restorer.next_outcome() {
+            match outcome.result {
+                Ok(restored) => {
+                    self.tasks.open(outcome.task, restored, &outcome.inputs);
+                    self.log.start(outcome.task, &outcome.inputs)?;
+                }
+                Err(RestoreError::Log(LogError::Fatal(cause))) => return Err(LogError::Fatal(cause)),
+                Err(error) => {
+                    tracing::warn!(task = %outcome.task, %error, "the task's state could not be restored; trying again");
+                    self.state.blocked = Some(format!("restoring {}: {error}", outcome.task));
+                    self.retry_restore.push((Instant::now() + RESTORE_RETRY_WAIT, outcome.task));
+                    continue;
+                }
+            }
+            self.state.blocked = None;
+        }
+        Ok(())
+    }
+
+    fn show_state(&mut self) {
+        self.state.restoring = self.restorer.remaining();
+        self.state.restoring.extend(self.retry_restore.iter().map(|(_, task)| (*task, 0)));
+        self.state.running = self.tasks.ids().into_iter().collect();
+        if self.state != self.shown {
+            self.shown = self.state.clone();
+            self.context.hosting.set_thread(self.context.topology.name(), self.number, self.shown.clone());
+        }
+    }
+}
+
+/// What one drain did.
+#[derive(Default)]
+struct RecordTurn {
+    processed: u64,
+    dead_lettered: u64,
+    full: bool,
+    failure: Option<TaskFailure>,
+}
+
+impl RecordTurn {
+    fn take(&mut self, tasks: &mut TaskManager, record: &InputRecord<'_>, now_ms: i64) -> ControlFlow<()> {
+        match tasks.process(record, now_ms) {
+            Ok(None | Some((Processed::Repeated, _))) => {}
+            Ok(Some((Processed::Done, full))) => {
+                self.processed += 1;
+                self.full = full;
+            }
+            Ok(Some((Processed::DeadLettered, full))) => {
+                self.dead_lettered += 1;
+                self.full = full;
+            }
+            Err(failure) => {
+                self.failure = Some(failure);
+                return ControlFlow::Break(());
+            }
+        }
+        let taken = usize::try_from(self.processed + self.dead_lettered).unwrap_or(usize::MAX);
+        if self.full || taken >= RECORDS_PER_TURN_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
