@@ -8,6 +8,15 @@ use sha2::{Digest, Sha256};
 /// Bytes of the digest that an id keeps: 160 bits, beyond any chance of collision.
 const ID_BYTES: usize = 20;
 
+/// Bytes of an id, at most. All ids that the system gives out are shorter.
+pub const ID_BYTES_MAX: usize = 128;
+
+/// Whether a text can be an id: not empty, not too long, and without the zero byte that separates the parts of store keys.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    (1..=ID_BYTES_MAX).contains(&text.len()) && !text.contains('\0')
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

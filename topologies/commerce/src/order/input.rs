@@ -1,7 +1,7 @@
 //! What can happen to an order.
 
 use crate::authority::Actor;
-use crate::ids::{AccountId, LineNo, ProductId, RecordId};
+use crate::ids::{AccountId, LineNo, ProductId, RecordId, is_id};
 use crate::money::Currency;
 use crate::order::state::OrderState;
 use crate::payment::PaymentFact;
@@ -35,6 +35,8 @@ pub enum OrderInput {
 pub struct PlaceOrder {
     /// The command's envelope id.
     pub command_id: RecordId,
+    /// When it was accepted, in milliseconds since the epoch: the same whenever the command is read again.
+    pub at: i64,
     /// Who asks.
     pub actor: Actor,
     /// Who orders and pays.
@@ -69,6 +71,12 @@ pub struct CancelOrder {
     pub reason: Option<String>,
 }
 
+impl RequestedLine {
+    fn is_valid(&self) -> bool {
+        is_id(self.product_id.as_str()) && (1..=QUANTITY_MAX).contains(&self.quantity)
+    }
+}
+
 impl PlaceOrder {
     /// Whether the request is inside the bounds: 1 to [`LINES_MAX`] lines with different numbers,
     /// 1 to [`QUANTITY_MAX`] pieces on each.
@@ -79,10 +87,7 @@ impl PlaceOrder {
         numbers.dedup();
         (1..=LINES_MAX).contains(&self.lines.len())
             && numbers.len() == self.lines.len()
-            && self
-                .lines
-                .iter()
-                .all(|line| (1..=QUANTITY_MAX).contains(&line.quantity))
+            && self.lines.iter().all(RequestedLine::is_valid)
     }
 
     /// Whether this is the request that made `state`, sent again.

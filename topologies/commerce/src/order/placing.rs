@@ -41,7 +41,7 @@ fn place_first(order_id: &OrderId, place: PlaceOrder, now: i64) -> Step {
     let valid = place.is_valid();
     let created = RecordedEvent {
         seq: 1,
-        at: now,
+        at: place.at,
         actor: place.actor,
         event: OrderEvent::OrderCreated {
             buyer_id: place.buyer_id,
@@ -51,7 +51,7 @@ fn place_first(order_id: &OrderId, place: PlaceOrder, now: i64) -> Step {
         },
     };
     match fold::created(order_id, &created) {
-        Some(state) => Turn::first(state, created),
+        Some(state) => Turn::first(state, created, now),
         None => Step::default(),
     }
 }

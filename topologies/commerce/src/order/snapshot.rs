@@ -21,7 +21,7 @@ pub struct OrderSnapshot {
     pub seller_ids: BTreeSet<AccountId>,
     /// The public status.
     pub status: OrderStatus,
-    /// Why it is cancelled; none before it is.
+    /// Why it is or will be cancelled.
     pub cancel_reason: Option<CancelReason>,
     /// What is known about the money.
     pub payment: PaymentStatus,
@@ -47,7 +47,6 @@ impl OrderSnapshot {
     /// The snapshot of a state.
     #[must_use]
     pub fn of(state: &OrderState) -> Self {
-        let status = state.status();
         Self {
             order_id: state.order_id.clone(),
             buyer_id: state.buyer_id.clone(),
@@ -57,10 +56,8 @@ impl OrderSnapshot {
                 .iter()
                 .filter_map(|line| line.seller_id.clone())
                 .collect(),
-            status,
-            cancel_reason: state
-                .cancelling
-                .filter(|_| status == OrderStatus::Cancelled),
+            status: state.status(),
+            cancel_reason: state.cancelling,
             payment: state.payment,
             step: state.step(),
             needs_attention: state.needs_attention,

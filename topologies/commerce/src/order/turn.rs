@@ -60,8 +60,8 @@ impl Turn {
     }
 
     /// The turn that has just made the order: its first step is entered, whichever it is.
-    pub(crate) fn first(state: OrderState, created: RecordedEvent) -> Step {
-        let mut turn = Self::begin(state, created.at);
+    pub(crate) fn first(state: OrderState, created: RecordedEvent, now: i64) -> Step {
+        let mut turn = Self::begin(state, now);
         turn.events.push(created);
         turn.announce();
         turn.enter();
@@ -130,15 +130,12 @@ impl Turn {
     fn payment(&mut self, fact: PaymentFact) {
         let decision = decide(self.step_before, InputKind::of_payment(&fact));
         // What the wallet holds, takes or gives back must be the total, to the unit.
-        let decision = match decision {
-            Decision::Record
-                if fact
-                    .amount()
-                    .is_some_and(|amount| Some(amount) != self.state.total) =>
-            {
-                Decision::Alarm
-            }
-            as_decided => as_decided,
+        let amount = fact.amount();
+        let differs = amount.is_some() && amount != self.state.total;
+        let decision = if decision == Decision::Record && differs {
+            Decision::Alarm
+        } else {
+            decision
         };
         self.carry_out(decision, Some(OrderEvent::Payment(fact)), None);
     }

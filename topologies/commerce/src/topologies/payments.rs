@@ -1,0 +1,291 @@
+//! `payments`: wallets, the payments of orders, and the books. One writer per wallet.
+
+use std::sync::Arc;
+
+use schemas::SchemaTable;
+use schemas::wire::payment as wire_types;
+use streams::serde::{BytesSerde, StringSerde};
+use streams::{
+    FiredTimer, ProcessError, Processor, ProcessorContext, ProcessorSpec, PunctuationType, Record,
+    SinkRef, StoreRef, TimerRef, Topology, TopologyBuilder, TopologyError,
+};
+
+use crate::authority::Actor;
+use crate::ids::{AccountId, OrderId, RecordId, TransferId};
+use crate::keys;
+use crate::money::Money;
+use crate::payment::{
+    LedgerEntry, Payment, PaymentCommand, PaymentEvent, Transfer, TransferKind, Wallet,
+    step_payment, step_transfer,
+};
+use crate::state_serde::StateSerde;
+use crate::topologies::{Cause, admit, topic};
+use crate::views;
+use crate::wire::{Meta, payment, payment_event};
+
+/// The topology's name.
+pub const NAME: &str = "payments";
+
+/// payment-commands in; payment-events and ledger-entries out.
+pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
+    let builder = TopologyBuilder::new(NAME);
+    let till = Till {
+        wallets: builder.store(views::WALLETS.store, StringSerde, StateSerde::new()),
+        payments: builder.store("payments", BytesSerde, StateSerde::new()),
+        transfers: builder.store("transfers", BytesSerde, StateSerde::new()),
+        expiries: builder.timers(
+            "payment-expiries",
+            BytesSerde,
+            PunctuationType::WallClockTime,
+        ),
+        events: builder.sink(&topic(schemas)),
+        entries: builder.sink(&topic(schemas)),
+    };
+    let spec = ProcessorSpec::new("wallet-ledger")
+        .store(&till.wallets)
+        .store(&till.payments)
+        .store(&till.transfers)
+        .timers(&till.expiries)
+        .sink(&till.events)
+        .sink(&till.entries);
+    builder
+        .stream(&topic::<wire_types::PaymentCommand>(schemas))
+        .process::<_, (), ()>(spec, move || till.clone());
+    builder.build()
+}
+
+#[derive(Clone)]
+struct Till {
+    wallets: StoreRef<String, Wallet>,
+    payments: StoreRef<Vec<u8>, Payment>,
+    transfers: StoreRef<Vec<u8>, Transfer>,
+    expiries: TimerRef<Vec<u8>>,
+    events: SinkRef<String, wire_types::PaymentEvent>,
+    entries: SinkRef<String, wire_types::LedgerEntry>,
+}
+
+type Context<'s, 'n> = ProcessorContext<'s, 'n, (), ()>;
+
+impl Processor<String, wire_types::PaymentCommand> for Till {
+    fn process(
+        &mut self,
+        context: &mut Context<'_, '_>,
+        record: Record<String, wire_types::PaymentCommand>,
+    ) -> Result<(), ProcessError> {
+        let (key, envelope) = (record.key, record.value);
+        let (actor, cause) = (admit(&key, &envelope)?, Cause::of(&envelope));
+        let command = payment::command(envelope.payload).map_err(ProcessError::refused)?;
+        match command {
+            PaymentCommand::Deposit {
+                transfer_id,
+                amount,
+            } => self.transfer(
+                context,
+                &key,
+                (TransferKind::Deposit, transfer_id, amount),
+                actor,
+                &cause,
+            ),
+            PaymentCommand::Withdraw {
+                transfer_id,
+                amount,
+            } => self.transfer(
+                context,
+                &key,
+                (TransferKind::Withdrawal, transfer_id, amount),
+                actor,
+                &cause,
+            ),
+            PaymentCommand::Authorize { ref order_id, .. }
+            | PaymentCommand::Capture { ref order_id }
+            | PaymentCommand::Void { ref order_id }
+            | PaymentCommand::Refund { ref order_id, .. } => {
+                let order_id = order_id.clone();
+                self.pay(context, &key, (order_id, command), &actor, &cause)
+            }
+        }
+    }
+
+    /// Forgets what has been resolved long enough; what has changed since has another timer.
+    fn on_timer(
+        &mut self,
+        context: &mut Context<'_, '_>,
+        timer: &FiredTimer,
+    ) -> Result<(), ProcessError> {
+        let tagged = timer.key(&self.expiries).map_err(ProcessError::Key)?;
+        let now = context.now_ms();
+        match Expiry::untag(tagged)? {
+            Expiry::Payment(key) => {
+                let mut payments = context.store(&self.payments)?;
+                let due = payments.get(&key)?.and_then(|payment| payment.forget_at());
+                if due.is_some_and(|at| at <= now) {
+                    payments.delete(&key)
+                } else {
+                    Ok(())
+                }
+            }
+            Expiry::Transfer(key) => context.store(&self.transfers)?.delete(&key),
+        }
+    }
+}
+
+impl Till {
+    fn transfer(
+        &self,
+        context: &mut Context<'_, '_>,
+        key: &String,
+        transfer: (TransferKind, TransferId, Money),
+        actor: Actor,
+        cause: &Cause,
+    ) -> Result<(), ProcessError> {
+        let account_id = AccountId(key.clone());
+        let transfer_key = keys::transfer(&account_id, &transfer.1);
+        let wallet = context.store(&self.wallets)?.get(key)?;
+        let made = context.store(&self.transfers)?.get(&transfer_key)?;
+        let now = context.now_ms();
+        let next = step_transfer(&account_id, wallet, made, transfer, &actor, now)
+            .map_err(ProcessError::refused)?;
+        let Some(event) = next.event else {
+            return Ok(());
+        };
+        if let (None, Some(transfer)) = (made, next.transfer) {
+            context.set_timer(
+                &self.expiries,
+                &Expiry::Transfer(transfer_key.clone()).tag(),
+                transfer.forget_at(),
+            )?;
+            context
+                .store(&self.transfers)?
+                .put(&transfer_key, transfer)?;
+        }
+        let seq = next.wallet.as_ref().map_or(0, |wallet| wallet.events);
+        let meta = Meta {
+            id: RecordId(format!("{key}.wallet.{seq}")),
+            seq,
+            at: now,
+            actor,
+            causation: cause.id.clone(),
+            correlation: cause.correlation.clone(),
+        };
+        self.publish(context, key, (key.clone(), event), next.entry, meta)?;
+        self.keep_wallet(context, key, next.wallet)
+    }
+
+    fn pay(
+        &self,
+        context: &mut Context<'_, '_>,
+        key: &String,
+        (order_id, command): (OrderId, PaymentCommand),
+        actor: &Actor,
+        cause: &Cause,
+    ) -> Result<(), ProcessError> {
+        let account_id = AccountId(key.clone());
+        let payment_key = keys::payment(&account_id, &order_id);
+        let wallet = context.store(&self.wallets)?.get(key)?;
+        let payment = context.store(&self.payments)?.get(&payment_key)?;
+        let version = wallet.as_ref().map(|wallet| wallet.version);
+        let now = context.now_ms();
+        let next = step_payment(&account_id, wallet, payment, command, actor, now)
+            .map_err(ProcessError::refused)?;
+        let seq = next.payment.as_ref().map_or(0, |payment| payment.events);
+        // Without a payment there is no number, so the command names its refusal.
+        let id = if seq == 0 {
+            format!("{}.refused", cause.id)
+        } else {
+            format!("{order_id}.payment.{seq}")
+        };
+        let meta = Meta {
+            id: RecordId(id),
+            seq,
+            at: now,
+            actor: Actor::system(NAME),
+            causation: cause.id.clone(),
+            correlation: order_id.0.clone(),
+        };
+        if let Some(event) = next.event {
+            self.publish(context, key, (order_id.0, event), next.entry, meta)?;
+        }
+        self.keep_payment(context, &payment_key, next.payment)?;
+        self.keep_wallet(
+            context,
+            key,
+            next.wallet.filter(|wallet| Some(wallet.version) != version),
+        )
+    }
+
+    fn keep_wallet(
+        &self,
+        context: &mut Context<'_, '_>,
+        key: &String,
+        wallet: Option<Wallet>,
+    ) -> Result<(), ProcessError> {
+        match wallet {
+            Some(wallet) => context.store(&self.wallets)?.put(key, wallet),
+            None => Ok(()),
+        }
+    }
+
+    fn keep_payment(
+        &self,
+        context: &mut Context<'_, '_>,
+        key: &Vec<u8>,
+        payment: Option<Payment>,
+    ) -> Result<(), ProcessError> {
+        let Some(payment) = payment else {
+            return Ok(());
+        };
+        if let Some(at) = payment.forget_at() {
+            context.set_timer(&self.expiries, &Expiry::Payment(key.clone()).tag(), at)?;
+        }
+        context.store(&self.payments)?.put(key, payment)
+    }
+
+    /// Sends an event under its own key and the entry, if there is one, under the wallet's.
+    fn publish(
+        &self,
+        context: &mut Context<'_, '_>,
+        wallet_key: &str,
+        (event_key, event): (String, PaymentEvent),
+        entry: Option<LedgerEntry>,
+        meta: Meta,
+    ) -> Result<(), ProcessError> {
+        let at = meta.at;
+        if let Some(entry) = entry {
+            let entry = payment::entry_to_wire(entry, meta.clone());
+            context.send(
+                &self.entries,
+                &Record::new(wallet_key.to_owned(), entry, at),
+            )?;
+        }
+        let payload = payment_event::event_to_wire(event, &AccountId::from(wallet_key));
+        context.send(
+            &self.events,
+            &Record::new(event_key, meta.envelope(payload), at),
+        )
+    }
+}
+
+/// What a timer is to forget.
+enum Expiry {
+    Payment(Vec<u8>),
+    Transfer(Vec<u8>),
+}
+
+impl Expiry {
+    fn tag(self) -> Vec<u8> {
+        let (tag, mut key) = match self {
+            Self::Payment(key) => (b'p', key),
+            Self::Transfer(key) => (b't', key),
+        };
+        key.push(tag);
+        key
+    }
+
+    fn untag(mut tagged: Vec<u8>) -> Result<Self, ProcessError> {
+        match tagged.pop() {
+            Some(b'p') => Ok(Self::Payment(tagged)),
+            Some(b't') => Ok(Self::Transfer(tagged)),
+            Some(_) | None => Err(ProcessError::refused("a timer of an unknown kind")),
+        }
+    }
+}

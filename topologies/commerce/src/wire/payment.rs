@@ -1,0 +1,158 @@
+//! Records to and of the wallet: its commands and its books.
+
+use schemas::wire::payment as wire;
+
+use crate::money::Currency;
+use crate::payment::{LedgerAccount, LedgerEntry, LedgerKind, PaymentCommand, Posting};
+use crate::wire::{Meta, WireError, attempt, attempt_to_wire, count, money, money_to_wire, number};
+
+/// Reads a command.
+pub fn command(payload: wire::PaymentCommandPayload) -> Result<PaymentCommand, WireError> {
+    Ok(match payload {
+        wire::PaymentCommandPayload::Deposit(deposit) => PaymentCommand::Deposit {
+            transfer_id: deposit.deposit_id.into(),
+            amount: money(&deposit.amount)?,
+        },
+        wire::PaymentCommandPayload::Withdraw(withdraw) => PaymentCommand::Withdraw {
+            transfer_id: withdraw.withdrawal_id.into(),
+            amount: money(&withdraw.amount)?,
+        },
+        wire::PaymentCommandPayload::AuthorizePayment(authorize) => PaymentCommand::Authorize {
+            order_id: authorize.order_id.into(),
+            amount: money(&authorize.amount)?,
+            attempt: attempt(authorize.attempt)?,
+        },
+        wire::PaymentCommandPayload::CapturePayment(capture) => PaymentCommand::Capture {
+            order_id: capture.order_id.into(),
+        },
+        wire::PaymentCommandPayload::VoidPayment(void) => PaymentCommand::Void {
+            order_id: void.order_id.into(),
+        },
+        wire::PaymentCommandPayload::RefundPayment(refund) => PaymentCommand::Refund {
+            order_id: refund.order_id.into(),
+            refund_id: refund.refund_id.into(),
+            amount: money(&refund.amount)?,
+        },
+    })
+}
+
+/// Writes a command.
+#[must_use]
+pub fn command_to_wire(command: PaymentCommand) -> wire::PaymentCommandPayload {
+    match command {
+        PaymentCommand::Deposit {
+            transfer_id,
+            amount,
+        } => {
+            let (deposit_id, amount) = (transfer_id.0, money_to_wire(amount));
+            wire::PaymentCommandPayload::Deposit(wire::Deposit { deposit_id, amount })
+        }
+        PaymentCommand::Withdraw {
+            transfer_id,
+            amount,
+        } => {
+            let (withdrawal_id, amount) = (transfer_id.0, money_to_wire(amount));
+            wire::PaymentCommandPayload::Withdraw(wire::Withdraw {
+                withdrawal_id,
+                amount,
+            })
+        }
+        PaymentCommand::Authorize {
+            order_id,
+            amount,
+            attempt,
+        } => wire::PaymentCommandPayload::AuthorizePayment(wire::AuthorizePayment {
+            order_id: order_id.0,
+            amount: money_to_wire(amount),
+            attempt: attempt_to_wire(attempt),
+        }),
+        PaymentCommand::Capture { order_id } => {
+            wire::PaymentCommandPayload::CapturePayment(wire::CapturePayment {
+                order_id: order_id.0,
+            })
+        }
+        PaymentCommand::Void { order_id } => {
+            wire::PaymentCommandPayload::VoidPayment(wire::VoidPayment {
+                order_id: order_id.0,
+            })
+        }
+        PaymentCommand::Refund {
+            order_id,
+            refund_id,
+            amount,
+        } => wire::PaymentCommandPayload::RefundPayment(wire::RefundPayment {
+            order_id: order_id.0,
+            refund_id: refund_id.0,
+            amount: money_to_wire(amount),
+        }),
+    }
+}
+
+/// Reads an entry of the books.
+pub fn entry(wire: wire::LedgerEntry) -> Result<LedgerEntry, WireError> {
+    let posting = |posting: wire::Posting| {
+        let account = LedgerAccount::parse(&posting.account)
+            .ok_or(WireError::UnknownSymbol("ledger account"))?;
+        Ok(Posting {
+            account,
+            amount: posting.amount,
+        })
+    };
+    Ok(LedgerEntry {
+        entry_id: wire.entry_id,
+        seq: count(wire.seq)?,
+        account_id: wire.account_id.into(),
+        order_id: wire.order_id.map(Into::into),
+        kind: kind(wire.kind)?,
+        currency: Currency::parse(&wire.currency)?,
+        postings: wire
+            .postings
+            .into_iter()
+            .map(posting)
+            .collect::<Result<_, WireError>>()?,
+    })
+}
+
+/// Writes an entry of the books; of `meta` the time, the cause and the correlation count.
+#[must_use]
+pub fn entry_to_wire(entry: LedgerEntry, meta: Meta) -> wire::LedgerEntry {
+    let posting = |posting: Posting| wire::Posting {
+        account: posting.account.to_string(),
+        amount: posting.amount,
+    };
+    wire::LedgerEntry {
+        entry_id: entry.entry_id,
+        seq: number(entry.seq),
+        at: meta.at,
+        account_id: entry.account_id.0,
+        order_id: entry.order_id.map(|order_id| order_id.0),
+        kind: kind_to_wire(entry.kind),
+        currency: entry.currency.code().to_owned(),
+        postings: entry.postings.into_iter().map(posting).collect(),
+        causation: meta.causation,
+        correlation: meta.correlation,
+    }
+}
+
+fn kind(wire: wire::LedgerEntryKind) -> Result<LedgerKind, WireError> {
+    Ok(match wire {
+        wire::LedgerEntryKind::Deposit => LedgerKind::Deposit,
+        wire::LedgerEntryKind::Withdrawal => LedgerKind::Withdrawal,
+        wire::LedgerEntryKind::Authorization => LedgerKind::Authorization,
+        wire::LedgerEntryKind::Capture => LedgerKind::Capture,
+        wire::LedgerEntryKind::Void => LedgerKind::Void,
+        wire::LedgerEntryKind::Refund => LedgerKind::Refund,
+        wire::LedgerEntryKind::Unknown => return Err(WireError::UnknownSymbol("ledger operation")),
+    })
+}
+
+fn kind_to_wire(kind: LedgerKind) -> wire::LedgerEntryKind {
+    match kind {
+        LedgerKind::Deposit => wire::LedgerEntryKind::Deposit,
+        LedgerKind::Withdrawal => wire::LedgerEntryKind::Withdrawal,
+        LedgerKind::Authorization => wire::LedgerEntryKind::Authorization,
+        LedgerKind::Capture => wire::LedgerEntryKind::Capture,
+        LedgerKind::Void => wire::LedgerEntryKind::Void,
+        LedgerKind::Refund => wire::LedgerEntryKind::Refund,
+    }
+}
