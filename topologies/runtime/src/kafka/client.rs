@@ -23,7 +23,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::witness::Witness;
 
-pub(super) use batch::{Batch, Fetched};
+pub(super) use batch::Batch;
 pub(super) use consumer::{Consumer, ConsumerEvent, GroupMetadata};
 pub(super) use partitions::{Partition, PartitionList};
 pub(super) use producer::Producer;
@@ -77,8 +77,8 @@ impl ClientError {
 /// One handle of the C client, with its threads.
 struct Client {
     rk: NonNull<sys::rd_kafka_t>,
-    // The callbacks read it, so it outlives the handle: `drop` destroys the handle first.
-    witness: Arc<Witness>,
+    // The callbacks read it, so it is kept until the handle is destroyed.
+    _witness: Arc<Witness>,
 }
 
 // SAFETY: every call on a handle is documented as thread safe; the pointer is owned by this value alone.
@@ -119,14 +119,16 @@ impl Client {
             sys::rd_kafka_conf_set_log_cb(conf, Some(on_log));
             sys::rd_kafka_new(kind, conf, text.as_mut_ptr(), text.len())
         };
-        NonNull::new(rk).map(|rk| Self { rk, witness }).ok_or_else(|| {
-            // SAFETY: the failed call left `conf` with us, and a terminated string in `text`.
-            let reason = unsafe {
-                sys::rd_kafka_conf_destroy(conf);
-                text_of(text.as_ptr())
-            };
-            ClientError::of_settings(format!("the Kafka client refuses to start: {reason}"))
-        })
+        NonNull::new(rk)
+            .map(|rk| Self { rk, _witness: witness })
+            .ok_or_else(|| {
+                // SAFETY: the failed call left `conf` with us, and a terminated string in `text`.
+                let reason = unsafe {
+                    sys::rd_kafka_conf_destroy(conf);
+                    text_of(text.as_ptr())
+                };
+                ClientError::of_settings(format!("the Kafka client refuses to start: {reason}"))
+            })
     }
 
     fn ptr(&self) -> *mut sys::rd_kafka_t {
@@ -230,7 +232,9 @@ fn set(conf: *mut sys::rd_kafka_conf_t, name: &str, value: &str) -> Result<(), C
     if result == sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK {
         return Ok(());
     }
-    Err(ClientError::of_settings(format!("Kafka client setting {name}: {reason}")))
+    Err(ClientError::of_settings(format!(
+        "Kafka client setting {name}: {reason}"
+    )))
 }
 
 /// A string that C can read. A name with a zero byte inside can come from outside only as a mistake.

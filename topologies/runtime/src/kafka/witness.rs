@@ -124,7 +124,11 @@ mod tests {
     #[test]
     fn only_a_lost_request_makes_an_outcome_uncertain() {
         let witness = witness();
-        witness.logged(3, "FAIL", "b:9092/1: Connect to b failed: refused (after 0ms in state CONNECT)");
+        witness.logged(
+            3,
+            "FAIL",
+            "b:9092/1: Connect to b failed: refused (after 0ms in state CONNECT)",
+        );
         assert!(!witness.is_troubled());
         witness.logged(6, "FAIL", "b:9092/1: Disconnected (after 10ms in state UP)");
         assert!(witness.is_troubled());

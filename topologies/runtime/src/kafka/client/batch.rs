@@ -57,6 +57,22 @@ impl Batch {
         Some(Fetched(unsafe { &**message }))
     }
 
+    /// Frees the waiting records that `keep` refuses.
+    pub(in crate::kafka) fn retain(&mut self, mut keep: impl FnMut(&Fetched<'_>) -> bool) {
+        let mut at = 0;
+        let next = self.next;
+        self.messages.retain(|message| {
+            at += 1;
+            // SAFETY: the message is live until it is freed, here or in `clear`.
+            let kept = at <= next || keep(&Fetched(unsafe { &**message }));
+            if !kept {
+                // SAFETY: the message came from the client, leaves the list with this answer and is freed exactly once.
+                unsafe { sys::rd_kafka_message_destroy(*message) }
+            }
+            kept
+        });
+    }
+
     /// Frees every record, looked at or not.
     pub(in crate::kafka) fn clear(&mut self) {
         for message in self.messages.drain(..) {

@@ -32,6 +32,12 @@ pub(in crate::kafka) enum ConsumerEvent {
 pub(in crate::kafka) struct GroupMetadata(NonNull<sys::rd_kafka_consumer_group_metadata_t>);
 
 impl GroupMetadata {
+    /// Number of the group's present constellation, negative while this consumer is no member.
+    pub(in crate::kafka) fn generation(&self) -> i32 {
+        // SAFETY: live as long as this value.
+        unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(self.ptr()) }
+    }
+
     pub(super) fn ptr(&self) -> *const sys::rd_kafka_consumer_group_metadata_t {
         self.0.as_ptr()
     }
@@ -61,8 +67,14 @@ impl Consumer {
         let client = Client::consumer(settings, witness)?;
         // SAFETY: the handle is live; both calls answer a queue that is ours to free, or null.
         let (events, records) = unsafe {
-            checked(sys::rd_kafka_poll_set_consumer(client.ptr()), "cannot use the group queue")?;
-            (sys::rd_kafka_queue_get_consumer(client.ptr()), sys::rd_kafka_queue_new(client.ptr()))
+            checked(
+                sys::rd_kafka_poll_set_consumer(client.ptr()),
+                "cannot use the group queue",
+            )?;
+            (
+                sys::rd_kafka_queue_get_consumer(client.ptr()),
+                sys::rd_kafka_queue_new(client.ptr()),
+            )
         };
         let consumer = Self {
             topics: Vec::new(),
@@ -90,13 +102,25 @@ impl Consumer {
     pub(in crate::kafka) fn subscribe(&self, topic: &str) -> Result<(), ClientError> {
         let list = PartitionList::of([(topic, -1)])?;
         // SAFETY: the handle and the list live across the call.
-        checked(unsafe { sys::rd_kafka_subscribe(self.client.ptr(), list.ptr()) }, "cannot subscribe")
+        checked(
+            unsafe { sys::rd_kafka_subscribe(self.client.ptr(), list.ptr()) },
+            "cannot subscribe",
+        )
     }
 
-    /// Leaves the group, also as a static member.
-    pub(in crate::kafka) fn unsubscribe(&self) -> Result<(), ClientError> {
+    /// Leaves the group, also as a static member, and gives up at the deadline.
+    pub(in crate::kafka) fn leave(&self, deadline: Instant) {
         // SAFETY: the handle is live.
-        checked(unsafe { sys::rd_kafka_unsubscribe(self.client.ptr()) }, "cannot unsubscribe")
+        let begun = checked(
+            unsafe { sys::rd_kafka_unsubscribe(self.client.ptr()) },
+            "cannot unsubscribe",
+        );
+        if let Err(error) = begun {
+            tracing::debug!(%error, "the group finds out by itself that this member is gone");
+            return;
+        }
+        let is_member = || self.group_metadata().is_some_and(|member| member.generation() >= 0);
+        self.answer_until(deadline, || !is_member());
     }
 
     /// The next event, without waiting.
@@ -204,28 +228,35 @@ impl Consumer {
             .take_error(unsafe { sys::rd_kafka_consumer_close_queue(self.client.ptr(), self.events.ptr()) });
         if let Err(error) = begun {
             tracing::debug!(%error, "the consumer is closed without leaving its group");
-        } else if let Ok(nothing) = PartitionList::new(0) {
-            self.serve_closing(&nothing, deadline);
+        } else {
+            // SAFETY: the handle is live.
+            self.answer_until(
+                deadline,
+                || unsafe { sys::rd_kafka_consumer_closed(self.client.ptr()) } != 0,
+            );
         }
         destroy_aside(self);
     }
 
-    fn serve_closing(&self, nothing: &PartitionList, deadline: Instant) {
-        /// A closed consumer does not ring, so its state is looked at this often.
-        const CLOSED_CHECK: Duration = Duration::from_millis(20);
-        // SAFETY: the handle is live.
-        while unsafe { sys::rd_kafka_consumer_closed(self.client.ptr()) } == 0 && Instant::now() < deadline {
+    /// Answers every rebalance with "nothing" until `done` or the deadline.
+    fn answer_until(&self, deadline: Instant, done: impl Fn() -> bool) {
+        /// Nothing rings when a consumer is done, so it is looked at this often.
+        const DONE_CHECK: Duration = Duration::from_millis(20);
+        while !done() && Instant::now() < deadline {
             while let Some(event) = self.next_event() {
-                let answered = match event {
-                    ConsumerEvent::Assigned(_) => self.assign(nothing),
-                    ConsumerEvent::Revoked { .. } => self.unassign(nothing),
-                    ConsumerEvent::Error(_) => Ok(()),
-                };
-                if let Err(error) = answered {
+                if let Err(error) = self.answer_with_nothing(&event) {
                     tracing::debug!(%error, "a rebalance during the close was not answered");
                 }
             }
-            self.wait_until(deadline.min(Instant::now() + CLOSED_CHECK));
+            self.wait_until(deadline.min(Instant::now() + DONE_CHECK));
+        }
+    }
+
+    fn answer_with_nothing(&self, event: &ConsumerEvent) -> Result<(), ClientError> {
+        match event {
+            ConsumerEvent::Assigned(_) => self.assign(&PartitionList::new(0)?),
+            ConsumerEvent::Revoked { .. } => self.unassign(&PartitionList::new(0)?),
+            ConsumerEvent::Error(_) => Ok(()),
         }
     }
 

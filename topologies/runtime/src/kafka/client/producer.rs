@@ -29,7 +29,10 @@ impl Producer {
         witness: Arc<Witness>,
     ) -> Result<Self, ClientError> {
         let client = Client::producer(settings, witness)?;
-        let topics = topics.iter().map(|name| Topic::new(&client, name)).collect::<Result<_, _>>()?;
+        let topics = topics
+            .iter()
+            .map(|name| Topic::new(&client, name))
+            .collect::<Result<_, _>>()?;
         Ok(Self { topics, client })
     }
 
@@ -62,9 +65,11 @@ impl Producer {
             return self.produce_arguments(&arguments);
         }
         let names = header_names(record.headers)?;
-        let headers = record.headers.iter().zip(&names).map(|(header, name)| {
-            header_argument(name, header.value.as_deref())
-        });
+        let headers = record
+            .headers
+            .iter()
+            .zip(&names)
+            .map(|(header, name)| header_argument(name, header.value.as_deref()));
         self.produce_arguments(&arguments.iter().copied().chain(headers).collect::<Vec<_>>())
     }
 
@@ -121,9 +126,8 @@ impl Producer {
 
     fn produce_arguments(&self, arguments: &[sys::rd_kafka_vu_t]) -> Result<(), ClientError> {
         // SAFETY: the handle and everything that the arguments point to live across the call, which copies the record.
-        self.client.take_error(unsafe {
-            sys::rd_kafka_produceva(self.client.ptr(), arguments.as_ptr(), arguments.len())
-        })
+        self.client
+            .take_error(unsafe { sys::rd_kafka_produceva(self.client.ptr(), arguments.as_ptr(), arguments.len()) })
     }
 }
 
@@ -149,12 +153,27 @@ fn arguments(topic: &Topic, record: &OutputRecord<'_>, tag: usize) -> [sys::rd_k
     [
         of(kind::RD_KAFKA_VTYPE_RKT, argument { rkt: topic.0.as_ptr() }),
         of(kind::RD_KAFKA_VTYPE_PARTITION, argument { i32_: record.partition }),
-        of(kind::RD_KAFKA_VTYPE_MSGFLAGS, argument { i: sys::RD_KAFKA_MSG_F_COPY }),
+        of(
+            kind::RD_KAFKA_VTYPE_MSGFLAGS,
+            argument {
+                i: sys::RD_KAFKA_MSG_F_COPY,
+            },
+        ),
         // The client takes 0 for "now"; the first millisecond of 1970 stands for the moment before it.
-        of(kind::RD_KAFKA_VTYPE_TIMESTAMP, argument { i64_: record.timestamp_ms.max(1) }),
+        of(
+            kind::RD_KAFKA_VTYPE_TIMESTAMP,
+            argument {
+                i64_: record.timestamp_ms.max(1),
+            },
+        ),
         of(kind::RD_KAFKA_VTYPE_KEY, memory(record.key)),
         of(kind::RD_KAFKA_VTYPE_VALUE, memory(record.value)),
-        of(kind::RD_KAFKA_VTYPE_OPAQUE, argument { ptr: tag as *mut c_void }),
+        of(
+            kind::RD_KAFKA_VTYPE_OPAQUE,
+            argument {
+                ptr: tag as *mut c_void,
+            },
+        ),
     ]
 }
 

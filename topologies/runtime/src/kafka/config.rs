@@ -1,0 +1,330 @@
+//! How a stream thread reaches Kafka, and which settings are refused because exactly-once would be void with them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use streams::LogError;
+
+use super::client::Settings;
+
+/// Shortest session that brokers accept by default (`group.min.session.timeout.ms`).
+const SESSION_TIMEOUT_MS_MIN: u32 = 6_000;
+/// Longest session that brokers accept by default (`group.max.session.timeout.ms`).
+const SESSION_TIMEOUT_MS_MAX: u32 = 1_800_000;
+/// A transaction must outlive a garbage collection of the broker and a few lost requests.
+const TRANSACTION_TIMEOUT_MS_MIN: u32 = 2_000;
+/// Longest transaction that brokers accept by default (`transaction.max.timeout.ms`).
+const TRANSACTION_TIMEOUT_MS_MAX: u32 = 900_000;
+/// No request waits longer for its answer, so that a lost one is known as lost well inside its transaction.
+const REQUEST_TIMEOUT_MS_MAX: u32 = 10_000;
+/// Transactional producers of one thread. More than three have shown no gain.
+const PRODUCERS_MAX: usize = 3;
+/// The group waits this long for a member that does not poll; a restore must not run on the polling thread for longer.
+const POLL_INTERVAL_MS: u32 = 300_000;
+/// A broker answers a fetch after this time at the latest, so a partition that was just added waits no longer to be asked for.
+const FETCH_WAIT_MS: u32 = 100;
+/// Bytes that one fetch answer of one broker may have. A single record may be larger; it is then fetched alone.
+const FETCH_ANSWER_BYTES: usize = 8 << 20;
+/// Bytes of one partition in one fetch answer.
+const FETCH_PARTITION_BYTES: usize = 1 << 20;
+/// Bytes of the largest record that is sent. The topic's own `max.message.bytes` decides below that.
+const RECORD_BYTES_MAX: usize = 8 << 20;
+/// Bytes of one produced batch.
+const PRODUCE_BATCH_BYTES: usize = 1_000_000;
+/// Bytes that wait in one producer to be sent.
+const PRODUCE_QUEUE_BYTES: usize = 32 << 20;
+/// Records that wait in one producer to be acknowledged.
+const PRODUCE_QUEUE_RECORDS: usize = 200_000;
+/// First wait before a request is repeated, in milliseconds. The client's own 100 ms is what a hop would cost.
+const RETRY_BACKOFF_MS: u32 = 5;
+
+/// Settings that decide whether exactly-once holds, or that this crate derives from its own fields.
+const OWN_SETTINGS: [&str; 40] = [
+    "acks",
+    "allow.auto.create.topics",
+    "api.version.request",
+    "auto.commit.enable",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "client.id",
+    "delivery.report.only.error",
+    "delivery.timeout.ms",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.gapless.guarantee",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "enabled_events",
+    "group.id",
+    "group.instance.id",
+    "group.protocol",
+    "group.remote.assignor",
+    "heartbeat.interval.ms",
+    "isolation.level",
+    "log.connection.close",
+    "log.queue",
+    "log_level",
+    "max.in.flight",
+    "max.in.flight.requests.per.connection",
+    "max.poll.interval.ms",
+    "message.send.max.retries",
+    "message.timeout.ms",
+    "metadata.broker.list",
+    "partition.assignment.strategy",
+    "partitioner",
+    "queuing.strategy",
+    "request.required.acks",
+    "request.timeout.ms",
+    "retries",
+    "session.timeout.ms",
+    "socket.max.fails",
+    "socket.timeout.ms",
+    "transaction.timeout.ms",
+];
+
+/// One stream thread's access to Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaConfig {
+    /// Brokers to begin with: `host:port`, separated by commas.
+    pub bootstrap: String,
+    /// Consumer group and prefix of transactional ids.
+    pub application_id: String,
+    /// Names this process among those of the application, the same after every restart; no two live processes share one.
+    pub instance_id: String,
+    /// Number of the thread in the process.
+    pub thread: u16,
+    /// `host:port` where this process answers queries; other processes find it in the group.
+    pub endpoint: String,
+    /// The group takes the tasks of a thread that was silent for so long. Milliseconds, 6,000 to 1,800,000.
+    pub session_timeout_ms: u32,
+    /// The broker ends a transaction that has been open for so long, and a commit is given up by then. Milliseconds, 2,000 to 900,000.
+    pub transaction_timeout_ms: u32,
+    /// Transactional producers that take turns, 1 to 3. With one, a transaction waits for the markers of the one before.
+    pub producers: usize,
+    /// Whether closing leaves the group at once, so that the tasks move. Otherwise they wait for a restart of this instance
+    /// until the session ends.
+    pub leave_on_close: bool,
+    /// Bytes of keys and values fetched ahead of processing. The client's own overhead comes on top: about 340 bytes a record.
+    pub fetch_bytes_max: usize,
+    /// Further settings of the C client, by its own names: security, compression, buffers. Settings that the engine decides are refused.
+    pub extra: BTreeMap<String, String>,
+}
+
+impl KafkaConfig {
+    /// The defaults: sessions and transactions of 10 s, three producers, 16 MiB fetched ahead.
+    #[must_use]
+    pub fn new(bootstrap: &str, application_id: &str, instance_id: &str, thread: u16) -> Self {
+        Self {
+            bootstrap: bootstrap.to_owned(),
+            application_id: application_id.to_owned(),
+            instance_id: instance_id.to_owned(),
+            thread,
+            endpoint: String::new(),
+            session_timeout_ms: 10_000,
+            transaction_timeout_ms: 10_000,
+            producers: PRODUCERS_MAX,
+            leave_on_close: false,
+            fetch_bytes_max: 16 << 20,
+            extra: BTreeMap::new(),
+        }
+    }
+
+    /// Refuses what would make exactly-once void or what no broker accepts.
+    pub fn check(&self) -> Result<(), LogError> {
+        let (session, transaction) = (self.session_timeout_ms, self.transaction_timeout_ms);
+        if !(SESSION_TIMEOUT_MS_MIN..=SESSION_TIMEOUT_MS_MAX).contains(&session) {
+            return refuse(format!(
+                "the session timeout of {session} ms is not between 6 s and 30 min"
+            ));
+        }
+        if !(TRANSACTION_TIMEOUT_MS_MIN..=TRANSACTION_TIMEOUT_MS_MAX).contains(&transaction) {
+            return refuse(format!(
+                "the transaction timeout of {transaction} ms is not between 2 s and 15 min"
+            ));
+        }
+        if transaction >= POLL_INTERVAL_MS {
+            return refuse(format!(
+                "a commit may take the transaction timeout of {transaction} ms, which must be below the poll interval of {POLL_INTERVAL_MS} ms"
+            ));
+        }
+        if !(1..=PRODUCERS_MAX).contains(&self.producers) {
+            return refuse(format!("{} producers per thread; choose 1, 2 or 3", self.producers));
+        }
+        if self.instance_id.is_empty() {
+            return refuse(
+                "the instance id is empty; give every process a name that it keeps across restarts".to_owned(),
+            );
+        }
+        self.check_extra()
+    }
+
+    /// A transaction's every call ends by this time.
+    pub(super) fn transaction_deadline(&self) -> Duration {
+        Duration::from_millis(self.transaction_timeout_ms.into())
+    }
+
+    /// A request without an answer counts as lost after this time. Half a transaction, so that the loss is known inside it.
+    pub(super) fn request_timeout(&self) -> Duration {
+        Duration::from_millis((self.transaction_timeout_ms / 2).min(REQUEST_TIMEOUT_MS_MAX).into())
+    }
+
+    /// The ids that the thread's producers take turns with. All of them are initialised before any offset is read.
+    pub(super) fn transactional_ids(&self) -> Vec<String> {
+        (0..self.producers)
+            .map(|turn| format!("{}-{turn}", self.member()))
+            .collect()
+    }
+
+    pub(super) fn consumer_settings(&self) -> Settings {
+        let kib = (self.fetch_bytes_max / 1024).max(1024);
+        self.settings(&[
+            ("group.id", &self.application_id),
+            ("group.instance.id", &self.member_of_group()),
+            ("partition.assignment.strategy", "cooperative-sticky"),
+            ("session.timeout.ms", &self.session_timeout_ms.to_string()),
+            (
+                "heartbeat.interval.ms",
+                &(self.session_timeout_ms / 5).min(3_000).to_string(),
+            ),
+            ("max.poll.interval.ms", &POLL_INTERVAL_MS.to_string()),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("auto.offset.reset", "error"),
+            ("isolation.level", "read_committed"),
+            ("allow.auto.create.topics", "false"),
+            ("fetch.queue.backoff.ms", "1"),
+            ("fetch.wait.max.ms", &FETCH_WAIT_MS.to_string()),
+            ("fetch.message.max.bytes", &FETCH_PARTITION_BYTES.to_string()),
+            ("fetch.max.bytes", &FETCH_ANSWER_BYTES.to_string()),
+            ("queued.min.messages", "100000"),
+            ("queued.max.messages.kbytes", &kib.to_string()),
+        ])
+    }
+
+    pub(super) fn producer_settings(&self, transactional_id: &str) -> Settings {
+        let transaction_ms = self.transaction_timeout_ms.to_string();
+        self.settings(&[
+            ("transactional.id", transactional_id),
+            ("transaction.timeout.ms", &transaction_ms),
+            ("message.timeout.ms", &transaction_ms),
+            ("enable.idempotence", "true"),
+            ("acks", "all"),
+            ("linger.ms", "0"),
+            ("batch.size", &PRODUCE_BATCH_BYTES.to_string()),
+            ("message.max.bytes", &RECORD_BYTES_MAX.to_string()),
+            ("queue.buffering.max.kbytes", &(PRODUCE_QUEUE_BYTES / 1024).to_string()),
+            ("queue.buffering.max.messages", &PRODUCE_QUEUE_RECORDS.to_string()),
+        ])
+    }
+
+    /// The engine's settings come after the user's, which may not name them; defaults that a user may change come before.
+    fn settings(&self, own: &[(&str, &str)]) -> Settings {
+        let request_ms = self.request_timeout().as_millis().to_string();
+        let client_id = format!("sluice@{}", self.endpoint);
+        let common = [
+            ("bootstrap.servers", self.bootstrap.as_str()),
+            ("client.id", &client_id),
+            ("socket.timeout.ms", &request_ms),
+            ("socket.nagle.disable", "true"),
+            ("retry.backoff.ms", &RETRY_BACKOFF_MS.to_string()),
+            ("reconnect.backoff.ms", "50"),
+            ("reconnect.backoff.max.ms", "1000"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let own = own
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let extra = self.extra.clone().into_iter();
+        common.into_iter().chain(own).chain(extra).collect()
+    }
+
+    fn member(&self) -> String {
+        format!("{}-{}-{}", self.application_id, self.instance_id, self.thread)
+    }
+
+    fn member_of_group(&self) -> String {
+        format!("{}-{}", self.instance_id, self.thread)
+    }
+
+    fn check_extra(&self) -> Result<(), LogError> {
+        match self.extra.keys().find(|name| is_own(name)) {
+            Some(name) => refuse(format!(
+                "the Kafka setting {name} is decided by the engine; leave it out"
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_own(name: &str) -> bool {
+    name.starts_with("transactional.") || OWN_SETTINGS.contains(&name)
+}
+
+fn refuse(reason: String) -> Result<(), LogError> {
+    Err(LogError::Fatal(format!("the Kafka configuration is refused: {reason}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> KafkaConfig {
+        KafkaConfig::new("localhost:9092", "sluice-orders", "a", 0)
+    }
+
+    #[test]
+    fn the_defaults_are_accepted() {
+        assert_eq!(config().check(), Ok(()));
+    }
+
+    #[test]
+    fn settings_that_would_void_exactly_once_are_refused() {
+        for name in [
+            "enable.auto.commit",
+            "isolation.level",
+            "acks",
+            "transactional.id",
+            "socket.timeout.ms",
+            "log_level",
+        ] {
+            let extra = BTreeMap::from([(name.to_owned(), "1".to_owned())]);
+            let answer = KafkaConfig { extra, ..config() }.check();
+            assert!(
+                matches!(answer, Err(LogError::Fatal(reason)) if reason.contains(name)),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn timeouts_that_no_broker_accepts_or_that_hide_a_lost_request_are_refused() {
+        let cases = [(5_999, 10_000), (10_000, 1_000), (10_000, 300_000)];
+        for (session_timeout_ms, transaction_timeout_ms) in cases {
+            let config = KafkaConfig {
+                session_timeout_ms,
+                transaction_timeout_ms,
+                ..config()
+            };
+            assert!(config.check().is_err(), "{session_timeout_ms} {transaction_timeout_ms}");
+        }
+    }
+
+    #[test]
+    fn a_lost_request_is_known_inside_its_transaction() {
+        for transaction_timeout_ms in [2_000, 10_000, 60_000, 200_000] {
+            let config = KafkaConfig {
+                transaction_timeout_ms,
+                ..config()
+            };
+            assert!(config.request_timeout() * 2 <= config.transaction_deadline());
+        }
+    }
+
+    #[test]
+    fn every_thread_of_every_instance_has_transactional_ids_of_its_own() {
+        assert_eq!(
+            config().transactional_ids(),
+            ["sluice-orders-a-0-0", "sluice-orders-a-0-1", "sluice-orders-a-0-2"]
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! Positions: where inputs begin, how they go back, and what it means when a record is not there.
+
+use std::time::Duration;
+
+use rdkafka::types::RDKafkaErrorCode;
+use streams::{InputOffset, LogError, TaskId};
+
+use super::{KafkaLog, fatal, retriable};
+use crate::kafka::client::{Partition, PartitionList};
+
+/// One attempt to start a task waits this long for committed offsets. Pending transactions of a dead owner can hold them
+/// back for the whole transaction timeout, and other tasks of the thread should not wait for that.
+const START_WAIT: Duration = Duration::from_millis(500);
+/// Asking for the first offset of a partition takes no longer.
+const WATERMARK_WAIT: Duration = Duration::from_secs(5);
+/// A rewind takes no longer.
+const SEEK_WAIT: Duration = Duration::from_secs(5);
+
+impl KafkaLog {
+    /// Where each input of a task begins: after what the group has committed, or at the first record there is.
+    pub(super) fn begin_offsets(&self, task: TaskId) -> Result<Vec<InputOffset>, LogError> {
+        let inputs = self.inputs.of_task(task);
+        let list = PartitionList::of(
+            inputs
+                .iter()
+                .map(|(topic, partition)| (self.inputs.name(*topic), *partition)),
+        );
+        let committed = self
+            .consumer()?
+            .committed(&list.map_err(fatal)?, START_WAIT)
+            .map_err(|error| retriable("the committed offsets are not settled", &error))?;
+        let begun = inputs.iter().zip(&committed).map(|((topic, partition), found)| {
+            let next = self.begin_offset(found)?;
+            Ok(InputOffset {
+                topic: *topic,
+                partition: *partition,
+                next,
+            })
+        });
+        begun.collect()
+    }
+
+    fn begin_offset(&self, found: &Partition) -> Result<i64, LogError> {
+        match found.error {
+            Some(code) => Err(LogError::Retriable(format!(
+                "the committed offset of {} is not to be had: {code}",
+                found.topic
+            ))),
+            None if found.offset >= 0 => Ok(found.offset),
+            None => self
+                .consumer()?
+                .watermarks(&found.topic, found.partition, WATERMARK_WAIT)
+                .map(|(first, _)| first)
+                .map_err(|error| retriable("the first offset is not to be had", &error)),
+        }
+    }
+
+    /// Goes back to the committed offsets and forgets what was fetched.
+    pub(super) fn rewind(&mut self) -> Result<(), LogError> {
+        self.batch.clear();
+        let offsets = self.inputs.committed();
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let list = self.inputs.list(&offsets, "").map_err(fatal)?;
+        let consumer = self.consumer()?;
+        let sought = consumer.seek(&list, SEEK_WAIT);
+        let refused = list.to_vec().into_iter().find_map(|partition| partition.error);
+        if sought.is_ok() && refused.is_none() {
+            return Ok(());
+        }
+        if !self.revoking.is_empty() {
+            return Err(LogError::Retriable(
+                "inputs cannot be rewound before the revoked tasks are given up".to_owned(),
+            ));
+        }
+        // A partition that was added a moment ago cannot be sought yet; it can be taken out and added at the right place.
+        let list = self.inputs.list(&offsets, "").map_err(fatal)?;
+        let again = consumer.unassign(&list).and_then(|()| consumer.assign(&list));
+        again.map_err(|error| retriable("inputs cannot be rewound", &error))?;
+        self.collect_events(true)
+    }
+
+    /// What an error in place of a record means: the partition cannot go on, or the client goes on by itself.
+    pub(super) fn fetch_error(&self, code: RDKafkaErrorCode, text: &str, topic: &str) -> Result<(), LogError> {
+        match code {
+            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => Err(LogError::Fatal(format!(
+                "the next record of {topic} is not there any more ({text}); decide with `sluice offsets reset` where to go on"
+            ))),
+            RDKafkaErrorCode::TopicAuthorizationFailed => {
+                Err(LogError::Fatal(format!("Kafka denies reading {topic}: {text}")))
+            }
+            _ => {
+                self.health.note(text);
+                tracing::warn!(topic, ?code, "{text}");
+                Ok(())
+            }
+        }
+    }
+}

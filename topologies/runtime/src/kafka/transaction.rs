@@ -1,0 +1,377 @@
+//! The thread's transactions: a few producers that take turns, and what to do with one whose word cannot be trusted.
+//!
+//! Brokers that speak the old protocol can take a delayed end of one transaction for the end of the next one of the same
+//! producer. Therefore a producer is discarded as soon as a request or a connection of its transaction was lost, a call ran
+//! into its deadline, or the outcome is not known; the next producer of the same id gets a higher epoch, which makes the
+//! broker refuse whatever of the old one is still on its way. Nothing is sent before that has happened.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::types::RDKafkaErrorCode;
+use streams::{ChangelogEnds, Commit, Headers, Layout, LogError, OutputRecord, TopicIndex};
+
+use super::client::{ClientError, GroupMetadata, PartitionList, Producer};
+use super::config::KafkaConfig;
+use super::health::KafkaHealth;
+use super::witness::{UNTAGGED, Witness};
+use crate::commit_record::CommitRecord;
+
+/// How long one wait for room in the client's queue lasts before the deadline is looked at again.
+const QUEUE_WAIT: Duration = Duration::from_millis(50);
+
+/// What one transaction makes true.
+pub(super) struct Work<'a> {
+    pub(super) commits: &'a [Commit],
+    pub(super) offsets: &'a PartitionList,
+    pub(super) member: &'a GroupMetadata,
+    pub(super) now_ms: i64,
+}
+
+/// Why a transaction did not come true.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It did not, and the thread can abort and go on.
+    Abortable(String),
+    /// It did not, because another process uses the same transactional id.
+    Fenced(String),
+    /// It cannot come true, whatever is done.
+    Impossible(String),
+    /// Nobody knows. The producer is gone; the broker's answer is in the committed offsets.
+    Unknown {
+        /// Why there was no answer.
+        reason: String,
+        /// What a commit would have answered.
+        ends: Vec<ChangelogEnds>,
+    },
+}
+
+/// The producers of one thread.
+pub(super) struct Transactions {
+    config: KafkaConfig,
+    layout: Arc<Layout>,
+    health: Arc<KafkaHealth>,
+    /// A gap stands for a producer that was discarded, or was not yet made.
+    producers: Vec<Option<Member>>,
+    turn: usize,
+    is_open: bool,
+}
+
+struct Member {
+    producer: Producer,
+    witness: Arc<Witness>,
+}
+
+impl Transactions {
+    pub(super) fn new(config: KafkaConfig, layout: Arc<Layout>, health: Arc<KafkaHealth>) -> Self {
+        let producers = (0..config.producers).map(|_| None).collect();
+        Self {
+            config,
+            layout,
+            health,
+            producers,
+            turn: 0,
+            is_open: false,
+        }
+    }
+
+    /// Replaces every missing producer. When this has succeeded, no earlier transaction of this thread is open or undecided.
+    pub(super) fn ready(&mut self, deadline: Instant) -> Result<(), LogError> {
+        for (turn, id) in self.config.transactional_ids().iter().enumerate() {
+            if self.producers.get(turn).is_some_and(Option::is_none) {
+                let member = self.member(id, deadline)?;
+                if let Some(place) = self.producers.get_mut(turn) {
+                    *place = Some(member);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries one transaction out, whole. All producers must be ready.
+    pub(super) fn run(&mut self, work: &Work<'_>) -> Result<Vec<ChangelogEnds>, Failure> {
+        let started = Instant::now();
+        let deadline = started + self.config.transaction_deadline();
+        let Some(member) = self.producers.get(self.turn).and_then(Option::as_ref) else {
+            return Err(Failure::Abortable("the producer of this turn is not ready".to_owned()));
+        };
+        self.is_open = true;
+        let result = Transaction {
+            member,
+            layout: &self.layout,
+            work,
+            deadline,
+        }
+        .run();
+        let distrusted = match &result {
+            Ok(_) => member.witness.is_troubled() || started.elapsed() >= self.config.request_timeout(),
+            Err(Failure::Abortable(_) | Failure::Impossible(_)) => member.witness.is_troubled(),
+            Err(Failure::Fenced(_) | Failure::Unknown { .. }) => true,
+        };
+        if result.is_ok() || matches!(result, Err(Failure::Unknown { .. } | Failure::Fenced(_))) {
+            self.is_open = false;
+        }
+        if distrusted {
+            self.discard();
+        }
+        if result.is_ok() {
+            self.turn = (self.turn + 1) % self.producers.len();
+        }
+        result
+    }
+
+    /// Ends the open transaction without effect. A producer that does not answer in time is discarded, which has the same effect.
+    pub(super) fn abort(&mut self) {
+        if !std::mem::take(&mut self.is_open) {
+            return;
+        }
+        self.health.count_abort();
+        let deadline = Instant::now() + self.config.request_timeout();
+        let aborted = match self.producers.get(self.turn).and_then(Option::as_ref) {
+            Some(member) => abort(member, deadline),
+            None => Ok(()),
+        };
+        if let Err(error) = aborted {
+            self.health.note(&error.to_string());
+            self.discard();
+        }
+        self.turn = (self.turn + 1) % self.producers.len();
+    }
+
+    /// Runs callbacks that wait outside a transaction: the client's error reports.
+    pub(super) fn serve(&self) {
+        for member in self.producers.iter().flatten() {
+            member.producer.serve(Duration::ZERO);
+        }
+    }
+
+    /// Aborts what is open and gives all producers up.
+    pub(super) fn close(&mut self) {
+        self.abort();
+        for member in self.producers.iter_mut().filter_map(Option::take) {
+            member.producer.discard();
+        }
+    }
+
+    fn discard(&mut self) {
+        if let Some(member) = self.producers.get_mut(self.turn).and_then(Option::take) {
+            self.health.count_rebuilt();
+            member.producer.discard();
+        }
+    }
+
+    fn member(&self, id: &str, deadline: Instant) -> Result<Member, LogError> {
+        let witness = Witness::new(Arc::clone(&self.health));
+        let task_topic = self.layout.task_topic();
+        let names = self.layout.topics.iter().map(|topic| topic.name.as_str());
+        let topics: Vec<&str> = names.chain([task_topic.as_str()]).collect();
+        let producer = Producer::new(&self.config.producer_settings(id), &topics, Arc::clone(&witness))
+            .map_err(|error| LogError::Fatal(error.to_string()))?;
+        let made = producer.init(left(deadline));
+        match made {
+            Ok(()) => {
+                self.health.set_reachable(true);
+                Ok(Member { producer, witness })
+            }
+            Err(error) => {
+                producer.discard();
+                self.health.note(&error.to_string());
+                Err(init_error(id, &error))
+            }
+        }
+    }
+}
+
+fn init_error(id: &str, error: &ClientError) -> LogError {
+    let reason = format!("cannot initialise the transactional id {id}: {error}");
+    match error.code {
+        RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+        | RDKafkaErrorCode::ClusterAuthorizationFailed
+        | RDKafkaErrorCode::InvalidTransactionTimeout => LogError::Fatal(reason),
+        _ => LogError::Retriable(reason),
+    }
+}
+
+fn abort(member: &Member, deadline: Instant) -> Result<(), ClientError> {
+    loop {
+        match member.producer.abort(left(deadline)) {
+            Err(error) if error.retriable && Instant::now() < deadline => {}
+            answer => return answer,
+        }
+    }
+}
+
+/// One transaction on one producer.
+struct Transaction<'a> {
+    member: &'a Member,
+    layout: &'a Layout,
+    work: &'a Work<'a>,
+    deadline: Instant,
+}
+
+impl Transaction<'_> {
+    fn run(&self) -> Result<Vec<ChangelogEnds>, Failure> {
+        let tags = self
+            .work
+            .commits
+            .iter()
+            .map(|commit| commit.changelog_stores.len())
+            .sum();
+        self.member.witness.begin(tags);
+        self.member.producer.begin().map_err(|error| refused(&error))?;
+        self.produce_all()?;
+        self.send_offsets()?;
+        self.delivered()?;
+        let ends = self.ends();
+        self.produce_commit_records(&ends)?;
+        match self.end() {
+            Ok(()) => Ok(ends),
+            Err(reason) => Err(Failure::Unknown { reason, ends }),
+        }
+    }
+
+    fn produce_all(&self) -> Result<(), Failure> {
+        let mut first = UNTAGGED + 1;
+        for commit in self.work.commits {
+            for record in commit.outputs.iter() {
+                self.produce(usize::from(record.topic.0), &record, UNTAGGED)?;
+            }
+            let mut tag = (TopicIndex(u16::MAX), UNTAGGED);
+            for record in commit.changelog.iter() {
+                if tag.0 != record.topic {
+                    let place = commit.changelog_stores.keys().position(|topic| *topic == record.topic);
+                    tag = (record.topic, place.map_or(UNTAGGED, |place| first + place));
+                }
+                self.produce(usize::from(record.topic.0), &record, tag.1)?;
+            }
+            first += commit.changelog_stores.len();
+        }
+        Ok(())
+    }
+
+    /// Hands a record over, waiting for room in the client's queue.
+    fn produce(&self, topic: usize, record: &OutputRecord<'_>, tag: usize) -> Result<(), Failure> {
+        loop {
+            match self.member.producer.produce(topic, record, tag) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.code == RDKafkaErrorCode::QueueFull && Instant::now() < self.deadline => {
+                    self.member.producer.serve(QUEUE_WAIT);
+                }
+                Err(error) => return Err(self.unsendable(topic, &error)),
+            }
+        }
+    }
+
+    fn send_offsets(&self) -> Result<(), Failure> {
+        loop {
+            let answer = self
+                .member
+                .producer
+                .send_offsets(self.work.offsets, self.work.member, left(self.deadline));
+            match answer {
+                Ok(()) => return Ok(()),
+                Err(error) if error.retriable && Instant::now() < self.deadline => {}
+                Err(error) => return Err(refused(&error)),
+            }
+        }
+    }
+
+    /// Waits for the acknowledgement of everything produced so far.
+    fn delivered(&self) -> Result<(), Failure> {
+        let flushed = self.member.producer.flush(left(self.deadline));
+        match self.member.witness.failure() {
+            Some(RDKafkaErrorCode::MessageSizeTooLarge) => Err(self.unsendable(
+                usize::MAX,
+                &ClientError {
+                    code: RDKafkaErrorCode::MessageSizeTooLarge,
+                    reason: "a broker refused it".to_owned(),
+                    fatal: false,
+                    retriable: false,
+                },
+            )),
+            Some(code) => Err(Failure::Abortable(format!("a record was not delivered: {code}"))),
+            None => flushed.map_err(|error| refused(&error)),
+        }
+    }
+
+    fn ends(&self) -> Vec<ChangelogEnds> {
+        let mut tags = UNTAGGED + 1..;
+        let commits = self.work.commits.iter();
+        commits
+            .map(|commit| {
+                let watched = commit
+                    .changelog_stores
+                    .keys()
+                    .zip(tags.by_ref())
+                    .map(|(topic, tag)| (*topic, self.member.witness.end(tag)));
+                watched.filter(|(_, end)| *end > 0).collect()
+            })
+            .collect()
+    }
+
+    fn produce_commit_records(&self, ends: &[ChangelogEnds]) -> Result<(), Failure> {
+        let task_topic = self.layout.topics.len();
+        for (commit, ends) in self
+            .work
+            .commits
+            .iter()
+            .zip(ends)
+            .filter(|(commit, _)| !commit.is_empty())
+        {
+            let Some(partition) = self.layout.task_partition(commit.task) else {
+                continue;
+            };
+            let key = commit.task.to_string();
+            let value = CommitRecord::new(commit, self.layout, ends).to_bytes();
+            let record = OutputRecord {
+                topic: TopicIndex(u16::MAX),
+                partition,
+                timestamp_ms: self.work.now_ms,
+                key: Some(key.as_bytes()),
+                value: Some(&value),
+                headers: &Headers::default(),
+            };
+            self.produce(task_topic, &record, UNTAGGED)?;
+        }
+        Ok(())
+    }
+
+    /// The only moment at which anything becomes true. From here on a failure says nothing about the outcome.
+    fn end(&self) -> Result<(), String> {
+        loop {
+            match self.member.producer.commit(left(self.deadline)) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.retriable && Instant::now() < self.deadline => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    fn unsendable(&self, topic: usize, error: &ClientError) -> Failure {
+        if error.code != RDKafkaErrorCode::MessageSizeTooLarge {
+            return refused(error);
+        }
+        let name = self
+            .layout
+            .topics
+            .get(topic)
+            .map_or("one of its topics", |topic| topic.name.as_str());
+        Failure::Impossible(format!(
+            "a record for {name} is larger than the topic takes ({error}); raise the topic's max.message.bytes and start again"
+        ))
+    }
+}
+
+/// A failure before the end was sent: the transaction certainly did not come true.
+fn refused(error: &ClientError) -> Failure {
+    match error.code {
+        RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch => {
+            Failure::Fenced(error.to_string())
+        }
+        _ => Failure::Abortable(error.to_string()),
+    }
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
