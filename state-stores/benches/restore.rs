@@ -5,6 +5,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a benchmark prints, and fails by panicking"
 )]
@@ -18,6 +19,14 @@ use streams::store::{KeyRange, KeyValueStore, Positions, StoreWrite};
 use streams::{StoreIndex, TaskId};
 
 const STORE: StoreIndex = StoreIndex(0);
+const TASK: TaskId = TaskId {
+    subtopology: 0,
+    partition: 0,
+};
+const OTHER_TASK: TaskId = TaskId {
+    subtopology: 0,
+    partition: 1,
+};
 const RESTORE_CHUNKS: [usize; 3] = [20_000, 100_000, 500_000];
 const COMMIT_WRITES: usize = 1_000;
 const READS: usize = 200_000;
@@ -40,6 +49,7 @@ fn main() {
         }
     }
     let bench = Bench::new(records);
+    bench.opens();
     bench.measure(
         &format!("write, random keys, batches of {COMMIT_WRITES}"),
         records,
@@ -53,6 +63,7 @@ fn main() {
 struct Bench {
     records: usize,
     memory: StoreMemory,
+    state: StateDirectory,
     store: RocksDbStore,
     _directory: tempfile::TempDir,
 }
@@ -62,14 +73,11 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let memory = StoreMemory::new(StoreBudget::default()).unwrap();
         let state = StateDirectory::new(directory.path(), "bench", memory.clone()).unwrap();
-        let task = TaskId {
-            subtopology: 0,
-            partition: 0,
-        };
-        let store = state.open(task, &[(STORE, "orders".to_owned())]).unwrap();
+        let store = state.open(TASK, &stores()).unwrap();
         Self {
             records,
             memory,
+            state,
             store,
             _directory: directory,
         }
@@ -88,6 +96,12 @@ impl Bench {
         println!(
             "| {workload} | {operations} | {seconds:.2} | {rate:.0} | {each:.2} | {cpu_each:.2} |"
         );
+    }
+
+    fn opens(&self) {
+        let open = |_: &Self| drop(self.state.open(OTHER_TASK, &stores()).unwrap());
+        self.measure("open a new task and close it", 1, open);
+        self.measure("open a known task and close it", 1, open);
     }
 
     fn restore(&self, chunk: usize) {
@@ -172,6 +186,16 @@ fn thread_cpu_seconds() -> f64 {
         .next()
         .and_then(|number| number.parse::<f64>().ok());
     nanoseconds.unwrap_or_default() / 1e9
+}
+
+fn stores() -> [(StoreIndex, String); 4] {
+    let names = ["orders", "timers", "holds", "lines"];
+    std::array::from_fn(|index| {
+        (
+            StoreIndex(u16::try_from(index).unwrap()),
+            names[index].to_owned(),
+        )
+    })
 }
 
 fn positions(to: usize) -> Positions {

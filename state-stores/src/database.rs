@@ -15,6 +15,7 @@ use streams::store::StoreError;
 
 use crate::error::{defect, from_io, from_rocksdb};
 use crate::lock::DirectoryLock;
+use crate::manifest;
 use crate::memory::StoreMemory;
 use crate::options::options;
 use crate::positions::{NamedPositions, StoreNames};
@@ -55,7 +56,13 @@ impl Database {
         }
         let options = options(memory);
         let existing = existing_families(path, &options)?;
-        let db = open_families(path, &options, &existing)?;
+        // A new database gets its column families at once, which costs fewer syncs than one by one.
+        let families = if existing.is_empty() {
+            stores.values().cloned().collect()
+        } else {
+            existing.clone()
+        };
+        let db = open_families(path, &options, &families)?;
         let mut database = Self {
             db,
             path: path.to_owned(),
@@ -125,18 +132,20 @@ impl Database {
         Ok(())
     }
 
-    /// Makes everything written durable. Readers and writers go on.
+    /// Makes everything written durable. Readers and writers go on; a second flush waits for the first.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        let unflushed = self.unflushed.swap(0, Ordering::Relaxed);
-        *self
+        let mut since = self
             .unflushed_since
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+            .unwrap_or_else(PoisonError::into_inner);
+        *since = None;
+        let unflushed = self.unflushed.swap(0, Ordering::Relaxed);
         let flushed = self.flush_families();
         if flushed.is_err() {
             self.unflushed.fetch_add(unflushed, Ordering::Relaxed);
         }
-        flushed
+        flushed?;
+        manifest::remember(&self.path).map_err(|error| from_io(&error, &self.path))
     }
 
     /// Number of writes that a crash would lose now.
@@ -199,12 +208,12 @@ impl Database {
                 .drop_cf(name)
                 .map_err(|error| from_rocksdb(&error, &self.path))?;
         }
-        for name in wanted
-            .iter()
-            .filter(|name| !positions.changelog.contains_key(*name))
-        {
+        for name in wanted {
+            if self.db.cf_handle(&name).is_some() {
+                continue;
+            }
             self.db
-                .create_cf(name, &self.options)
+                .create_cf(&name, &self.options)
                 .map_err(|error| from_rocksdb(&error, &self.path))?;
         }
         Ok(positions)
@@ -263,12 +272,22 @@ impl Database {
     }
 }
 
+impl Drop for Database {
+    fn drop(&mut self) {
+        // RocksDB flushes when it closes; done here, a failure is told and the manifest's length is noted.
+        if let Err(error) = self.flush() {
+            tracing::warn!(%error, database = %self.path.display(), "a store could not be flushed before closing");
+        }
+    }
+}
+
 /// Names of the stores' column families on disk.
 fn existing_families(path: &Path, options: &Options) -> Result<BTreeSet<String>, StoreError> {
     if !path.join("CURRENT").exists() {
         refuse_orphans(path)?;
         return Ok(BTreeSet::new());
     }
+    manifest::check(path)?;
     let mut names: BTreeSet<String> = DB::list_cf(options, path)
         .map_err(|error| from_rocksdb(&error, path))?
         .into_iter()
@@ -298,9 +317,9 @@ fn refuse_orphans(path: &Path) -> Result<(), StoreError> {
 fn open_families(
     path: &Path,
     options: &Options,
-    existing: &BTreeSet<String>,
+    stores: &BTreeSet<String>,
 ) -> Result<DB, StoreError> {
-    let names = existing
+    let names = stores
         .iter()
         .map(String::as_str)
         .chain([DEFAULT_COLUMN_FAMILY_NAME, POSITIONS_FAMILY]);

@@ -21,6 +21,7 @@ mod error;
 mod flusher;
 mod format;
 mod lock;
+mod manifest;
 mod memory;
 mod options;
 mod positions;
