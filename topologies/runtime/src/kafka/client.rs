@@ -23,7 +23,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::witness::Witness;
 
-pub(super) use batch::Batch;
+pub(super) use batch::{Batch, Fetched};
 pub(super) use consumer::{Consumer, ConsumerEvent, GroupMetadata};
 pub(super) use partitions::{Partition, PartitionList};
 pub(super) use producer::Producer;

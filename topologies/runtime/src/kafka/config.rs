@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use streams::LogError;
 
 use super::client::Settings;
@@ -27,6 +28,10 @@ const FETCH_WAIT_MS: u32 = 100;
 const FETCH_ANSWER_BYTES: usize = 8 << 20;
 /// Bytes of one partition in one fetch answer.
 const FETCH_PARTITION_BYTES: usize = 1 << 20;
+/// Bytes of one fetch answer to a reader, which reads one partition at a time.
+const READER_FETCH_BYTES: usize = 8 << 20;
+/// Bytes that one reader fetches ahead.
+const READER_QUEUE_BYTES: usize = 16 << 20;
 /// Bytes of the largest record that is sent. The topic's own `max.message.bytes` decides below that.
 const RECORD_BYTES_MAX: usize = 8 << 20;
 /// Bytes of one produced batch.
@@ -199,6 +204,32 @@ impl KafkaConfig {
             ("queued.min.messages", "100000"),
             ("queued.max.messages.kbytes", &kib.to_string()),
         ])
+    }
+
+    /// Large fetches and the end of a partition as an event: what a restore needs.
+    pub(super) fn reader_settings(&self) -> Settings {
+        self.settings(&[
+            ("group.id", &format!("{}-reader", self.application_id)),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("enable.partition.eof", "true"),
+            ("auto.offset.reset", "error"),
+            ("isolation.level", "read_committed"),
+            ("allow.auto.create.topics", "false"),
+            ("fetch.queue.backoff.ms", "1"),
+            ("fetch.wait.max.ms", &FETCH_WAIT_MS.to_string()),
+            ("fetch.message.max.bytes", &READER_FETCH_BYTES.to_string()),
+            ("fetch.max.bytes", &READER_FETCH_BYTES.to_string()),
+            ("queued.min.messages", "100000"),
+            ("queued.max.messages.kbytes", &(READER_QUEUE_BYTES / 1024).to_string()),
+        ])
+    }
+
+    /// For the wrapper crate's clients, which serve what is not on the hot path.
+    pub(super) fn plain_settings(&self) -> ClientConfig {
+        self.settings(&[("allow.auto.create.topics", "false")])
+            .into_iter()
+            .collect()
     }
 
     pub(super) fn producer_settings(&self, transactional_id: &str) -> Settings {

@@ -1,13 +1,23 @@
 //! The log on Apache Kafka: one consumer and a few transactional producers per stream thread.
 
+mod admin;
 mod client;
+mod commands;
 mod config;
+mod group;
 mod health;
 mod inputs;
+mod internal_topics;
 mod log;
+mod reader;
 mod transaction;
 mod witness;
 
+pub use admin::{Ends, KafkaAdmin, TopicPartition, TopicSpec};
+pub use commands::KafkaCommandLog;
 pub use config::KafkaConfig;
+pub use group::{GroupMember, GroupState};
 pub use health::KafkaHealth;
+pub use internal_topics::{ensure_internal_topics, internal_topics, verify};
 pub use log::KafkaLog;
+pub use reader::KafkaReader;
