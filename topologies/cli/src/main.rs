@@ -1,1 +1,23 @@
-fn main() {}
+//! `sluice`: the stream engine, the shop that runs on it, and the tools of its operators.
+
+mod arguments;
+mod commands;
+mod exit;
+mod platform;
+mod settings;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::Arguments;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    terminal::start_logging();
+    match commands::run(arguments) {
+        Ok(code) => code,
+        Err(error) => exit::report(&error),
+    }
+}

@@ -1,0 +1,49 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::commands::{consume, load, offsets, run, schemas, topics, topology};
+use crate::exit;
+use crate::settings::{Serving, Settings};
+
+/// Stream processing with exactly-once state, and a shop that runs on it.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, after_help = exit::HELP)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything in one process: all topologies and the edge API.
+    Up(Serving),
+    /// Run one or more topologies as their own deployable.
+    Run(run::RunArguments),
+    /// Run the edge API alone.
+    Edge(Serving),
+    /// Compare topics with what the topologies need, and create them.
+    #[command(subcommand)]
+    Topics(topics::TopicsCommand),
+    /// Check schemas against the registry, and register them.
+    #[command(subcommand)]
+    Schemas(schemas::SchemasCommand),
+    /// Show topologies.
+    #[command(subcommand)]
+    Topology(topology::TopologyCommand),
+    /// Show and reset a topology's committed offsets.
+    #[command(subcommand)]
+    Offsets(offsets::OffsetsCommand),
+    /// Read a topic: Avro to JSON.
+    Consume(consume::ConsumeArguments),
+    /// Post orders to an edge and measure how long they take.
+    Load(load::LoadArguments),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}

@@ -1,0 +1,37 @@
+//! One file per command.
+
+pub(crate) mod consume;
+pub(crate) mod load;
+pub(crate) mod offsets;
+pub(crate) mod run;
+pub(crate) mod schemas;
+mod serving;
+pub(crate) mod topics;
+pub(crate) mod topology;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use crate::arguments::{Arguments, Command};
+use crate::exit;
+
+/// Runs a command and answers its exit code.
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { settings, command } = arguments;
+    match command {
+        Command::Up(serving) => serving::up(&settings, &serving),
+        Command::Run(arguments) => run::run(&settings, &arguments),
+        Command::Edge(serving) => serving::edge(&settings, &serving),
+        Command::Topics(command) => topics::run(&settings, &command),
+        Command::Schemas(command) => schemas::run(&settings, &command),
+        Command::Topology(command) => topology::run(&settings, &command),
+        Command::Offsets(command) => offsets::run(&settings, &command),
+        Command::Consume(arguments) => consume::run(&settings, &arguments),
+        Command::Load(arguments) => load::run(&settings, &arguments),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "sluice", &mut std::io::stdout());
+            Ok(ExitCode::from(exit::SUCCESS))
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The embedded log as a platform: one directory, one process.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use ::schemas::registry::SchemaRegistry;
+use anyhow::Context;
+use runtime::commands::CommandLog;
+use runtime::embedded::{Cleanup as Policy, EmbeddedBroker, EmbeddedTopic};
+use runtime::queries::Owners;
+use runtime::registry::EmbeddedRegistry;
+use runtime::{StreamApplication, ThreadContext};
+use streams::log::LogReader;
+
+use super::{Cleanup, GroupOffsets, Platform, WantedTopic};
+use crate::settings::{Serving, Settings};
+
+/// The embedded log and its registry.
+pub(crate) struct EmbeddedPlatform {
+    broker: Arc<EmbeddedBroker>,
+    registry: Arc<dyn SchemaRegistry>,
+    directory: String,
+}
+
+impl EmbeddedPlatform {
+    /// Opens the log below the state directory.
+    pub(crate) fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let path = settings.state_dir().join("log");
+        std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        let broker = EmbeddedBroker::open(&path)?;
+        let registry = Arc::new(EmbeddedRegistry::open(&broker)?);
+        Ok(Self { broker, registry, directory: path.display().to_string() })
+    }
+}
+
+impl Platform for EmbeddedPlatform {
+    fn describe(&self) -> String {
+        format!("the embedded log in {}", self.directory)
+    }
+
+    fn topics(&self) -> anyhow::Result<BTreeMap<String, WantedTopic>> {
+        Ok(self.broker.topics().into_iter().map(|topic| (topic.name.clone(), found(topic))).collect())
+    }
+
+    fn create_topics(&self, topics: &[WantedTopic]) -> anyhow::Result<()> {
+        let topics: Vec<EmbeddedTopic> = topics.iter().map(wanted).collect();
+        Ok(self.broker.create_topics(&topics)?)
+    }
+
+    fn delete_topics(&self, names: &[String]) -> anyhow::Result<()> {
+        let existing = self.broker.partition_counts();
+        for name in names.iter().filter(|name| existing.contains_key(*name)) {
+            self.broker.delete_topic(name)?;
+        }
+        Ok(())
+    }
+
+    fn registry(&self) -> anyhow::Result<Arc<dyn SchemaRegistry>> {
+        Ok(Arc::clone(&self.registry))
+    }
+
+    fn commands(&self) -> anyhow::Result<Arc<dyn CommandLog>> {
+        Ok(Arc::new(self.broker.command_log()?))
+    }
+
+    fn reader(&self) -> anyhow::Result<Box<dyn LogReader>> {
+        Ok(Box::new(self.broker.reader()))
+    }
+
+    fn owners(&self) -> anyhow::Result<Option<Arc<dyn Owners>>> {
+        Ok(None)
+    }
+
+    fn start(&self, mut context: ThreadContext, serving: &Serving) -> anyhow::Result<StreamApplication> {
+        let (broker, layout) = (Arc::clone(&self.broker), Arc::clone(&context.layout));
+        let readers = Arc::clone(&self.broker);
+        context.make_reader = Arc::new(move || Ok(Box::new(readers.reader())));
+        let join = move |thread| broker.join(Arc::clone(&layout), thread).map_err(Into::into);
+        Ok(StreamApplication::start(context, usize::from(serving.threads), Arc::new(join)))
+    }
+
+    fn group_offsets(&self, group: &str) -> anyhow::Result<GroupOffsets> {
+        Ok(self.broker.group_offsets(group))
+    }
+
+    /// The log is open in this process alone, so only its own threads can be members.
+    fn group_members(&self, group: &str) -> anyhow::Result<Vec<String>> {
+        Ok((0..self.broker.group_members(group)).map(|number| format!("thread {number} of this process")).collect())
+    }
+
+    fn alter_group_offsets(&self, group: &str, offsets: &GroupOffsets) -> anyhow::Result<()> {
+        Ok(self.broker.alter_group_offsets(group, offsets)?)
+    }
+
+    fn offset_at_time(&self, topic: &str, partition: i32, timestamp_ms: i64) -> anyhow::Result<i64> {
+        let mut reader = self.broker.reader();
+        let (first, end) = reader.offsets(topic, partition)?;
+        let mut found = end;
+        reader.read(topic, partition, first, end, &mut |record| {
+            if record.timestamp_ms < timestamp_ms {
+                return ControlFlow::Continue(());
+            }
+            found = record.offset;
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
+    }
+}
+
+fn wanted(topic: &WantedTopic) -> EmbeddedTopic {
+    let cleanup = match topic.cleanup {
+        Cleanup::Delete { retention_ms } => Policy::Delete { retention_ms },
+        Cleanup::Compact => Policy::Compact,
+    };
+    EmbeddedTopic { name: topic.name.clone(), partitions: topic.partitions, cleanup }
+}
+
+fn found(topic: EmbeddedTopic) -> WantedTopic {
+    let cleanup = match topic.cleanup {
+        Policy::Delete { retention_ms } => Cleanup::Delete { retention_ms },
+        Policy::Compact => Cleanup::Compact,
+    };
+    WantedTopic { name: topic.name, partitions: topic.partitions, cleanup }
+}

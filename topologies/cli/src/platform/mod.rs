@@ -1,0 +1,89 @@
+//! What the commands stand on: Kafka with its registry, or the embedded log, behind one trait.
+
+mod embedded;
+mod kafka;
+mod topics;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ::schemas::registry::SchemaRegistry;
+use runtime::commands::CommandLog;
+use runtime::queries::{Hosting, Owners};
+use runtime::{StreamApplication, ThreadContext};
+use streams::log::LogReader;
+use streams::{Layout, Topology};
+
+pub(crate) use embedded::EmbeddedPlatform;
+pub(crate) use kafka::KafkaPlatform;
+pub(crate) use topics::{Cleanup, TopicPlan, WantedTopic, external, internal, plan};
+
+use crate::settings::{Serving, Settings};
+
+/// Next offsets by topic and partition.
+pub(crate) type GroupOffsets = BTreeMap<(String, i32), i64>;
+
+/// A log with everything around it. Calls block; asynchronous callers wrap them.
+pub(crate) trait Platform: Send + Sync {
+    /// What it is, for messages: `Kafka at 127.0.0.1:9092`, `the embedded log in …`.
+    fn describe(&self) -> String;
+
+    /// The topics that exist, by name.
+    fn topics(&self) -> anyhow::Result<BTreeMap<String, WantedTopic>>;
+
+    /// Creates topics that do not exist yet.
+    fn create_topics(&self, topics: &[WantedTopic]) -> anyhow::Result<()>;
+
+    /// Deletes topics; one that does not exist is no error.
+    fn delete_topics(&self, names: &[String]) -> anyhow::Result<()>;
+
+    /// The schema registry.
+    fn registry(&self) -> anyhow::Result<Arc<dyn SchemaRegistry>>;
+
+    /// Where the edge appends commands.
+    fn commands(&self) -> anyhow::Result<Arc<dyn CommandLog>>;
+
+    /// Reads any partition.
+    fn reader(&self) -> anyhow::Result<Box<dyn LogReader>>;
+
+    /// Who owns a task in other processes; `None` when there can be no others.
+    fn owners(&self) -> anyhow::Result<Option<Arc<dyn Owners>>>;
+
+    /// Runs a topology's stream threads.
+    fn start(&self, context: ThreadContext, serving: &Serving) -> anyhow::Result<StreamApplication>;
+
+    /// The committed offsets of a consumer group; empty when it has none.
+    fn group_offsets(&self, group: &str) -> anyhow::Result<GroupOffsets>;
+
+    /// The live members of a consumer group, in words; empty when nobody is in.
+    fn group_members(&self, group: &str) -> anyhow::Result<Vec<String>>;
+
+    /// Sets committed offsets of a group without members.
+    fn alter_group_offsets(&self, group: &str, offsets: &GroupOffsets) -> anyhow::Result<()>;
+
+    /// For each partition, the first offset whose record is of `timestamp_ms` or later; the end where there is none.
+    fn offset_at_time(&self, topic: &str, partition: i32, timestamp_ms: i64) -> anyhow::Result<i64>;
+}
+
+/// The platform that the settings name.
+pub(crate) fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Platform>> {
+    match &settings.kafka {
+        Some(bootstrap) => Ok(Arc::new(KafkaPlatform::open(bootstrap, settings)?)),
+        None => Ok(Arc::new(EmbeddedPlatform::open(settings)?)),
+    }
+}
+
+/// Places a topology on the platform's topics.
+pub(crate) fn place(platform: &dyn Platform, settings: &Settings, topology: &Topology) -> anyhow::Result<Arc<Layout>> {
+    let counts = platform.topics()?.into_iter().map(|(name, topic)| (name, topic.partitions)).collect();
+    Ok(Arc::new(topology.place(&settings.application(topology.name()), &counts)?))
+}
+
+/// A hosting that knows these topologies, for routing without running them.
+pub(crate) fn hosting(placed: &[(Arc<Topology>, Arc<Layout>)]) -> Arc<Hosting> {
+    let hosting = Arc::new(Hosting::default());
+    for (topology, layout) in placed {
+        hosting.register(topology.name(), Arc::clone(layout));
+    }
+    hosting
+}

@@ -1,0 +1,138 @@
+//! Topics as they should be, and how that differs from what is there.
+
+use std::collections::BTreeMap;
+
+use ::schemas::topics::{self as page, TopicSpec};
+use serde::Serialize;
+use streams::{Layout, TopicKind, TopicLayout};
+
+/// What may be removed from a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Cleanup {
+    /// Records older than this many milliseconds; -1 keeps all.
+    Delete {
+        /// `retention.ms`.
+        retention_ms: i64,
+    },
+    /// All but the newest record of each key.
+    Compact,
+}
+
+/// A topic's shape.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct WantedTopic {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its partitions.
+    pub(crate) partitions: i32,
+    /// Its policy.
+    pub(crate) cleanup: Cleanup,
+}
+
+/// What has to be done about one topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub(crate) enum TopicPlan {
+    /// It is as it should be.
+    Keep {
+        /// The topic.
+        topic: WantedTopic,
+    },
+    /// It does not exist.
+    Create {
+        /// The topic.
+        topic: WantedTopic,
+    },
+    /// It exists in another shape; nothing is changed by itself.
+    Differs {
+        /// As it should be.
+        topic: WantedTopic,
+        /// What is different.
+        found: String,
+    },
+}
+
+/// Milliseconds that records of a repartition topic stay, a day: far longer than any reader is behind.
+const REPARTITION_RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
+/// Milliseconds that dead letters stay, 30 days.
+const DEAD_LETTER_RETENTION_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// The topics between the topologies and with everybody outside.
+pub(crate) fn external() -> Vec<WantedTopic> {
+    let wanted = |spec: &&TopicSpec| WantedTopic {
+        name: spec.name.to_owned(),
+        partitions: spec.partitions,
+        cleanup: match spec.cleanup {
+            page::Cleanup::Delete { retention_ms } => Cleanup::Delete { retention_ms },
+            page::Cleanup::Compact => Cleanup::Compact,
+        },
+    };
+    page::topics().iter().map(wanted).collect()
+}
+
+/// The topics that the engine keeps for a placed topology.
+pub(crate) fn internal(layout: &Layout) -> Vec<WantedTopic> {
+    let tasks = i32::try_from(layout.tasks.len()).unwrap_or(i32::MAX);
+    let task_topic = WantedTopic { name: layout.task_topic(), partitions: tasks, cleanup: Cleanup::Compact };
+    layout.topics.iter().filter_map(internal_topic).chain([task_topic]).collect()
+}
+
+fn internal_topic(topic: &TopicLayout) -> Option<WantedTopic> {
+    let cleanup = match topic.kind {
+        TopicKind::Source | TopicKind::Sink => return None,
+        TopicKind::Repartition => Cleanup::Delete { retention_ms: REPARTITION_RETENTION_MS },
+        TopicKind::Changelog => Cleanup::Compact,
+        TopicKind::DeadLetters => Cleanup::Delete { retention_ms: DEAD_LETTER_RETENTION_MS },
+    };
+    Some(WantedTopic { name: topic.name.clone(), partitions: topic.partitions, cleanup })
+}
+
+/// What has to be done for each wanted topic.
+pub(crate) fn plan(wanted: Vec<WantedTopic>, found: &BTreeMap<String, WantedTopic>) -> Vec<TopicPlan> {
+    wanted.into_iter().map(|topic| plan_one(topic, found)).collect()
+}
+
+fn plan_one(topic: WantedTopic, found: &BTreeMap<String, WantedTopic>) -> TopicPlan {
+    let Some(existing) = found.get(&topic.name) else { return TopicPlan::Create { topic } };
+    let mut differences = Vec::new();
+    if existing.partitions != topic.partitions {
+        differences.push(format!("{} partitions instead of {}", existing.partitions, topic.partitions));
+    }
+    let policy = |cleanup| matches!(cleanup, Cleanup::Compact);
+    if policy(existing.cleanup) != policy(topic.cleanup) {
+        differences.push(format!("{:?} instead of {:?}", existing.cleanup, topic.cleanup));
+    }
+    match differences.is_empty() {
+        true => TopicPlan::Keep { topic },
+        false => TopicPlan::Differs { topic, found: differences.join(", ") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(partitions: i32, cleanup: Cleanup) -> WantedTopic {
+        WantedTopic { name: "orders".to_owned(), partitions, cleanup }
+    }
+
+    fn planned(found: Option<WantedTopic>) -> Vec<TopicPlan> {
+        let found = found.into_iter().map(|topic| (topic.name.clone(), topic)).collect();
+        plan(vec![topic(6, Cleanup::Compact)], &found)
+    }
+
+    #[test]
+    fn a_missing_topic_is_created_and_an_equal_one_kept() {
+        let wanted = topic(6, Cleanup::Compact);
+        assert_eq!(planned(None), [TopicPlan::Create { topic: wanted.clone() }]);
+        assert_eq!(planned(Some(wanted.clone())), [TopicPlan::Keep { topic: wanted }]);
+    }
+
+    #[test]
+    fn a_topic_of_another_width_or_policy_is_reported_and_not_touched() {
+        let other = topic(3, Cleanup::Delete { retention_ms: 1 });
+        let [TopicPlan::Differs { found, .. }] = &planned(Some(other))[..] else { panic!("expected a difference") };
+        assert!(found.starts_with("3 partitions instead of 6, "), "{found}");
+    }
+}

@@ -1,0 +1,102 @@
+//! Settings that every command shares: where the services are and where state is kept.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Where things are. Every flag has an environment variable; a flag wins.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Services")]
+pub(crate) struct Settings {
+    /// Kafka's bootstrap servers. Without it the embedded log in the state directory is used.
+    #[arg(long, env = "SLUICE_KAFKA", value_name = "HOST:PORT,...", global = true)]
+    pub(crate) kafka: Option<String>,
+
+    /// Base URL of a Confluent-compatible schema registry. Needed with --kafka.
+    #[arg(long, env = "SLUICE_REGISTRY", value_name = "URL", global = true)]
+    pub(crate) registry: Option<String>,
+
+    /// URL of the Redis that holds sessions. Without it they are kept in this process and end with it.
+    #[arg(long, env = "SLUICE_REDIS", value_name = "URL", global = true)]
+    pub(crate) redis: Option<String>,
+
+    /// Directory of task state and, without --kafka, of the embedded log.
+    #[arg(long, env = "SLUICE_STATE_DIR", value_name = "DIR", global = true)]
+    pub(crate) state_dir: Option<PathBuf>,
+
+    /// Prefix of consumer groups, transactional ids and internal topics.
+    #[arg(long, env = "SLUICE_APPLICATION_ID", value_name = "ID", default_value = "sluice", global = true)]
+    pub(crate) application_id: String,
+
+    /// How results are printed.
+    #[arg(long, value_enum, default_value_t = Output::Table, global = true)]
+    pub(crate) output: Output,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Aligned columns for people.
+    Table,
+    /// One JSON document, or one per line where results stream.
+    Json,
+}
+
+/// Where a server listens and how it runs its threads.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Serving")]
+pub(crate) struct Serving {
+    /// Address of the public API.
+    #[arg(long, env = "SLUICE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// Address of health, readiness, metrics and the queries of other instances. Keep it inside the cluster.
+    #[arg(long, env = "SLUICE_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
+    pub(crate) admin_listen: SocketAddr,
+
+    /// Where other instances reach --admin-listen, if that differs from it.
+    #[arg(long, env = "SLUICE_ADVERTISE", value_name = "HOST:PORT")]
+    pub(crate) advertise: Option<String>,
+
+    /// Stable name of this instance among those of the same topologies; a restart under the same name moves no task.
+    #[arg(long, env = "SLUICE_INSTANCE_ID", value_name = "NAME", default_value = "0")]
+    pub(crate) instance_id: String,
+
+    /// Stream threads per topology.
+    #[arg(long, env = "SLUICE_THREADS", value_name = "N", default_value_t = 1)]
+    pub(crate) threads: u16,
+
+    /// Longest time in milliseconds that a processed record waits for its commit under load.
+    #[arg(long, env = "SLUICE_COMMIT_INTERVAL_MS", value_name = "MS", default_value_t = 100)]
+    pub(crate) commit_interval_ms: u64,
+
+    /// Replicas of topics that are created (on a single broker it must be 1).
+    #[arg(long, env = "SLUICE_REPLICATION", value_name = "N", default_value_t = 1)]
+    pub(crate) replication: i32,
+
+    /// File with the Ed25519 key that signs tokens (PEM, 32 bytes, or hex). Without it a key is made in the state directory.
+    #[arg(long, env = "SLUICE_SIGNING_KEY_FILE", value_name = "FILE")]
+    pub(crate) signing_key_file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// The state directory: what was given, or `sluice` in the user's data directory.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+        let data = || std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
+        self.state_dir.clone().unwrap_or_else(|| data().unwrap_or_default().join("sluice"))
+    }
+
+    /// The application id of a topology.
+    pub(crate) fn application(&self, topology: &str) -> String {
+        format!("{}-{topology}", self.application_id)
+    }
+}
+
+impl Serving {
+    /// Where other instances send their queries.
+    pub(crate) fn endpoint(&self) -> String {
+        self.advertise.clone().unwrap_or_else(|| self.admin_listen.to_string())
+    }
+}
