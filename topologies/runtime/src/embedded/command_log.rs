@@ -138,16 +138,16 @@ fn write_all(broker: &EmbeddedBroker, mut queue: mpsc::Receiver<Waiting>) {
 /// Writes all records and answers their offsets.
 fn write(broker: &EmbeddedBroker, batch: &[Waiting]) -> Result<Vec<i64>, EmbeddedError> {
     let mut transaction = Transaction::default();
-    let mut places = Vec::with_capacity(batch.len());
+    let mut positions = Vec::with_capacity(batch.len());
     let mut counts: BTreeMap<usize, i64> = BTreeMap::new();
     for waiting in batch {
         let record = parts(&waiting.record, &waiting.headers);
         let slot = transaction.push(&waiting.topic, waiting.partition, &record)?;
         let count = counts.entry(slot).or_default();
-        places.push((slot, *count));
+        positions.push((slot, *count));
         *count += 1;
     }
     let placed = broker.write(&transaction)?;
     let offset = |(slot, position): (usize, i64)| placed.get(slot).map_or(-1, |range| range.start + position);
-    Ok(places.into_iter().map(offset).collect())
+    Ok(positions.into_iter().map(offset).collect())
 }

@@ -12,15 +12,12 @@ use streams::{ChangelogEnds, Commit, InputOffset, InputRecord, Layout, LogError,
 use super::EmbeddedBroker;
 use super::encoding::StoredParts;
 use super::error::EmbeddedError;
+use super::input::{Input, removed};
 use super::maintenance;
 use super::membership::{Ended, MemberId};
-use super::reader::Reading;
 use super::signal::{Signal, lock};
 use super::topics::{Partition, Topic};
 use super::transaction::{CommitNote, Fence, Transaction};
-
-/// Records of one partition that are handed over before it is the next partition's turn.
-const TURN_RECORDS_MAX: usize = 512;
 
 /// One stream thread's membership, inputs and transactions. Dropping it leaves the group.
 #[derive(Debug)]
@@ -42,15 +39,6 @@ pub struct EmbeddedLog {
     /// The input whose turn is next.
     turn: usize,
     signal: Arc<Signal>,
-}
-
-#[derive(Debug)]
-struct Input {
-    task: TaskId,
-    topic: TopicIndex,
-    name: String,
-    partition: Arc<Partition>,
-    position: i64,
 }
 
 impl EmbeddedBroker {
@@ -307,6 +295,7 @@ impl EmbeddedLog {
     fn committed_offset(&self, name: &str, partition: &Partition) -> Result<i64, LogError> {
         let committed = {
             let order = lock(&self.broker.order);
+            self.broker.check_open()?;
             order.committed.get(&self.layout.application_id, name, partition.index)
         };
         let start = partition.start.load(Ordering::Acquire);
@@ -373,73 +362,4 @@ impl EmbeddedLog {
         }
         Ok(slots)
     }
-}
-
-impl Input {
-    fn end(&self) -> i64 {
-        self.partition.written.load(Ordering::Acquire)
-    }
-
-    fn has_more(&self) -> bool {
-        self.position < self.end()
-    }
-
-    /// Hands at most [`TURN_RECORDS_MAX`] records before `end` over and moves the position after the last one taken.
-    fn hand_over(
-        &mut self,
-        broker: &EmbeddedBroker,
-        end: i64,
-        take: &mut dyn FnMut(InputRecord<'_>) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, LogError> {
-        if self.position >= end {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let start = self.partition.start.load(Ordering::Acquire);
-        if self.position < start {
-            return Err(LogError::Fatal(removed(
-                &self.name,
-                self.partition.index,
-                self.position,
-                start,
-            )));
-        }
-        let (mut taken, mut broke) = (0, false);
-        let (topic, partition, from) = (self.topic, Arc::clone(&self.partition), self.position);
-        let mut visit = |offset: i64, parts: StoredParts<'_>| {
-            self.position = offset + 1;
-            taken += 1;
-            let record = InputRecord {
-                topic,
-                partition: partition.index,
-                offset,
-                timestamp_ms: parts.timestamp_ms,
-                key: parts.key,
-                value: parts.value,
-                headers: parts.headers,
-            };
-            broke = take(record).is_break();
-            if broke || taken == TURN_RECORDS_MAX {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        let scan = broker.with_database(|database| database.scan(&partition, from..end, Reading::Tail, &mut visit))?;
-        if scan.is_continue() {
-            // Compaction may have removed the last records before the end.
-            self.position = end;
-        }
-        Ok(if broke {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        })
-    }
-}
-
-fn removed(name: &str, partition: i32, next: i64, start: i64) -> String {
-    format!(
-        "retention removed offsets {next} to {start} of {name}/{partition} before they were processed; \
-         `sluice offsets reset --to-earliest` goes on without them"
-    )
 }

@@ -9,6 +9,7 @@ mod command_log;
 mod database;
 mod encoding;
 mod error;
+mod input;
 mod internal_topics;
 mod log;
 mod maintenance;

@@ -56,6 +56,7 @@ impl EmbeddedBroker {
         let (end, number, epoch) = {
             let epoch = self.epoch();
             let order = lock(&self.order);
+            self.check_open()?;
             let end = partition.written.load(Ordering::Acquire);
             drop(order);
             (end, self.written.load(Ordering::Acquire), epoch)
