@@ -8,12 +8,14 @@
 //! * [`order`]: the saga, and [`stock`], [`product`], [`payment`], [`account`]: the participants it talks to;
 //! * [`wire`]: the border to the records in the topics, [`state_serde`] and [`keys`]: the border to the stores;
 //! * [`topologies`]: the machines wired to topics, stores and timers;
-//! * [`views`]: what the edge reads.
+//! * [`views`]: what the edge reads;
+//! * [`invariants`]: what must hold whatever happens.
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod account;
 pub mod authority;
 pub mod ids;
+pub mod invariants;
 pub mod keys;
 pub mod money;
 pub mod order;

@@ -17,7 +17,7 @@ mod state;
 mod table;
 mod turn;
 
-pub use deadline::{RESENDS_MAX, STEP_DEADLINE_MS, step_bound_ms};
+pub use deadline::{RESENDS_MAX, STEP_BOUND_MS, STEP_DEADLINE_MS};
 pub use effect::{Effect, PaymentAsk, StockAsk};
 pub use event::{OrderEvent, RecordedEvent};
 pub use fold::fold;

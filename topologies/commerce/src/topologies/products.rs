@@ -78,8 +78,8 @@ impl Processor<String, Asked> for Shelf {
         record: Record<String, Asked>,
     ) -> Result<(), ProcessError> {
         match record.value {
-            Asked::BySeller(command) => self.ask_product(context, record.key, command),
-            Asked::ByOrder(command) => self.ask_stock(context, record.key, command),
+            Asked::BySeller(command) => self.ask_product(context, &record.key, command),
+            Asked::ByOrder(command) => self.ask_stock(context, &record.key, command),
         }
     }
 
@@ -110,10 +110,10 @@ impl Shelf {
     fn ask_product(
         &self,
         context: &mut Context<'_, '_>,
-        key: String,
+        key: &String,
         envelope: product_wire::ProductCommand,
     ) -> Result<(), ProcessError> {
-        let (actor, cause) = (admit(&key, &envelope)?, Cause::of(&envelope));
+        let (actor, cause) = (admit(key, &envelope)?, Cause::of(&envelope));
         let command = product_border::command(envelope.payload).map_err(ProcessError::refused)?;
         let product_id = ProductId(key.clone());
         let adjustment_key = match &command {
@@ -126,7 +126,7 @@ impl Shelf {
             Some(key) => context.store(&self.adjustments)?.get(key)?,
             None => None,
         };
-        let before = context.store(&self.products)?.get(&key)?;
+        let before = context.store(&self.products)?.get(key)?;
         let known = before.clone();
         let next = product::step(&product_id, before, made, command, &actor, context.now_ms());
         if let (None, Some(adjustment), Some(key)) = (made, next.adjustment, adjustment_key) {
@@ -137,23 +137,23 @@ impl Shelf {
                 adjustment.forget_at(),
             )?;
         }
-        self.publish_event(context, &key, next.event, actor, &cause)?;
-        self.keep_product(context, &key, known.as_ref(), next.product)
+        self.publish_event(context, key, next.event, actor, &cause)?;
+        self.keep_product(context, key, known.as_ref(), next.product)
     }
 
     fn ask_stock(
         &self,
         context: &mut Context<'_, '_>,
-        key: String,
+        key: &String,
         envelope: stock_wire::StockCommand,
     ) -> Result<(), ProcessError> {
-        let (actor, cause) = (admit(&key, &envelope)?, Cause::of(&envelope));
+        let (actor, cause) = (admit(key, &envelope)?, Cause::of(&envelope));
         let command = stock_border::command(envelope.payload).map_err(ProcessError::refused)?;
         let product_id = ProductId(key.clone());
         let (order_id, line) = command.hold();
         let (order_key, hold_key) = (order_id.0.clone(), keys::hold(&product_id, order_id, line));
         let (product, hold) = (
-            context.store(&self.products)?.get(&key)?,
+            context.store(&self.products)?.get(key)?,
             context.store(&self.holds)?.get(&hold_key)?,
         );
         let (product_before, hold_before) = (product.clone(), hold.clone());
@@ -165,10 +165,10 @@ impl Shelf {
             &actor,
             context.now_ms(),
         );
-        self.publish_event(context, &key, next.event, actor, &cause)?;
+        self.publish_event(context, key, next.event, actor, &cause)?;
         self.reply(context, order_key, next.reply, &cause)?;
         self.keep_hold(context, &hold_key, hold_before.as_ref(), next.hold)?;
-        self.keep_product(context, &key, product_before.as_ref(), next.product)
+        self.keep_product(context, key, product_before.as_ref(), next.product)
     }
 
     fn keep_product(

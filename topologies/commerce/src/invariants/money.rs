@@ -1,0 +1,185 @@
+//! Invariants of the books.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ids::OrderId;
+use crate::invariants::Violation;
+use crate::money::Currency;
+use crate::payment::{LedgerAccount, LedgerEntry, LedgerKind};
+
+/// I3: the postings of each entry sum to zero, and no account but the outside is ever below zero.
+/// Entries come in the order of their wallet.
+#[must_use]
+pub fn i3_ledger_sums_to_zero<'a>(
+    entries: impl IntoIterator<Item = &'a LedgerEntry>,
+) -> Vec<Violation> {
+    let mut balances: BTreeMap<(&LedgerAccount, Currency), i128> = BTreeMap::new();
+    let mut violations = Vec::new();
+    for entry in entries {
+        let sum: i128 = entry
+            .postings
+            .iter()
+            .map(|posting| i128::from(posting.amount))
+            .sum();
+        if sum != 0 {
+            violations.push(Violation::new(
+                "I3",
+                &entry.entry_id,
+                format!("its postings sum to {sum}"),
+            ));
+        }
+        for posting in &entry.postings {
+            let balance = balances
+                .entry((&posting.account, entry.currency))
+                .or_default();
+            *balance += i128::from(posting.amount);
+            if *balance < 0 && posting.account != LedgerAccount::Outside {
+                let found = format!("{balance} {} after {}", entry.currency, entry.entry_id);
+                violations.push(Violation::new("I3", &posting.account, found));
+            }
+        }
+    }
+    violations
+}
+
+/// I4: for each order, what was given back is at most what was taken, and that at most what was held.
+#[must_use]
+pub fn i4_refunded_captured_authorised<'a>(
+    entries: impl IntoIterator<Item = &'a LedgerEntry>,
+) -> Vec<Violation> {
+    let mut sums: BTreeMap<&OrderId, [i128; 3]> = BTreeMap::new();
+    for entry in entries {
+        let (Some(order), Some(step)) = (&entry.order_id, step_of(entry.kind)) else {
+            continue;
+        };
+        let moved = entry
+            .postings
+            .iter()
+            .map(|posting| i128::from(posting.amount.max(0)))
+            .sum::<i128>();
+        if let Some(sum) = sums.entry(order).or_default().get_mut(step) {
+            *sum += moved;
+        }
+    }
+    let wrong = sums
+        .into_iter()
+        .filter(|(_, [authorised, captured, refunded])| {
+            refunded > captured || captured > authorised
+        });
+    wrong
+        .map(|(order, [authorised, captured, refunded])| {
+            let found =
+                format!("{authorised} authorised, {captured} captured, {refunded} refunded");
+            Violation::new("I4", order, found)
+        })
+        .collect()
+}
+
+/// I5: no operation is carried out twice. The ids are of ledger entries, of events, or of what else happens once.
+#[must_use]
+pub fn i5_no_operation_twice<'a>(ids: impl IntoIterator<Item = &'a str>) -> Vec<Violation> {
+    let mut seen = BTreeSet::new();
+    let twice = ids.into_iter().filter(|id| !seen.insert(*id));
+    twice
+        .map(|id| Violation::new("I5", id, "it was carried out twice"))
+        .collect()
+}
+
+fn step_of(kind: LedgerKind) -> Option<usize> {
+    match kind {
+        LedgerKind::Authorization => Some(0),
+        LedgerKind::Capture => Some(1),
+        LedgerKind::Refund => Some(2),
+        LedgerKind::Deposit | LedgerKind::Withdrawal | LedgerKind::Void => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::payment::Posting;
+
+    fn entry(
+        kind: LedgerKind,
+        from: LedgerAccount,
+        to: LedgerAccount,
+        amounts: (i64, i64),
+    ) -> LedgerEntry {
+        LedgerEntry {
+            entry_id: kind.word().to_owned(),
+            seq: 1,
+            account_id: "a".into(),
+            order_id: Some("o".into()),
+            kind,
+            currency: Currency::parse("KRW").unwrap(),
+            postings: vec![
+                Posting {
+                    account: from,
+                    amount: -amounts.0,
+                },
+                Posting {
+                    account: to,
+                    amount: amounts.1,
+                },
+            ],
+        }
+    }
+
+    fn available() -> LedgerAccount {
+        LedgerAccount::Available("a".into())
+    }
+
+    #[test]
+    fn money_from_nowhere_is_found() {
+        let right = entry(
+            LedgerKind::Deposit,
+            LedgerAccount::Outside,
+            available(),
+            (5, 5),
+        );
+        assert_eq!(i3_ledger_sums_to_zero([&right]), []);
+        let wrong = entry(
+            LedgerKind::Deposit,
+            LedgerAccount::Outside,
+            available(),
+            (5, 6),
+        );
+        assert_eq!(i3_ledger_sums_to_zero([&wrong]).len(), 1);
+    }
+
+    #[test]
+    fn an_overdrawn_wallet_is_found() {
+        let entry = entry(
+            LedgerKind::Withdrawal,
+            available(),
+            LedgerAccount::Outside,
+            (5, 5),
+        );
+        assert_eq!(i3_ledger_sums_to_zero([&entry]).len(), 1);
+    }
+
+    #[test]
+    fn a_refund_of_more_than_was_taken_is_found() {
+        let held = LedgerAccount::Held("a".into());
+        let escrow = LedgerAccount::Escrow("o".into());
+        let authorization = entry(LedgerKind::Authorization, available(), held.clone(), (5, 5));
+        let capture = entry(LedgerKind::Capture, held, escrow.clone(), (5, 5));
+        let refund = entry(LedgerKind::Refund, escrow, available(), (6, 6));
+        assert_eq!(
+            i4_refunded_captured_authorised([&authorization, &capture]),
+            []
+        );
+        assert_eq!(
+            i4_refunded_captured_authorised([&authorization, &capture, &refund]).len(),
+            1
+        );
+        assert_eq!(i4_refunded_captured_authorised([&capture]).len(), 1);
+    }
+
+    #[test]
+    fn an_operation_carried_out_twice_is_found() {
+        assert_eq!(i5_no_operation_twice(["a", "b"]), []);
+        assert_eq!(i5_no_operation_twice(["a", "b", "a"]).len(), 1);
+    }
+}

@@ -1,0 +1,168 @@
+//! Invariants of orders, as they are published.
+
+use std::collections::BTreeMap;
+
+use schemas::wire::order as wire;
+
+use crate::ids::OrderId;
+use crate::invariants::Violation;
+use crate::order::{OrderEvent, RecordedEvent, STEP_BOUND_MS, fold};
+use crate::payment::{LedgerAccount, LedgerEntry};
+use crate::stock::StockChange;
+
+/// The longest time in milliseconds from a request to its end: four forward and three unwinding steps of
+/// [`STEP_BOUND_MS`] each.
+pub const ORDER_BOUND_MS: i64 = 7 * STEP_BOUND_MS;
+
+/// I6: every order ends within its bound, or is marked for attention.
+#[must_use]
+pub fn i6_every_order_ends(order: &wire::Order, now: i64) -> Vec<Violation> {
+    let ended = order.step == wire::SagaStep::Done;
+    let age = now.saturating_sub(order.updated_at);
+    if ended || order.needs_attention || age <= ORDER_BOUND_MS {
+        return Vec::new();
+    }
+    vec![Violation::new(
+        "I6",
+        &order.order_id,
+        format!("it has stood at {:?} for {age} ms", order.step),
+    )]
+}
+
+/// I7: a cancelled order leaves no money and no goods behind; a paid one has moved exactly its total and its goods.
+/// `entries` and `changes` may be of other orders too.
+#[must_use]
+pub fn i7_cancelled_leaves_nothing<'a>(
+    order: &wire::Order,
+    entries: impl IntoIterator<Item = &'a LedgerEntry>,
+    changes: impl IntoIterator<Item = &'a StockChange>,
+) -> Vec<Violation> {
+    if order.step != wire::SagaStep::Done {
+        return Vec::new();
+    }
+    let paid = order.status == wire::OrderStatus::Paid;
+    let total = order
+        .total
+        .as_ref()
+        .map_or(0, |total| i128::from(total.amount));
+    let pieces: i64 = order.lines.iter().map(|line| line.quantity).sum();
+    let expected = if paid {
+        (total, 0, -pieces, 0)
+    } else {
+        (0, 0, 0, 0)
+    };
+    let (escrow, held) = money_of(order, entries);
+    let (on_hand, reserved) = goods_of(order, changes);
+    let found = (escrow, held, on_hand, reserved);
+    if found == expected {
+        return Vec::new();
+    }
+    let found =
+        format!("escrow, held, on hand and reserved changed by {found:?}, not by {expected:?}");
+    vec![Violation::new("I7", &order.order_id, found)]
+}
+
+fn money_of<'a>(
+    order: &wire::Order,
+    entries: impl IntoIterator<Item = &'a LedgerEntry>,
+) -> (i128, i128) {
+    let own = |entry: &&LedgerEntry| {
+        entry
+            .order_id
+            .as_ref()
+            .is_some_and(|id| id.as_str() == order.order_id)
+    };
+    let (mut escrow, mut held) = (0, 0);
+    for posting in entries
+        .into_iter()
+        .filter(own)
+        .flat_map(|entry| &entry.postings)
+    {
+        match posting.account {
+            LedgerAccount::Escrow(_) => escrow += i128::from(posting.amount),
+            LedgerAccount::Held(_) => held += i128::from(posting.amount),
+            LedgerAccount::Available(_) | LedgerAccount::Outside => {}
+        }
+    }
+    (escrow, held)
+}
+
+fn goods_of<'a>(
+    order: &wire::Order,
+    changes: impl IntoIterator<Item = &'a StockChange>,
+) -> (i64, i64) {
+    let own = |change: &&StockChange| {
+        change
+            .hold
+            .as_ref()
+            .is_some_and(|(id, _)| id.as_str() == order.order_id)
+    };
+    changes
+        .into_iter()
+        .filter(own)
+        .fold((0, 0), |(on_hand, reserved), change| {
+            (
+                on_hand + change.delta_on_hand,
+                reserved + change.delta_reserved,
+            )
+        })
+}
+
+/// I8: the published snapshot is the fold of the order's events, whose numbers have no gap.
+#[must_use]
+pub fn i8_snapshot_is_fold(events: &[RecordedEvent], published: &wire::Order) -> Vec<Violation> {
+    let numbered = events.iter().filter(|event| event.seq > 0);
+    let gap = numbered
+        .clone()
+        .zip(1..)
+        .find(|(event, expected)| event.seq != *expected);
+    if let Some((event, expected)) = gap {
+        let found = format!("event {} stands where {expected} belongs", event.seq);
+        return vec![Violation::new("I8", &published.order_id, found)];
+    }
+    let folded = fold(&OrderId::from(published.order_id.as_str()), numbered);
+    let folded = folded.map(|snapshot| crate::wire::order::snapshot(&snapshot));
+    if folded.as_ref() == Some(published) {
+        return Vec::new();
+    }
+    let found = format!("its events make {folded:?}, published is {published:?}");
+    vec![Violation::new("I8", &published.order_id, found)]
+}
+
+/// I9: what a seller reads of an order are own lines only, and at least one.
+#[must_use]
+pub fn i9_sellers_see_their_own(seller_id: &str, listed: &wire::Order) -> Vec<Violation> {
+    let own = listed
+        .lines
+        .iter()
+        .all(|line| line.seller_id.as_deref() == Some(seller_id));
+    let only = listed.seller_ids.iter().all(|seller| seller == seller_id);
+    if own && only && !listed.lines.is_empty() {
+        return Vec::new();
+    }
+    vec![Violation::new(
+        "I9",
+        &listed.order_id,
+        format!("seller {seller_id} reads lines of others, or none"),
+    )]
+}
+
+/// I10: every accepted request is one order: it was created exactly once. `created` are the orders of all
+/// `OrderCreated` events.
+#[must_use]
+pub fn i10_accepted_exactly_once<'a>(
+    accepted: impl IntoIterator<Item = &'a OrderId>,
+    created: impl IntoIterator<Item = (&'a OrderId, &'a OrderEvent)>,
+) -> Vec<Violation> {
+    let mut times: BTreeMap<&OrderId, usize> =
+        accepted.into_iter().map(|order| (order, 0)).collect();
+    let of_creation =
+        |(_, event): &(&OrderId, &OrderEvent)| matches!(event, OrderEvent::OrderCreated { .. });
+    for (order, _) in created.into_iter().filter(of_creation) {
+        *times.entry(order).or_default() += 1;
+    }
+    let wrong = times.into_iter().filter(|(_, times)| *times != 1);
+    wrong
+        .map(|(order, times)| Violation::new("I10", order, format!("it was created {times} times")))
+        .collect()
+}

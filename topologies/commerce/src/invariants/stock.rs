@@ -1,0 +1,134 @@
+//! Invariants of the stock ledger.
+
+use std::collections::BTreeMap;
+
+use crate::ids::{LineNo, OrderId, ProductId};
+use crate::invariants::Violation;
+use crate::product::Product;
+use crate::stock::{Hold, HoldStatus, StockChange, StockChangeKind};
+
+/// I1: nothing is held that is not on the shelf, and what is held is the sum of the live holds of the product.
+#[must_use]
+pub fn i1_stock<'a>(
+    product: &Product,
+    holds: impl IntoIterator<Item = &'a Hold>,
+) -> Vec<Violation> {
+    let live = holds
+        .into_iter()
+        .filter(|hold| hold.status == HoldStatus::Reserved);
+    let held: i64 = live.map(|hold| hold.quantity).sum();
+    let mut violations = balance(&product.product_id, product.on_hand, product.reserved);
+    if held != product.reserved {
+        let found = format!("{} reserved, but live holds of {held}", product.reserved);
+        violations.push(Violation::new("I1", &product.product_id, found));
+    }
+    violations
+}
+
+/// I1 as the topics show it: each entry of the stock ledger adds up with the one before it, and none leaves less
+/// on the shelf than is held. Entries come in the order of their product.
+#[must_use]
+pub fn i1_stock_changes<'a>(
+    changes: impl IntoIterator<Item = (&'a ProductId, &'a StockChange)>,
+) -> Vec<Violation> {
+    let mut sums: BTreeMap<&ProductId, (i64, i64)> = BTreeMap::new();
+    let mut violations = Vec::new();
+    for (product, change) in changes {
+        let sum = sums.entry(product).or_default();
+        sum.0 += change.delta_on_hand;
+        sum.1 += change.delta_reserved;
+        if *sum != (change.on_hand, change.reserved) {
+            let found = format!(
+                "entries sum to {sum:?}, not to {:?}",
+                (change.on_hand, change.reserved)
+            );
+            violations.push(Violation::new("I1", product, found));
+        }
+        violations.extend(balance(product, change.on_hand, change.reserved));
+    }
+    violations
+}
+
+/// I2: each hold is resolved exactly once: reserved, then released, or confirmed and perhaps restocked after that.
+/// Entries come in the order of their product.
+#[must_use]
+pub fn i2_holds_resolved_once<'a>(
+    changes: impl IntoIterator<Item = (&'a ProductId, &'a StockChange)>,
+) -> Vec<Violation> {
+    let mut last: BTreeMap<(&ProductId, &OrderId, LineNo), StockChangeKind> = BTreeMap::new();
+    let mut violations = Vec::new();
+    for (product, change) in changes {
+        let Some((order, line)) = &change.hold else {
+            continue;
+        };
+        let before = last.insert((product, order, *line), change.kind);
+        if !follows(before, change.kind) {
+            let found = format!(
+                "line {line} of order {order} went from {before:?} to {:?}",
+                change.kind
+            );
+            violations.push(Violation::new("I2", product, found));
+        }
+    }
+    violations
+}
+
+fn follows(before: Option<StockChangeKind>, kind: StockChangeKind) -> bool {
+    match kind {
+        StockChangeKind::Created | StockChangeKind::Adjusted => false,
+        StockChangeKind::Reserved => before.is_none(),
+        StockChangeKind::Confirmed => before == Some(StockChangeKind::Reserved),
+        StockChangeKind::Released => before == Some(StockChangeKind::Reserved),
+        StockChangeKind::Restocked => before == Some(StockChangeKind::Confirmed),
+    }
+}
+
+fn balance(product: &ProductId, on_hand: i64, reserved: i64) -> Vec<Violation> {
+    let right = on_hand >= 0 && (0..=on_hand).contains(&reserved);
+    let found = || format!("{on_hand} on hand, {reserved} reserved");
+    if right {
+        Vec::new()
+    } else {
+        vec![Violation::new("I1", product, found())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(kind: StockChangeKind, deltas: (i64, i64), after: (i64, i64)) -> StockChange {
+        StockChange {
+            kind,
+            hold: Some(("o".into(), LineNo(1))),
+            delta_on_hand: deltas.0,
+            delta_reserved: deltas.1,
+            on_hand: after.0,
+            reserved: after.1,
+        }
+    }
+
+    #[test]
+    fn a_hold_resolved_twice_is_found() {
+        let product = ProductId::from("p");
+        let reserved = change(StockChangeKind::Reserved, (5, 2), (5, 2));
+        let released = change(StockChangeKind::Released, (0, -2), (5, 0));
+        let once = [(&product, &reserved), (&product, &released)];
+        assert_eq!(i2_holds_resolved_once(once), []);
+        let twice = [
+            (&product, &reserved),
+            (&product, &released),
+            (&product, &released),
+        ];
+        assert_eq!(i2_holds_resolved_once(twice).len(), 1);
+        assert_eq!(i1_stock_changes(once), []);
+        assert_eq!(i1_stock_changes(twice).len(), 1);
+    }
+
+    #[test]
+    fn more_held_than_there_is_is_found() {
+        let product = ProductId::from("p");
+        let oversold = change(StockChangeKind::Reserved, (5, 6), (5, 6));
+        assert_eq!(i1_stock_changes([(&product, &oversold)]).len(), 1);
+    }
+}

@@ -1,0 +1,398 @@
+//! A small world of orders, products and wallets, and the messages between them that are still under way.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use commerce::authority::{Actor, Role};
+use commerce::ids::{AccountId, LineNo, OrderId, ProductId};
+use commerce::invariants::{self, Violation};
+use commerce::money::{Currency, Money};
+use commerce::order::{
+    CancelOrder, Deadline, Effect, OrderInput, OrderSnapshot, OrderState, PlaceOrder,
+    RecordedEvent, RequestedLine, SagaStep,
+};
+use commerce::payment::{
+    LedgerEntry, Payment, PaymentCommand, PaymentEvent, TransferKind, Wallet, step_payment,
+    step_transfer,
+};
+use commerce::product::{Product, ProductCommand};
+use commerce::stock::{Hold, StockChange, StockCommand, StockEventKind};
+use commerce::{order, product, stock, wire};
+
+/// Something on its way to a participant.
+#[derive(Debug, Clone)]
+pub enum Message {
+    ToOrder(OrderId, OrderInput),
+    ToStock(ProductId, StockCommand),
+    ToWallet(AccountId, PaymentCommand),
+}
+
+/// A message with the text by which two worlds are compared.
+#[derive(Debug, Clone)]
+pub struct UnderWay {
+    pub message: Message,
+    label: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    pub orders: BTreeMap<OrderId, OrderState>,
+    products: BTreeMap<ProductId, Product>,
+    holds: BTreeMap<(ProductId, OrderId, LineNo), Hold>,
+    wallets: BTreeMap<AccountId, Wallet>,
+    payments: BTreeMap<(AccountId, OrderId), Payment>,
+    pub under_way: Vec<UnderWay>,
+    now: i64,
+    deposited: i64,
+    pub history: History,
+}
+
+/// What has been published so far; it is no part of the world's identity.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    events: BTreeMap<OrderId, Vec<RecordedEvent>>,
+    changes: Vec<(ProductId, StockChange)>,
+    entries: Vec<LedgerEntry>,
+    pub messages: Vec<Message>,
+    pub keep_messages: bool,
+}
+
+pub fn krw(amount: i64) -> Money {
+    Money::new(amount, Currency::parse("KRW").unwrap())
+}
+
+fn buyer(id: &AccountId) -> Actor {
+    Actor {
+        account_id: id.clone(),
+        role: Role::Buyer,
+    }
+}
+
+impl World {
+    pub fn with_product(mut self, id: &str, price: i64, stock: i64) -> Self {
+        let create = ProductCommand::Create {
+            seller_id: "seller".into(),
+            name: id.to_owned(),
+            price: krw(price),
+            stock,
+        };
+        let step = product::step(&id.into(), None, None, create, &Actor::system("test"), 0);
+        let StockEventKind::Changed(change) = step.event.unwrap().kind else {
+            panic!("the product was refused")
+        };
+        self.history.changes.push((id.into(), change));
+        self.products.insert(id.into(), step.product.unwrap());
+        self
+    }
+
+    pub fn with_wallet(mut self, id: &str, amount: i64) -> Self {
+        let id = AccountId::from(id);
+        let transfer = (TransferKind::Deposit, id.as_str().into(), krw(amount));
+        let step = step_transfer(&id, None, None, transfer, &buyer(&id), 0).unwrap();
+        self.history.entries.extend(step.entry);
+        self.wallets.insert(id, step.wallet.unwrap());
+        self.deposited += amount;
+        self
+    }
+
+    /// An order under way to the saga: its lines are product and quantity.
+    pub fn with_order(mut self, id: &str, account: &str, lines: &[(&str, i64)]) -> Self {
+        let lines = (1..).zip(lines);
+        let place = PlaceOrder {
+            command_id: id.into(),
+            at: 0,
+            actor: buyer(&account.into()),
+            buyer_id: account.into(),
+            lines: lines
+                .map(|(line, (product, quantity))| RequestedLine {
+                    line: LineNo(line),
+                    product_id: (*product).into(),
+                    quantity: *quantity,
+                })
+                .collect(),
+            currency: None,
+            request_hash: id.to_owned(),
+        };
+        self.send(Message::ToOrder(id.into(), OrderInput::Place(place)));
+        self
+    }
+
+    pub fn send(&mut self, message: Message) {
+        if self.history.keep_messages {
+            self.history.messages.push(message.clone());
+        }
+        let label = format!("{message:?}");
+        self.under_way.push(UnderWay { message, label });
+    }
+
+    /// Delivers one message; a duplicate stays under way.
+    pub fn deliver(&mut self, at: usize, duplicate: bool) {
+        let message = if duplicate {
+            self.under_way[at].message.clone()
+        } else {
+            self.under_way.remove(at).message
+        };
+        self.handle(message);
+    }
+
+    pub fn handle(&mut self, message: Message) {
+        match message {
+            Message::ToOrder(order, input) => self.at_order(&order, input),
+            Message::ToStock(product, command) => self.at_stock(&product, &command),
+            Message::ToWallet(account, command) => self.at_wallet(&account, command),
+        }
+    }
+
+    pub fn cancel(&mut self, order: &OrderId) {
+        let actor = buyer(&self.orders[order].buyer_id);
+        let command_id = format!("cancel-{order}").as_str().into();
+        let input = OrderInput::Cancel(CancelOrder {
+            command_id,
+            actor,
+            reason: None,
+        });
+        self.send(Message::ToOrder(order.clone(), input));
+    }
+
+    pub fn pass_deadline(&mut self, order: &OrderId) {
+        let due = self.orders[order].deadline.map(|deadline| deadline.due_at);
+        self.now = self.now.max(due.unwrap_or(0));
+        self.at_order(order, OrderInput::DeadlinePassed);
+    }
+
+    pub fn waiting(&self) -> Vec<OrderId> {
+        let waiting = self
+            .orders
+            .iter()
+            .filter(|(_, state)| state.deadline.is_some());
+        waiting.map(|(id, _)| id.clone()).collect()
+    }
+
+    fn at_order(&mut self, id: &OrderId, input: OrderInput) {
+        let before = self.orders.get(id).cloned();
+        let step = order::step(before.clone(), id, input, self.now);
+        if let (Some(before), Some(after)) = (&before, &step.state) {
+            assert!(
+                before.step() != SagaStep::Cancelled || after.step() == SagaStep::Cancelled,
+                "a cancelled order came back: {before:?} -> {after:?}"
+            );
+            assert!(before.cancelling.is_none() || before.cancelling == after.cancelling);
+        }
+        for effect in step.effects {
+            match effect {
+                Effect::Stock(ask) => self.send(Message::ToStock(ask.product_id, ask.command)),
+                Effect::Payment(ask) => self.send(Message::ToWallet(ask.account_id, ask.command)),
+            }
+        }
+        self.history
+            .events
+            .entry(id.clone())
+            .or_default()
+            .extend(step.events);
+        if let Some(state) = step.state {
+            self.orders.insert(id.clone(), state);
+        }
+    }
+
+    fn at_stock(&mut self, id: &ProductId, command: &StockCommand) {
+        let (order, line) = command.hold();
+        let key = (id.clone(), order.clone(), line);
+        let product = self.products.get(id).cloned();
+        let hold = self.holds.get(&key).cloned();
+        let step = stock::step(
+            id,
+            product,
+            hold,
+            command,
+            &Actor::system("orders"),
+            self.now,
+        );
+        if let Some(StockEventKind::Changed(change)) = step.event.map(|event| event.kind) {
+            self.history.changes.push((id.clone(), change));
+        }
+        if let Some(product) = step.product {
+            self.products.insert(id.clone(), product);
+        }
+        if let Some(hold) = step.hold {
+            self.holds.insert(key, hold);
+        }
+        if let Some(reply) = step.reply {
+            self.send(Message::ToOrder(order.clone(), OrderInput::Stock(reply)));
+        }
+    }
+
+    fn at_wallet(&mut self, id: &AccountId, command: PaymentCommand) {
+        let order = match &command {
+            PaymentCommand::Authorize { order_id, .. }
+            | PaymentCommand::Capture { order_id }
+            | PaymentCommand::Void { order_id }
+            | PaymentCommand::Refund { order_id, .. } => order_id.clone(),
+            PaymentCommand::Deposit { .. } | PaymentCommand::Withdraw { .. } => {
+                panic!("no order deposits")
+            }
+        };
+        let key = (id.clone(), order.clone());
+        let (wallet, payment) = (
+            self.wallets.get(id).cloned(),
+            self.payments.get(&key).cloned(),
+        );
+        let step = step_payment(
+            id,
+            wallet,
+            payment,
+            command,
+            &Actor::system("orders"),
+            self.now,
+        )
+        .unwrap();
+        self.history.entries.extend(step.entry);
+        if let Some(wallet) = step.wallet {
+            self.wallets.insert(id.clone(), wallet);
+        }
+        if let Some(payment) = step.payment {
+            self.payments.insert(key, payment);
+        }
+        let input = match step.event {
+            Some(PaymentEvent::Fact { fact, .. }) => OrderInput::Payment(fact),
+            Some(PaymentEvent::Refused { .. }) => OrderInput::PaymentRefused,
+            other => panic!("an order was answered with {other:?}"),
+        };
+        self.send(Message::ToOrder(order, input));
+    }
+
+    /// What must hold at every moment.
+    pub fn check_now(&self) {
+        for product in self.products.values() {
+            let own = self
+                .holds
+                .iter()
+                .filter(|((id, ..), _)| *id == product.product_id);
+            self.expect_none(&invariants::i1_stock(product, own.map(|(_, hold)| hold)));
+        }
+        let mut money = 0;
+        for wallet in self.wallets.values() {
+            for balance in wallet.balances.values() {
+                assert!(balance.available >= 0 && balance.held >= 0, "{wallet:?}");
+                money += balance.available + balance.held;
+            }
+        }
+        for payment in self.payments.values() {
+            assert!(payment.refunded() <= payment.captured());
+            money += payment.captured() - payment.refunded();
+        }
+        assert_eq!(money, self.deposited, "money came or went");
+    }
+
+    /// What must hold when nothing is under way: every order has ended, and left behind what it should.
+    pub fn check_end(&self) {
+        assert!(self.under_way.is_empty());
+        let changes = || {
+            self.history
+                .changes
+                .iter()
+                .map(|(product, change)| (product, change))
+        };
+        self.expect_none(&invariants::i1_stock_changes(changes()));
+        self.expect_none(&invariants::i2_holds_resolved_once(changes()));
+        self.expect_none(&invariants::i3_ledger_sums_to_zero(&self.history.entries));
+        self.expect_none(&invariants::i4_refunded_captured_authorised(
+            &self.history.entries,
+        ));
+        let ids = self
+            .history
+            .entries
+            .iter()
+            .map(|entry| entry.entry_id.as_str());
+        self.expect_none(&invariants::i5_no_operation_twice(ids));
+        for (id, state) in &self.orders {
+            assert!(
+                state.step().is_final(),
+                "order {id} never ended: {state:#?}"
+            );
+            assert!(
+                !state.needs_attention,
+                "order {id} needs attention: {state:#?}"
+            );
+            let published = wire::order::snapshot(&OrderSnapshot::of(state));
+            self.expect_none(&invariants::i6_every_order_ends(&published, i64::MAX));
+            let all = self.history.changes.iter().map(|(_, change)| change);
+            self.expect_none(&invariants::i7_cancelled_leaves_nothing(
+                &published,
+                &self.history.entries,
+                all,
+            ));
+            self.expect_none(&invariants::i8_snapshot_is_fold(
+                &self.history.events[id],
+                &published,
+            ));
+        }
+    }
+
+    fn expect_none(&self, violations: &[Violation]) {
+        assert!(
+            violations.is_empty(),
+            "{violations:#?}\n{:#?}",
+            self.history.events
+        );
+    }
+
+    /// What tells two worlds apart: everything that can change what happens next. Times cannot.
+    pub fn identity(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for state in self.orders.values() {
+            let timeless = OrderState {
+                created_at: 0,
+                updated_at: 0,
+                deadline: state.deadline.map(|deadline| Deadline {
+                    due_at: 0,
+                    ..deadline
+                }),
+                ..state.clone()
+            };
+            rmp_serde::to_vec(&timeless).unwrap().hash(&mut hasher);
+        }
+        for hold in self.holds.values() {
+            rmp_serde::to_vec(&Hold {
+                changed_at: 0,
+                ..hold.clone()
+            })
+            .unwrap()
+            .hash(&mut hasher);
+        }
+        for payment in self.payments.values() {
+            rmp_serde::to_vec(&Payment {
+                changed_at: 0,
+                ..payment.clone()
+            })
+            .unwrap()
+            .hash(&mut hasher);
+        }
+        let mut labels: Vec<&str> = self
+            .under_way
+            .iter()
+            .map(|under_way| under_way.label.as_str())
+            .collect();
+        labels.sort_unstable();
+        labels.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Whether an equal message stands earlier in the list: delivering it leads to the same worlds.
+    pub fn is_repeated(&self, at: usize) -> bool {
+        self.under_way[..at]
+            .iter()
+            .any(|earlier| earlier.label == self.under_way[at].label)
+    }
+
+    /// Delivers all that is under way, oldest first.
+    pub fn drain(&mut self) {
+        for _ in 0..10_000 {
+            if self.under_way.is_empty() {
+                return;
+            }
+            self.deliver(0, false);
+            self.check_now();
+        }
+        panic!("the participants never stop talking: {:?}", self.under_way);
+    }
+}
