@@ -33,17 +33,13 @@ const READS: usize = 200_000;
 
 fn main() {
     let records = std::env::var("RECORDS").map_or(2_000_000, |text| text.parse().unwrap());
-    println!(
-        "| workload | operations | seconds | operations/s | us each | us of the thread's CPU each |"
-    );
+    println!("| workload | operations | seconds | operations/s | us each | us of the thread's CPU each |");
     println!("|---|---|---|---|---|---|");
     for chunk in RESTORE_CHUNKS {
         let bench = Bench::new(records);
-        bench.measure(
-            &format!("restore, random keys, chunks of {chunk}"),
-            records,
-            |bench| bench.restore(chunk),
-        );
+        bench.measure(&format!("restore, random keys, chunks of {chunk}"), records, |bench| {
+            bench.restore(chunk);
+        });
         if chunk == 100_000 {
             bench.reads("just restored");
         }
@@ -86,16 +82,11 @@ impl Bench {
     fn measure(&self, workload: &str, operations: usize, work: impl FnOnce(&Self)) {
         let (start, cpu_start) = (Instant::now(), thread_cpu_seconds());
         work(self);
-        let (seconds, cpu) = (
-            start.elapsed().as_secs_f64(),
-            thread_cpu_seconds() - cpu_start,
-        );
+        let (seconds, cpu) = (start.elapsed().as_secs_f64(), thread_cpu_seconds() - cpu_start);
         #[allow(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
         let (rate, million) = (operations as f64 / seconds, operations as f64 / 1e6);
         let (each, cpu_each) = (seconds / million, cpu / million);
-        println!(
-            "| {workload} | {operations} | {seconds:.2} | {rate:.0} | {each:.2} | {cpu_each:.2} |"
-        );
+        println!("| {workload} | {operations} | {seconds:.2} | {rate:.0} | {each:.2} | {cpu_each:.2} |");
     }
 
     fn opens(&self) {
@@ -117,24 +108,16 @@ impl Bench {
     }
 
     fn reads(&self, state: &str) {
-        self.measure(
-            &format!("get, random existing keys, {state}"),
-            READS,
-            |bench| bench.get(0),
-        );
-        self.measure(
-            &format!("get, the same keys again, {state}"),
-            READS,
-            |bench| bench.get(0),
-        );
+        self.measure(&format!("get, random existing keys, {state}"), READS, |bench| {
+            bench.get(0);
+        });
+        self.measure(&format!("get, the same keys again, {state}"), READS, |bench| {
+            bench.get(0);
+        });
         self.measure(&format!("get, missing keys, {state}"), READS, |bench| {
             bench.get(bench.records);
         });
-        self.measure(
-            &format!("range over everything, {state}"),
-            self.records,
-            Self::scan,
-        );
+        self.measure(&format!("range over everything, {state}"), self.records, Self::scan);
     }
 
     fn get(&self, from: usize) {
@@ -151,23 +134,15 @@ impl Bench {
             seen += 1;
             ControlFlow::Continue(())
         };
-        self.store
-            .range(STORE, KeyRange::all(), false, &mut count)
-            .unwrap();
+        self.store.range(STORE, KeyRange::all(), false, &mut count).unwrap();
         assert_eq!(seen, self.records);
     }
 
-    fn in_batches(
-        &self,
-        size: usize,
-        apply: impl Fn(&mut dyn Iterator<Item = StoreWrite<'_>>, &Positions),
-    ) {
+    fn in_batches(&self, size: usize, apply: impl Fn(&mut dyn Iterator<Item = StoreWrite<'_>>, &Positions)) {
         for from in (0..self.records).step_by(size) {
             let to = (from + size).min(self.records);
             // Fetched records lie in memory before a store sees them, here as in the engine.
-            let batch: Vec<([u8; 16], [u8; 100])> = (from..to)
-                .map(|number| (key(number), value(number)))
-                .collect();
+            let batch: Vec<([u8; 16], [u8; 100])> = (from..to).map(|number| (key(number), value(number))).collect();
             let mut writes = batch.iter().map(|(key, value)| StoreWrite {
                 store: STORE,
                 key,
@@ -181,21 +156,13 @@ impl Bench {
 /// What this thread computed so far; Linux only, elsewhere zero.
 fn thread_cpu_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = text
-        .split(' ')
-        .next()
-        .and_then(|number| number.parse::<f64>().ok());
+    let nanoseconds = text.split(' ').next().and_then(|number| number.parse::<f64>().ok());
     nanoseconds.unwrap_or_default() / 1e9
 }
 
 fn stores() -> [(StoreIndex, String); 4] {
     let names = ["orders", "timers", "holds", "lines"];
-    std::array::from_fn(|index| {
-        (
-            StoreIndex(u16::try_from(index).unwrap()),
-            names[index].to_owned(),
-        )
-    })
+    std::array::from_fn(|index| (StoreIndex(u16::try_from(index).unwrap()), names[index].to_owned()))
 }
 
 fn positions(to: usize) -> Positions {
@@ -216,10 +183,7 @@ fn value(number: usize) -> [u8; 100] {
     let mut value = [0; 100];
     for (word, bytes) in (number as u64..).zip(value.chunks_mut(8)) {
         let random = mixed(word << 8 ^ word).to_le_bytes();
-        bytes
-            .iter_mut()
-            .zip(random)
-            .for_each(|(byte, random)| *byte = random);
+        bytes.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
     }
     value
 }

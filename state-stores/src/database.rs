@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rocksdb::{
-    ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, FlushOptions, Options,
-    ReadOptions, WriteBatch, WriteOptions, properties,
+    ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, FlushOptions, Options, ReadOptions,
+    WriteBatch, WriteOptions, properties,
 };
 use streams::StoreIndex;
 use streams::store::StoreError;
@@ -105,22 +105,17 @@ impl Database {
     /// The column family of a store of this task.
     pub(crate) fn family(&self, store: StoreIndex) -> Result<&ColumnFamily, StoreError> {
         let name = self.stores.get(&store);
-        name.and_then(|name| self.db.cf_handle(name))
-            .ok_or_else(|| {
-                defect(format!(
-                    "store {} is not part of the task at {}",
-                    store.0,
-                    self.path.display()
-                ))
-            })
+        name.and_then(|name| self.db.cf_handle(name)).ok_or_else(|| {
+            defect(format!(
+                "store {} is not part of the task at {}",
+                store.0,
+                self.path.display()
+            ))
+        })
     }
 
     /// Applies a batch together with positions, all or nothing. On disk both are as old as the last flush.
-    pub(crate) fn write(
-        &self,
-        mut batch: WriteBatch,
-        positions: &NamedPositions,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, mut batch: WriteBatch, positions: &NamedPositions) -> Result<(), StoreError> {
         let writes = batch.len() as u64 + 1;
         batch.put_cf(self.positions_family()?, POSITIONS_KEY, positions.encode());
         let mut without_log = WriteOptions::new();
@@ -134,10 +129,7 @@ impl Database {
 
     /// Makes everything written durable. Readers and writers go on; a second flush waits for the first.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        let mut since = self
-            .unflushed_since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut since = self.unflushed_since.lock().unwrap_or_else(PoisonError::into_inner);
         *since = None;
         let unflushed = self.unflushed.swap(0, Ordering::Relaxed);
         let flushed = self.flush_families();
@@ -157,17 +149,11 @@ impl Database {
     /// that finds some.
     pub(crate) fn unflushed(&self, now: Instant) -> (u64, Duration) {
         let unflushed = self.unflushed_writes();
-        let mut since = self
-            .unflushed_since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut since = self.unflushed_since.lock().unwrap_or_else(PoisonError::into_inner);
         if unflushed == 0 {
             return (0, Duration::ZERO);
         }
-        (
-            unflushed,
-            now.saturating_duration_since(*since.get_or_insert(now)),
-        )
+        (unflushed, now.saturating_duration_since(*since.get_or_insert(now)))
     }
 
     /// Bytes in memtables.
@@ -185,10 +171,7 @@ impl Database {
         from_rocksdb(error, &self.path)
     }
 
-    fn match_families(
-        &mut self,
-        existing: &BTreeSet<String>,
-    ) -> Result<NamedPositions, StoreError> {
+    fn match_families(&mut self, existing: &BTreeSet<String>) -> Result<NamedPositions, StoreError> {
         let stored = self.read_positions()?;
         let wanted: BTreeSet<String> = self.stores.values().cloned().collect();
         let mut positions = stored.clone();
@@ -200,9 +183,7 @@ impl Database {
             self.write(WriteBatch::default(), &positions)?;
             self.flush_families()?;
         }
-        let dropped = existing
-            .iter()
-            .filter(|name| !positions.changelog.contains_key(*name));
+        let dropped = existing.iter().filter(|name| !positions.changelog.contains_key(*name));
         for name in dropped {
             self.db
                 .drop_cf(name)
@@ -228,12 +209,8 @@ impl Database {
         let Some(bytes) = stored else {
             return Ok(NamedPositions::none());
         };
-        NamedPositions::decode(&bytes).ok_or_else(|| {
-            StoreError::Corrupted(format!(
-                "the positions in {} cannot be read",
-                self.path.display()
-            ))
-        })
+        NamedPositions::decode(&bytes)
+            .ok_or_else(|| StoreError::Corrupted(format!("the positions in {} cannot be read", self.path.display())))
     }
 
     // All column families are named: an atomic flush covers only those that it is given.
@@ -247,21 +224,12 @@ impl Database {
 
     fn sum_over_families(&self, property: &properties::PropName) -> u64 {
         self.families()
-            .filter_map(|family| {
-                self.db
-                    .property_int_value_cf(family, property)
-                    .ok()
-                    .flatten()
-            })
+            .filter_map(|family| self.db.property_int_value_cf(family, property).ok().flatten())
             .sum()
     }
 
     fn families(&self) -> impl Iterator<Item = &ColumnFamily> {
-        let names = self
-            .stores
-            .values()
-            .map(String::as_str)
-            .chain([POSITIONS_FAMILY]);
+        let names = self.stores.values().map(String::as_str).chain([POSITIONS_FAMILY]);
         names.filter_map(|name| self.db.cf_handle(name))
     }
 
@@ -314,11 +282,7 @@ fn refuse_orphans(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn open_families(
-    path: &Path,
-    options: &Options,
-    stores: &BTreeSet<String>,
-) -> Result<DB, StoreError> {
+fn open_families(path: &Path, options: &Options, stores: &BTreeSet<String>) -> Result<DB, StoreError> {
     let names = stores
         .iter()
         .map(String::as_str)

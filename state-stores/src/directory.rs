@@ -44,10 +44,7 @@ pub struct TaskOnDisk {
 impl StateDirectory {
     /// Names the directory; nothing is read or made yet. An application id that is not a plain directory name is refused.
     pub fn new(root: &Path, application_id: &str, memory: StoreMemory) -> Result<Self, StoreError> {
-        if application_id.is_empty()
-            || application_id.starts_with('.')
-            || application_id.contains(['/', '\\', '\0'])
-        {
+        if application_id.is_empty() || application_id.starts_with('.') || application_id.contains(['/', '\\', '\0']) {
             return Err(defect(format!(
                 "the application id {application_id:?} is not a directory name"
             )));
@@ -68,11 +65,7 @@ impl StateDirectory {
     ///
     /// Afterwards the task has exactly `stores`. Column families of other stores are dropped: they would miss the
     /// changes that their changelog forgets, and the changelog can rebuild them. A store that has no position starts empty.
-    pub fn open(
-        &self,
-        task: TaskId,
-        stores: &[(StoreIndex, String)],
-    ) -> Result<RocksDbStore, StoreError> {
+    pub fn open(&self, task: TaskId, stores: &[(StoreIndex, String)]) -> Result<RocksDbStore, StoreError> {
         let directory = self.task_path(task);
         let (rocksdb, scratch) = (directory.join("rocksdb"), directory.join("scratch"));
         let lock = self.lock(task)?;
@@ -86,12 +79,7 @@ impl StateDirectory {
         make(&scratch)?;
         let names: StoreNames = stores.iter().cloned().collect();
         let (database, positions) = Database::open(&rocksdb, names, &self.memory, lock)?;
-        Ok(RocksDbStore::new(
-            database,
-            &positions,
-            self.memory.clone(),
-            scratch,
-        ))
+        Ok(RocksDbStore::new(database, &positions, self.memory.clone(), scratch))
     }
 
     /// Moves a closed task's database away, with `reason` beside it, so that the next open starts empty and restores.
@@ -109,9 +97,7 @@ impl StateDirectory {
         drop(fs::write(place.join(REASON), format!("{reason}\n")));
         tracing::error!(%task, reason, place = %place.display(), "damaged state is put aside and restored from its changelogs");
         let surplus = (kept.len() + 1).saturating_sub(QUARANTINED_MAX);
-        kept.iter()
-            .take(surplus)
-            .try_for_each(|(_, path)| remove(path))?;
+        kept.iter().take(surplus).try_for_each(|(_, path)| remove(path))?;
         Ok(place)
     }
 
@@ -124,9 +110,7 @@ impl StateDirectory {
     /// Removes the state of all tasks of the application. When any of them is open, nothing is removed.
     pub fn wipe(&self) -> Result<(), StoreError> {
         let tasks = self.tasks()?;
-        let locked = tasks
-            .iter()
-            .map(|found| Ok((found.task, self.lock(found.task)?)));
+        let locked = tasks.iter().map(|found| Ok((found.task, self.lock(found.task)?)));
         let locked: Vec<(TaskId, DirectoryLock)> = locked.collect::<Result<_, StoreError>>()?;
         locked
             .iter()
@@ -185,19 +169,10 @@ fn parse_task(name: &str) -> Option<TaskId> {
 /// Quarantined databases by number, oldest first.
 fn quarantined(quarantine: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     let numbered = |path: PathBuf| {
-        let number = path
-            .file_name()?
-            .to_str()?
-            .rsplit_once('-')?
-            .1
-            .parse()
-            .ok()?;
+        let number = path.file_name()?.to_str()?.rsplit_once('-')?.1.parse().ok()?;
         Some((number, path))
     };
-    let mut found: Vec<_> = entries(quarantine)?
-        .into_iter()
-        .filter_map(numbered)
-        .collect();
+    let mut found: Vec<_> = entries(quarantine)?.into_iter().filter_map(numbered).collect();
     found.sort();
     Ok(found)
 }
@@ -217,8 +192,7 @@ fn measure(directory: &Path) -> Result<(u64, SystemTime), StoreError> {
 }
 
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let listed =
-        fs::read_dir(directory).and_then(|found| found.map(|entry| Ok(entry?.path())).collect());
+    let listed = fs::read_dir(directory).and_then(|found| found.map(|entry| Ok(entry?.path())).collect());
     match listed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         other => other.map_err(|error| from_io(&error, directory)),

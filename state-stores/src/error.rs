@@ -18,19 +18,14 @@ pub(crate) fn from_io(error: &io::Error, path: &Path) -> StoreError {
 
 /// A call that no correct topology makes. It is not damage: restoring the task would not help.
 pub(crate) fn defect(what: impl std::fmt::Display) -> StoreError {
-    StoreError::Io(format!(
-        "{what}; this is a defect of the program, not of the disk"
-    ))
+    StoreError::Io(format!("{what}; this is a defect of the program, not of the disk"))
 }
 
 fn from_parts(kind: &ErrorKind, text: &str, path: &Path) -> StoreError {
     let place = path.display();
     match kind {
         ErrorKind::Corruption => StoreError::Corrupted(format!("{text} in {place}")),
-        ErrorKind::IOError
-            if text.contains("While lock file")
-                || text.contains("lock hold by current process") =>
-        {
+        ErrorKind::IOError if text.contains("While lock file") || text.contains("lock hold by current process") => {
             StoreError::Locked(format!("{text} in {place}"))
         }
         // The directory itself was just made or listed, so what is missing is a file that the database needs.
@@ -99,19 +94,13 @@ mod tests {
 
     #[test]
     fn a_checksum_that_does_not_match_is_damage() {
-        let error = fate(
-            &ErrorKind::Corruption,
-            "Corruption: block checksum mismatch",
-        );
+        let error = fate(&ErrorKind::Corruption, "Corruption: block checksum mismatch");
         assert!(matches!(error, StoreError::Corrupted(text) if text.contains("/state/0_1")));
     }
 
     #[test]
     fn a_table_file_that_is_gone_is_damage() {
-        let error = fate(
-            &ErrorKind::IOError,
-            "IO error: No such file or directory: 000012.sst",
-        );
+        let error = fate(&ErrorKind::IOError, "IO error: No such file or directory: 000012.sst");
         assert!(matches!(error, StoreError::Corrupted(_)));
     }
 
@@ -126,10 +115,7 @@ mod tests {
 
     #[test]
     fn a_read_only_disk_is_not_damage_and_says_what_to_do() {
-        let error = from_io(
-            &io::Error::from(io::ErrorKind::ReadOnlyFilesystem),
-            Path::new("/state"),
-        );
+        let error = from_io(&io::Error::from(io::ErrorKind::ReadOnlyFilesystem), Path::new("/state"));
         assert!(matches!(error, StoreError::Io(text) if text.contains("/state")));
     }
 }

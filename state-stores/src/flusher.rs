@@ -33,10 +33,7 @@ pub(crate) struct Registration {
 
 impl Flusher {
     /// Starts the thread.
-    pub(crate) fn start(
-        budget: &StoreBudget,
-        write_buffers: WriteBufferManager,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn start(budget: &StoreBudget, write_buffers: WriteBufferManager) -> Result<Self, StoreError> {
         // One waiting nudge is enough: a sweep looks at everything.
         let (nudges, wake_ups) = sync_channel(1);
         let slots = Slots::default();
@@ -48,11 +45,7 @@ impl Flusher {
         std::thread::Builder::new()
             .name("store-flusher".to_owned())
             .spawn(move || sweep.run(&wake_ups))
-            .map_err(|error| {
-                StoreError::Io(format!(
-                    "the thread that flushes stores does not start: {error}"
-                ))
-            })?;
+            .map_err(|error| StoreError::Io(format!("the thread that flushes stores does not start: {error}")))?;
         Ok(Self { slots, nudges })
     }
 
@@ -77,10 +70,7 @@ impl Flusher {
     /// Asks each open database for something.
     pub(crate) fn map<T>(&self, ask: impl Fn(&Database) -> T) -> Vec<T> {
         let slots = lock(&self.slots).clone();
-        slots
-            .iter()
-            .filter_map(|slot| with_open(slot, &ask))
-            .collect()
+        slots.iter().filter_map(|slot| with_open(slot, &ask)).collect()
     }
 }
 

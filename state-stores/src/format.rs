@@ -86,10 +86,7 @@ mod tests {
     #[test]
     fn a_version_that_cannot_be_read_is_damage() {
         for content in ["", "\0\0\0\0", "sluice task state x", "sluice task state 0"] {
-            assert!(
-                matches!(checked(content), Err(StoreError::Corrupted(_))),
-                "{content:?}"
-            );
+            assert!(matches!(checked(content), Err(StoreError::Corrupted(_))), "{content:?}");
         }
     }
 }

@@ -52,9 +52,7 @@ fn locked(path: &Path, file: &File) -> StoreError {
         (Ok(_), pid) if pid == std::process::id().to_string() => {
             StoreError::Locked(format!("{place} is held by this process itself ({pid})"))
         }
-        (Ok(_), pid) if !pid.is_empty() => {
-            StoreError::Locked(format!("{place} is held by process {pid}"))
-        }
+        (Ok(_), pid) if !pid.is_empty() => StoreError::Locked(format!("{place} is held by process {pid}")),
         _ => StoreError::Locked(format!("{place} is held by another process")),
     }
 }

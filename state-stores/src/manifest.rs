@@ -43,9 +43,7 @@ pub(crate) fn check(database: &Path) -> Result<(), StoreError> {
 }
 
 fn current(database: &Path) -> io::Result<String> {
-    Ok(fs::read_to_string(database.join("CURRENT"))?
-        .trim_end()
-        .to_owned())
+    Ok(fs::read_to_string(database.join("CURRENT"))?.trim_end().to_owned())
 }
 
 /// A note that a power failure left unreadable is none.

@@ -95,11 +95,8 @@ impl StoreMemory {
         let budget = budget.within_bounds();
         let cache = Cache::new_hyper_clock_cache(budget.memory_bytes, 0);
         // Writers are never stalled for memory: a stalled commit would hold up its stream thread. The flusher starts early instead.
-        let write_buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
-            budget.memtable_bytes,
-            false,
-            cache.clone(),
-        );
+        let write_buffers =
+            WriteBufferManager::new_write_buffer_manager_with_cache(budget.memtable_bytes, false, cache.clone());
         let flusher = Flusher::start(&budget, write_buffers.clone())?;
         Ok(Self {
             shared: Arc::new(Shared {
@@ -126,8 +123,7 @@ impl StoreMemory {
             databases: sizes.len(),
             memtable_bytes,
             // Memtables are charged to the cache, so that both together keep one limit.
-            block_cache_bytes: (self.shared.cache.get_usage() as u64)
-                .saturating_sub(memtable_bytes),
+            block_cache_bytes: (self.shared.cache.get_usage() as u64).saturating_sub(memtable_bytes),
             sst_bytes: sizes.iter().sum(),
         }
     }

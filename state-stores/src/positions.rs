@@ -37,19 +37,10 @@ impl NamedPositions {
     }
 
     /// Names for indexes. An index without a name is answered as the error.
-    pub(crate) fn from_positions(
-        positions: &Positions,
-        names: &StoreNames,
-    ) -> Result<Self, StoreIndex> {
-        let by_name = |(index, next): (&StoreIndex, &i64)| {
-            Ok((names.get(index).ok_or(*index)?.clone(), *next))
-        };
+    pub(crate) fn from_positions(positions: &Positions, names: &StoreNames) -> Result<Self, StoreIndex> {
+        let by_name = |(index, next): (&StoreIndex, &i64)| Ok((names.get(index).ok_or(*index)?.clone(), *next));
         Ok(Self {
-            changelog: positions
-                .changelog
-                .iter()
-                .map(by_name)
-                .collect::<Result<_, _>>()?,
+            changelog: positions.changelog.iter().map(by_name).collect::<Result<_, _>>()?,
             sequence: positions.sequence,
             stream_time_ms: positions.stream_time_ms,
         })
@@ -57,8 +48,7 @@ impl NamedPositions {
 
     /// Indexes for names. Stores that are not among `names` are left out.
     pub(crate) fn to_positions(&self, names: &StoreNames) -> Positions {
-        let by_index =
-            |(index, name): (&StoreIndex, &String)| Some((*index, *self.changelog.get(name)?));
+        let by_index = |(index, name): (&StoreIndex, &String)| Some((*index, *self.changelog.get(name)?));
         Positions {
             changelog: names.iter().filter_map(by_index).collect(),
             sequence: self.sequence,
@@ -139,10 +129,7 @@ mod tests {
 
     #[test]
     fn positions_come_back_as_they_went_in() {
-        assert_eq!(
-            NamedPositions::decode(&positions().encode()),
-            Some(positions())
-        );
+        assert_eq!(NamedPositions::decode(&positions().encode()), Some(positions()));
         assert_eq!(
             NamedPositions::decode(&NamedPositions::none().encode()),
             Some(NamedPositions::none())

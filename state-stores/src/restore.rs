@@ -35,9 +35,7 @@ fn latest_by_key(writes: Vec<StoreWrite<'_>>) -> Vec<StoreWrite<'_>> {
         .collect();
     // Comparing marks first spares most visits to keys scattered over the memory: twice as fast on a large batch.
     marked.sort_by(|(left_mark, left), (right_mark, right)| {
-        left_mark
-            .cmp(right_mark)
-            .then_with(|| left.key.cmp(right.key))
+        left_mark.cmp(right_mark).then_with(|| left.key.cmp(right.key))
     });
     let mut sorted: Vec<_> = marked.into_iter().map(|(_, write)| write).collect();
     // `dedup_by` keeps the first of equal neighbours, so the later one is copied into it.
@@ -64,11 +62,7 @@ fn shared_prefix(writes: &[StoreWrite<'_>]) -> usize {
             .take_while(|(left, right)| left == right)
             .count()
     };
-    writes
-        .iter()
-        .map(|write| shared_with(write.key))
-        .min()
-        .unwrap_or(0)
+    writes.iter().map(|write| shared_with(write.key)).min().unwrap_or(0)
 }
 
 /// The eight bytes after the shared prefix as a number in the keys' order; a shorter key counts as filled with zeros.
@@ -81,11 +75,7 @@ fn mark(key: &[u8], shared: usize) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-fn write_file(
-    database: &Database,
-    writes: &[StoreWrite<'_>],
-    file: &PathBuf,
-) -> Result<(), StoreError> {
+fn write_file(database: &Database, writes: &[StoreWrite<'_>], file: &PathBuf) -> Result<(), StoreError> {
     let mut table = SstFileWriter::create(database.options());
     let fate = |error: rocksdb::Error| database.fate(&error);
     table.open(file).map_err(fate)?;
@@ -124,14 +114,7 @@ mod tests {
             .iter()
             .map(|write| (write.key, write.value))
             .collect();
-        assert_eq!(
-            kept,
-            [
-                (&b""[..], Some(&b"4"[..])),
-                (b"a", Some(b"2")),
-                (b"b", None)
-            ]
-        );
+        assert_eq!(kept, [(&b""[..], Some(&b"4"[..])), (b"a", Some(b"2")), (b"b", None)]);
     }
 
     #[test]
@@ -145,10 +128,7 @@ mod tests {
             b"order-2",
         ];
         let writes = keys.iter().rev().map(|key| write(key, None)).collect();
-        let sorted: Vec<_> = latest_by_key(writes)
-            .iter()
-            .map(|write| write.key)
-            .collect();
+        let sorted: Vec<_> = latest_by_key(writes).iter().map(|write| write.key).collect();
         assert_eq!(sorted, keys);
     }
 }

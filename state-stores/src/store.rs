@@ -31,12 +31,7 @@ pub struct RocksDbStore {
 }
 
 impl RocksDbStore {
-    pub(crate) fn new(
-        database: Database,
-        positions: &NamedPositions,
-        memory: StoreMemory,
-        scratch: PathBuf,
-    ) -> Self {
+    pub(crate) fn new(database: Database, positions: &NamedPositions, memory: StoreMemory, scratch: PathBuf) -> Self {
         let positions = positions.to_positions(database.stores());
         let database = Arc::new(database);
         Self {
@@ -61,13 +56,12 @@ impl RocksDbStore {
     }
 
     fn commit(&self, batch: WriteBatch, positions: &Positions) -> Result<(), StoreError> {
-        let named =
-            NamedPositions::from_positions(positions, self.database.stores()).map_err(|store| {
-                defect(format!(
-                    "a position is told for store {}, which is not part of the task",
-                    store.0
-                ))
-            })?;
+        let named = NamedPositions::from_positions(positions, self.database.stores()).map_err(|store| {
+            defect(format!(
+                "a position is told for store {}, which is not part of the task",
+                store.0
+            ))
+        })?;
         self.database.write(batch, &named)?;
         self.positions
             .write()
@@ -88,12 +82,7 @@ impl RocksDbStore {
 }
 
 impl KeyValueStore for RocksDbStore {
-    fn get(
-        &self,
-        store: StoreIndex,
-        key: &[u8],
-        read: &mut dyn FnMut(&[u8]),
-    ) -> Result<bool, StoreError> {
+    fn get(&self, store: StoreIndex, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError> {
         let family = self.database.family(store)?;
         let value = self
             .database
@@ -117,10 +106,7 @@ impl KeyValueStore for RocksDbStore {
             return Ok(());
         }
         let family = self.database.family(store)?;
-        let mut entries = self
-            .database
-            .db()
-            .raw_iterator_cf_opt(family, bounds(range));
+        let mut entries = self.database.db().raw_iterator_cf_opt(family, bounds(range));
         if reverse {
             entries.seek_to_last();
         } else {
@@ -139,11 +125,7 @@ impl KeyValueStore for RocksDbStore {
         entries.status().map_err(|error| self.database.fate(&error))
     }
 
-    fn write(
-        &self,
-        writes: &mut dyn Iterator<Item = StoreWrite<'_>>,
-        positions: &Positions,
-    ) -> Result<(), StoreError> {
+    fn write(&self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, positions: &Positions) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         for write in writes {
             self.put(&mut batch, &write)?;
@@ -167,19 +149,14 @@ impl KeyValueStore for RocksDbStore {
             if writes.len() >= self.memory.budget().ingest_records_min {
                 ingest(&self.database, store, writes, &self.scratch)?;
             } else {
-                writes
-                    .iter()
-                    .try_for_each(|write| self.put(&mut batch, write))?;
+                writes.iter().try_for_each(|write| self.put(&mut batch, write))?;
             }
         }
         self.commit(batch, positions)
     }
 
     fn positions(&self) -> Positions {
-        self.positions
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.positions.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

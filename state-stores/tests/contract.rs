@@ -3,11 +3,7 @@
 //! A case is a few lives of one task directory. A life ends by closing, or by the death of a child process that applied
 //! it. After each life the directory is opened again and must stand at one batch of the model, with its very positions.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -20,8 +16,8 @@ use state_stores::RocksDbStore;
 use streams::store::{KeyRange, KeyValueStore};
 
 use support::{
-    Content, OwnedWrite, STORES, apply, borrowed, content, entries, open, positions,
-    state_directory, temporary_directory, try_content, value,
+    Content, OwnedWrite, STORES, apply, borrowed, content, entries, open, positions, state_directory,
+    temporary_directory, try_content, value,
 };
 
 const DIRECTORY: &str = "STATE_STORES_CONTRACT_DIRECTORY";
@@ -107,11 +103,7 @@ fn a_child_applies_its_life_and_dies() {
 fn die_in_a_child(directory: &Path, life: &Life, sequence: u64) {
     let steps: Vec<String> = life.steps.iter().map(encode).collect();
     let output = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "a_child_applies_its_life_and_dies",
-            "--nocapture",
-        ])
+        .args(["--exact", "a_child_applies_its_life_and_dies", "--nocapture"])
         .env(DIRECTORY, directory)
         .env(LIFE, format!("{sequence} {}", steps.join(" ")))
         .stdin(Stdio::null())
@@ -205,10 +197,7 @@ impl Model {
         );
         assert_eq!(store.positions(), positions(survived));
         let kept = usize::try_from(survived).unwrap();
-        if self.steps[kept..]
-            .iter()
-            .all(|step| matches!(step, Step::Write(_)))
-        {
+        if self.steps[kept..].iter().all(|step| matches!(step, Step::Write(_))) {
             self.after.truncate(kept + 1);
             self.steps.truncate(kept);
             return;
@@ -231,8 +220,7 @@ impl Batch {
         let write = |number| OwnedWrite {
             store: STORES[below(STORES.len())].0,
             key: KEYS[below(KEYS.len())].to_vec(),
-            value: (below(4) > 0)
-                .then(|| format!("{sequence}.{number}{}", "x".repeat(below(40))).into_bytes()),
+            value: (below(4) > 0).then(|| format!("{sequence}.{number}{}", "x".repeat(below(40))).into_bytes()),
         };
         (0..self.writes).map(write).collect()
     }
@@ -252,14 +240,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn steps_before_the_last_flush(steps: &[Step]) -> u64 {
-    let last = steps
-        .iter()
-        .rposition(|step| *step == Step::Flush)
-        .unwrap_or(0);
-    steps[..last]
-        .iter()
-        .filter(|step| **step != Step::Flush)
-        .count() as u64
+    let last = steps.iter().rposition(|step| *step == Step::Flush).unwrap_or(0);
+    steps[..last].iter().filter(|step| **step != Step::Flush).count() as u64
 }
 
 fn encode(step: &Step) -> String {

@@ -1,10 +1,6 @@
 //! A damaged directory is found out, put aside, and harms no other task.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -17,8 +13,8 @@ use streams::TaskId;
 use streams::store::{KeyValueStore, StoreError};
 
 use support::{
-    TASK, content, numbered_content, open, positions, rocksdb_path, state_directory,
-    temporary_directory, try_content, try_open, write_numbered,
+    TASK, content, numbered_content, open, positions, rocksdb_path, state_directory, temporary_directory, try_content,
+    try_open, write_numbered,
 };
 
 const OTHER_TASK: TaskId = TaskId {
@@ -142,11 +138,7 @@ fn a_manifest_that_lost_its_end_before_anyone_knew_it_is_damage_or_an_earlier_ba
             Ok(store) => {
                 let survived = store.positions().sequence;
                 assert_eq!(store.positions(), positions(survived));
-                assert_eq!(
-                    content(&store),
-                    numbered_content(survived),
-                    "cut at {cut} of {length}"
-                );
+                assert_eq!(content(&store), numbered_content(survived), "cut at {cut} of {length}");
             }
             Err(error) => assert!(matches!(error, StoreError::Corrupted(_)), "{error}"),
         }
@@ -205,13 +197,7 @@ fn tables_of(database: &Path) -> Vec<PathBuf> {
 }
 
 fn only(database: &Path, prefix: &str) -> PathBuf {
-    let named = |path: &PathBuf| {
-        path.file_name()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .starts_with(prefix)
-    };
+    let named = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(prefix);
     files(database).into_iter().rfind(named).unwrap()
 }
 
@@ -235,10 +221,7 @@ fn truncate(path: &Path, length: u64) {
 
 fn flip(path: &Path, offset: u64) {
     let mut byte = [0];
-    File::open(path)
-        .unwrap()
-        .read_exact_at(&mut byte, offset)
-        .unwrap();
+    File::open(path).unwrap().read_exact_at(&mut byte, offset).unwrap();
     OpenOptions::new()
         .write(true)
         .open(path)

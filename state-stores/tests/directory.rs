@@ -1,10 +1,6 @@
 //! The state directory: locks, listing, wiping, and a topology that changes its stores.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -15,35 +11,22 @@ use streams::store::{KeyValueStore, StoreError};
 use streams::{StoreIndex, TaskId};
 
 use support::{
-    OwnedWrite, TASK, borrowed, content, numbered_content, open, positions, rocksdb_path,
-    state_directory, temporary_directory, tight_budget, try_open, value, write_numbered,
+    OwnedWrite, TASK, borrowed, content, numbered_content, open, positions, rocksdb_path, state_directory,
+    temporary_directory, tight_budget, try_open, value, write_numbered,
 };
 
 #[test]
 fn a_task_is_opened_once_and_the_second_is_told_where_and_by_whom() {
     let directory = temporary_directory();
-    let (one, two) = (
-        state_directory(directory.path()),
-        state_directory(directory.path()),
-    );
+    let (one, two) = (state_directory(directory.path()), state_directory(directory.path()));
     let store = open(&one);
     let error = try_open(&two, TASK).unwrap_err();
     assert!(
         matches!(&error, StoreError::Locked(text) if text.contains("0_3")),
         "{error}"
     );
-    assert!(
-        error.to_string().contains(&std::process::id().to_string()),
-        "{error}"
-    );
-    try_open(
-        &two,
-        TaskId {
-            partition: 4,
-            ..TASK
-        },
-    )
-    .unwrap();
+    assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+    try_open(&two, TaskId { partition: 4, ..TASK }).unwrap();
     drop(store);
     try_open(&two, TASK).unwrap();
 }
@@ -87,20 +70,14 @@ fn a_store_that_leaves_the_topology_is_dropped_and_starts_empty_when_it_comes_ba
         [(StoreIndex(7), 90)]
     );
     assert_eq!(store.positions().sequence, 9);
-    assert_eq!(
-        value(&store, StoreIndex(7), b"count"),
-        Some(b"orders:9".to_vec())
-    );
+    assert_eq!(value(&store, StoreIndex(7), b"count"), Some(b"orders:9".to_vec()));
     drop(store);
     let store = open(&state);
     assert_eq!(
         store.positions().changelog.into_iter().collect::<Vec<_>>(),
         [(StoreIndex(0), 90)]
     );
-    assert_eq!(
-        content(&store).keys().copied().collect::<Vec<_>>(),
-        [StoreIndex(0)]
-    );
+    assert_eq!(content(&store).keys().copied().collect::<Vec<_>>(), [StoreIndex(0)]);
 }
 
 #[test]
@@ -144,18 +121,12 @@ fn the_tasks_on_disk_are_listed_with_their_sizes() {
     let directory = temporary_directory();
     let state = state_directory(directory.path());
     assert_eq!(state.tasks(), Ok(Vec::new()));
-    let tasks = [(0, 3), (0, 10), (1, 0)].map(|(subtopology, partition)| TaskId {
-        subtopology,
-        partition,
-    });
+    let tasks = [(0, 3), (0, 10), (1, 0)].map(|(subtopology, partition)| TaskId { subtopology, partition });
     for task in tasks {
         write_numbered(&try_open(&state, task).unwrap(), 1, 9);
     }
     let listed = state.tasks().unwrap();
-    assert_eq!(
-        listed.iter().map(|found| found.task).collect::<Vec<_>>(),
-        tasks
-    );
+    assert_eq!(listed.iter().map(|found| found.task).collect::<Vec<_>>(), tasks);
     assert!(listed.iter().all(|found| found.bytes > 1_000));
 }
 
@@ -163,12 +134,7 @@ fn the_tasks_on_disk_are_listed_with_their_sizes() {
 fn wiping_an_application_removes_all_its_tasks_and_no_other_application() {
     let directory = temporary_directory();
     let state = state_directory(directory.path());
-    let other = StateDirectory::new(
-        directory.path(),
-        "other",
-        StoreMemory::new(tight_budget()).unwrap(),
-    )
-    .unwrap();
+    let other = StateDirectory::new(directory.path(), "other", StoreMemory::new(tight_budget()).unwrap()).unwrap();
     for state in [&state, &other] {
         write_numbered(&open(state), 1, 9);
     }
@@ -224,10 +190,7 @@ fn statistics_follow_writing_flushing_and_closing() {
     let store = open(&state);
     write_numbered(&store, 1, 2);
     let written = memory.statistics();
-    assert!(
-        written.memtable_bytes > 0 && written.databases == 1,
-        "{written:?}"
-    );
+    assert!(written.memtable_bytes > 0 && written.databases == 1, "{written:?}");
     store.flush().unwrap();
     let flushed = memory.statistics();
     assert!(flushed.sst_bytes > 0, "{flushed:?}");

@@ -1,11 +1,7 @@
 //! What the tests of this crate share: an application's directory, batches, and a model of what a store must hold.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -54,19 +50,14 @@ pub(crate) fn temporary_directory() -> TempDir {
 /// Limits so small that a few writes already flush, and a few restored records are already ingested.
 pub(crate) fn tight_budget() -> StoreBudget {
     StoreBudget {
-        unflushed_writes_max: 40,
+        unflushed_writes_max: 60,
         ingest_records_min: 3,
         ..StoreBudget::with_memory(8 << 20)
     }
 }
 
 pub(crate) fn state_directory(root: &Path) -> StateDirectory {
-    StateDirectory::new(
-        root,
-        "sluice-orders",
-        StoreMemory::new(tight_budget()).unwrap(),
-    )
-    .unwrap()
+    StateDirectory::new(root, "sluice-orders", StoreMemory::new(tight_budget()).unwrap()).unwrap()
 }
 
 pub(crate) fn try_open(state: &StateDirectory, task: TaskId) -> Result<RocksDbStore, StoreError> {
@@ -162,7 +153,8 @@ pub(crate) fn value(store: &dyn KeyValueStore, index: StoreIndex, key: &[u8]) ->
     value
 }
 
-/// A batch that says in every store how many batches there were, and moves other keys about.
+/// A batch that says in every store how many batches there were, adds a key that no other batch touches, and moves
+/// other keys about.
 pub(crate) fn numbered_batch(sequence: u64) -> Vec<OwnedWrite> {
     let write = |store, key: String, value| OwnedWrite {
         store,
@@ -172,9 +164,11 @@ pub(crate) fn numbered_batch(sequence: u64) -> Vec<OwnedWrite> {
     let mut writes = Vec::new();
     for (store, name) in STORES {
         let value = format!("{name}:{sequence}").into_bytes();
-        writes.push(write(store, "count".to_owned(), Some(value.clone())));
-        writes.push(write(store, format!("key-{}", sequence % 17), Some(value)));
-        writes.push(write(store, format!("key-{}", sequence % 5), None));
+        let mut put = |key: String, value: Option<&Vec<u8>>| writes.push(write(store, key, value.cloned()));
+        put("count".to_owned(), Some(&value));
+        put(format!("once-{sequence}"), Some(&value));
+        put(format!("key-{}", sequence % 17), Some(&value));
+        put(format!("key-{}", sequence % 5), None);
     }
     writes
 }
