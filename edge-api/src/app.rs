@@ -1,0 +1,49 @@
+//! The two routers of a gateway: the API, and the operators' side.
+
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::Router;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::auth::gate::gate;
+use crate::http::layers::{limit_time, observe, panicked};
+use crate::problem::Problem;
+use crate::routes;
+use crate::state::EdgeState;
+
+/// The API.
+pub fn app(state: EdgeState) -> Router {
+    let routes = routes::api()
+        .route_layer(from_fn_with_state(state.clone(), gate))
+        .fallback(async || Problem::not_found())
+        .layer(from_fn(limit_time))
+        .layer(CatchPanicLayer::custom(panicked));
+    // A preflight has no token, so it is answered before the gate.
+    let routes = match cors(state.allowed_origins()) {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes.layer(from_fn_with_state(state.clone(), observe)).with_state(state)
+}
+
+/// Health, readiness, metrics, and whatever the deployment adds. It has no authentication: bind it to the inside.
+pub fn admin(state: EdgeState) -> Router {
+    let further = state.admin_routes();
+    routes::health::router().with_state(state).merge(further)
+}
+
+/// Cross-origin rules for the listed origins; none without any.
+fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    if origins.is_empty() {
+        return None;
+    }
+    let cors = CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("idempotency-key"), HeaderName::from_static("prefer")])
+        .expose_headers([AUTHORIZATION, LOCATION, ETAG, HeaderName::from_static("x-request-id")]);
+    Some(cors)
+}

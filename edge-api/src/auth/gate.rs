@@ -1,0 +1,100 @@
+//! The gate before every route: finds the operation in the table, checks the token and the role, and renews an
+//! expired token whose session is alive.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{HeaderName, HeaderValue, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, AUTHORIZATION};
+use axum::http::HeaderMap;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::access::{Operation, Who};
+use super::caller::Caller;
+use super::tokens::{self, Expired, Presented, Token, Valid};
+use crate::http::headers::bearer;
+use crate::metrics::{auth_event, AuthEvent};
+use crate::problem::{Code, Problem};
+use crate::sessions::{Exchange, Handle};
+use crate::state::EdgeState;
+
+/// Lets a request through to its route if the table says so. The route finds a `Caller` (unless it is public) and
+/// its `&'static Operation` among the request's extensions.
+pub async fn gate(State(state): State<EdgeState>, path: MatchedPath, mut request: Request, next: Next) -> Response {
+    let Some(operation) = Operation::find(request.method(), path.as_str()) else {
+        return method_not_allowed(path.as_str());
+    };
+    request.extensions_mut().insert(operation);
+    if operation.who == Who::Public {
+        return next.run(request).await;
+    }
+    let (caller, renewed) = match identify(&state, request.headers()).await {
+        Ok(identified) => identified,
+        Err(problem) => return problem.into_response(),
+    };
+    let mut response = match operation.admit(&caller) {
+        Ok(()) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => {
+            auth_event(AuthEvent::RoleRefused);
+            problem.into_response()
+        }
+    };
+    if let Some(token) = renewed {
+        attach(&mut response, token);
+    }
+    response
+}
+
+/// The header value of a renewed token.
+type Renewed = Option<HeaderValue>;
+
+async fn identify(state: &EdgeState, headers: &HeaderMap) -> Result<(Caller, Renewed), Problem> {
+    let Some(text) = bearer(headers)? else {
+        return Err(Problem::new(Code::Unauthenticated, "Send an access token: `Authorization: Bearer <token>`."));
+    };
+    let Ok(presented) = tokens::verify(text, state.keys(), state.now_ms()) else {
+        auth_event(AuthEvent::TokenRefused);
+        return Err(Problem::new(Code::InvalidToken, "The access token is not valid."));
+    };
+    match presented {
+        Presented::Valid(token) => Ok((accept(state, &token)?, None)),
+        Presented::Expired(token) => renew(state, &token).await,
+    }
+}
+
+fn accept(state: &EdgeState, token: &Token<Valid>) -> Result<Caller, Problem> {
+    if state.ended().contains(token.session_id()) {
+        return Err(Problem::new(Code::SessionEnded, "The session is over. Log in again."));
+    }
+    state.uses().record(token.session_id(), token.token_id());
+    Ok(token.caller())
+}
+
+/// The session decides; the expired token is only its handle.
+async fn renew(state: &EdgeState, token: &Token<Expired>) -> Result<(Caller, Renewed), Problem> {
+    let exchange = Exchange {
+        session_id: token.session_id().to_owned(),
+        handle: Handle::Access { token_id: token.token_id().to_owned() },
+        new_token_id: state.random_id()?,
+        now_ms: state.now_ms(),
+    };
+    let (grant, access_token) = state.exchange(exchange).await?;
+    auth_event(AuthEvent::TokenReissued);
+    let header = HeaderValue::try_from(format!("Bearer {access_token}")).map_err(Problem::internal)?;
+    let caller = Caller { account_id: grant.account_id, role: grant.role, session_id: grant.session_id };
+    Ok((caller, Some(header)))
+}
+
+fn attach(response: &mut Response, token: HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert(AUTHORIZATION, token);
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("authorization, location, etag, x-request-id"));
+}
+
+fn method_not_allowed(path: &str) -> Response {
+    let methods = Operation::methods(path).join(", ");
+    let allow = HeaderValue::try_from(methods).unwrap_or(HeaderValue::from_static(""));
+    let allow: (HeaderName, HeaderValue) = (ALLOW, allow);
+    Problem::new(Code::MethodNotAllowed, "See the `Allow` header.").header(allow.0, allow.1).into_response()
+}

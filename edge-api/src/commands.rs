@@ -1,0 +1,152 @@
+//! Puts commands into the log.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use runtime::commands::{Acknowledged, CommandError, CommandLog, CommandRecord};
+use runtime::queries::Freshness;
+use schemas::wire::account::AccountCommand;
+use schemas::wire::envelope::Envelope;
+use schemas::wire::order::OrderCommand;
+use schemas::wire::payment::PaymentCommand;
+use schemas::wire::product::ProductCommand;
+use schemas::wire::Wire;
+use schemas::{AvroSerde, SchemaTable};
+use streams::partition::partition_for_key;
+use streams::serde::{Serde, SharedSerde};
+
+use crate::metrics;
+use crate::problem::{Code, Problem};
+
+/// How each kind of command becomes bytes.
+#[derive(Clone)]
+pub struct CommandSerdes {
+    /// For `account-commands`.
+    pub account: SharedSerde<AccountCommand>,
+    /// For `product-commands`.
+    pub product: SharedSerde<ProductCommand>,
+    /// For `payment-commands`.
+    pub payment: SharedSerde<PaymentCommand>,
+    /// For `order-commands`.
+    pub order: SharedSerde<OrderCommand>,
+}
+
+impl CommandSerdes {
+    /// Avro, with the schema ids that `table` knows.
+    #[must_use]
+    pub fn avro(table: &Arc<SchemaTable>) -> Self {
+        Self {
+            account: Arc::new(AvroSerde::new(table)),
+            product: Arc::new(AvroSerde::new(table)),
+            payment: Arc::new(AvroSerde::new(table)),
+            order: Arc::new(AvroSerde::new(table)),
+        }
+    }
+}
+
+/// A command type: its topic, and its serde among [`CommandSerdes`].
+pub trait Command: Wire {
+    /// The serde of this kind.
+    fn serde(serdes: &CommandSerdes) -> &SharedSerde<Self>;
+
+    /// When it was given, in milliseconds since the epoch.
+    fn at(&self) -> i64;
+}
+
+macro_rules! command {
+    ($kind:ident, $serde:ident) => {
+        impl Command for $kind {
+            fn serde(serdes: &CommandSerdes) -> &SharedSerde<Self> {
+                &serdes.$serde
+            }
+
+            fn at(&self) -> i64 {
+                at(self)
+            }
+        }
+    };
+}
+
+command!(AccountCommand, account);
+command!(ProductCommand, product);
+command!(PaymentCommand, payment);
+command!(OrderCommand, order);
+
+fn at<P>(envelope: &Envelope<P>) -> i64 {
+    envelope.at
+}
+
+/// Where a stored command stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    topic: &'static str,
+    acknowledged: Acknowledged,
+}
+
+impl Receipt {
+    /// A read with this freshness has seen the command.
+    #[must_use]
+    pub fn seen(&self) -> Freshness {
+        Freshness::After {
+            topic: self.topic.to_owned(),
+            partition: self.acknowledged.partition,
+            next: self.acknowledged.offset.saturating_add(1),
+        }
+    }
+}
+
+/// Appends `command` under `key`. The receipt means that it is durable; without one nothing may be claimed.
+pub async fn append<C: Command>(
+    log: &dyn CommandLog,
+    serdes: &CommandSerdes,
+    key: &str,
+    command: &C,
+) -> Result<Receipt, Problem> {
+    let topic = C::topic().name;
+    let record = CommandRecord {
+        topic: topic.to_owned(),
+        key: key.as_bytes().to_vec(),
+        value: encode(C::serde(serdes), command)?,
+        headers: Vec::new(),
+        timestamp_ms: command.at(),
+    };
+    let started = Instant::now();
+    let appended = log.append(record).await;
+    metrics::command_appended(topic, outcome(&appended), started.elapsed());
+    appended.map(|acknowledged| Receipt { topic, acknowledged }).map_err(|error| refuse(topic, &error))
+}
+
+/// The freshness that has seen everything that stands in the partition of `key` by now.
+pub async fn everything_by_now(log: &dyn CommandLog, topic: &'static str, key: &str) -> Result<Freshness, Problem> {
+    let partitions = log.partitions(topic).map_err(|error| refuse(topic, &error))?;
+    let partition = partition_for_key(key.as_bytes(), partitions);
+    let next = log.end_offset(topic, partition).await.map_err(|error| refuse(topic, &error))?;
+    Ok(Freshness::After { topic: topic.to_owned(), partition, next })
+}
+
+fn encode<C: Command>(serde: &SharedSerde<C>, command: &C) -> Result<Vec<u8>, Problem> {
+    let mut value = Vec::new();
+    Serde::serialize(serde.as_ref(), command, &mut value).map_err(|error| {
+        tracing::error!(topic = C::topic().name, %error, "a command cannot be encoded");
+        Problem::new(Code::Unavailable, "The schema registry has not answered yet. Nothing was stored.")
+    })?;
+    Ok(value)
+}
+
+fn outcome(appended: &Result<Acknowledged, CommandError>) -> &'static str {
+    match appended {
+        Ok(_) => "stored",
+        Err(CommandError::Unavailable(_)) => "unavailable",
+        Err(CommandError::Refused(_)) => "refused",
+    }
+}
+
+fn refuse(topic: &str, error: &CommandError) -> Problem {
+    match error {
+        CommandError::Unavailable(_) => {
+            tracing::warn!(topic, %error, "the log does not answer");
+            Problem::new(Code::Unavailable, "The log does not answer now. Send the same request again.")
+        }
+        CommandError::Refused(_) => Problem::internal(format!("{topic}: {error}")),
+    }
+}

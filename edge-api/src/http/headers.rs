@@ -1,0 +1,157 @@
+//! Request headers that change what an operation does.
+
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::http::HeaderMap;
+
+use crate::limits::{IDEMPOTENCY_KEY_CHARS_MAX, WAIT_SECONDS_MAX};
+use crate::problem::{Code, Problem};
+
+/// The `Idempotency-Key` of a request that needs one. Quoted (a structured-field string) and bare keys are the same.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey(pub String);
+
+/// The `Idempotency-Key` of a request that may have one.
+#[derive(Debug, Clone)]
+pub struct OptionalIdempotencyKey(pub Option<String>);
+
+/// How long `Prefer: wait=N` (RFC 7240) asks to wait; zero without it.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait(pub Duration);
+
+impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        idempotency_key(&parts.headers)?.map(Self).ok_or_else(|| {
+            Problem::new(
+                Code::IdempotencyKeyMissing,
+                "Send an Idempotency-Key header; the same key again is the same request.",
+            )
+        })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for OptionalIdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        idempotency_key(&parts.headers).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Wait {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(wait(&parts.headers)))
+    }
+}
+
+/// How long the request asks to wait, shortened to [`WAIT_SECONDS_MAX`]. A preference that cannot be read is ignored.
+#[must_use]
+pub fn wait(headers: &HeaderMap) -> Duration {
+    let seconds = headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split([',', ';']))
+        .filter_map(|preference| preference.trim().split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))
+        .and_then(|(_, seconds)| seconds.trim().trim_matches('"').parse::<u64>().ok());
+    Duration::from_secs(seconds.unwrap_or(0).min(WAIT_SECONDS_MAX))
+}
+
+/// The token of `Authorization: Bearer <token>`; `None` without the header.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Ok(None),
+        (Some(value), None) => value,
+        (Some(_), Some(_)) => return Err(Problem::new(Code::InvalidToken, "Two Authorization headers were sent.")),
+    };
+    let token = value.to_str().ok().and_then(|value| value.split_once(' '));
+    match token {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim_start())),
+        _ => Err(Problem::new(Code::InvalidToken, "Send `Authorization: Bearer <access token>`.")),
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Ok(None),
+        (Some(value), None) => value.to_str().ok().and_then(unquote),
+        (Some(_), Some(_)) => None,
+    };
+    let is_allowed = |key: &String| {
+        (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    value.filter(is_allowed).map(Some).ok_or_else(|| {
+        Problem::new(
+            Code::Malformed,
+            format!("An Idempotency-Key is sent once and has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters."),
+        )
+    })
+}
+
+/// The content of a structured-field string, or the bare text. `None` if a quote has no partner.
+fn unquote(value: &str) -> Option<String> {
+    let Some(inner) = value.strip_prefix('"') else {
+        return (!value.contains('"')).then(|| value.to_owned());
+    };
+    let inner = inner.strip_suffix('"')?;
+    let mut text = String::with_capacity(inner.len());
+    let mut characters = inner.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => text.push(characters.next().filter(|next| matches!(next, '"' | '\\'))?),
+            '"' => return None,
+            character => text.push(character),
+        }
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn with(name: &'static str, values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_quoted_and_a_bare_idempotency_key_are_the_same() {
+        let key = |values: &[&str]| idempotency_key(&with("idempotency-key", values));
+        assert_eq!(key(&["\"k-1\""]).unwrap(), Some("k-1".to_owned()));
+        assert_eq!(key(&["k-1"]).unwrap(), Some("k-1".to_owned()));
+        assert_eq!(key(&[r#""a\"b""#]).unwrap(), Some("a\"b".to_owned()));
+        assert_eq!(key(&[]).unwrap(), None);
+        for bad in [&["\"k"] as &[&str], &["k\""], &[""], &["a b"], &["a", "b"], &[r#""a\b""#], &[&"k".repeat(256)]] {
+            assert!(key(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_bounded_and_what_cannot_be_read_is_none() {
+        let seconds = |values: &[&str]| wait(&with("prefer", values)).as_secs();
+        assert_eq!(seconds(&["wait=10"]), 10);
+        assert_eq!(seconds(&["respond-async, Wait = 3"]), 3);
+        assert_eq!(seconds(&["wait=999999"]), WAIT_SECONDS_MAX);
+        assert_eq!([seconds(&["wait=-1"]), seconds(&["wait=x"]), seconds(&[])], [0, 0, 0]);
+    }
+
+    #[test]
+    fn only_one_bearer_token_is_read() {
+        assert_eq!(bearer(&with("authorization", &["bearer abc"])).unwrap(), Some("abc"));
+        assert_eq!(bearer(&with("authorization", &[])).unwrap(), None);
+        for bad in [&["Basic abc"] as &[&str], &["abc"], &["Bearer a", "Bearer b"]] {
+            assert!(bearer(&with("authorization", bad)).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Requests that came lately under an `Idempotency-Key`.
+//!
+//! The log decides in the end: ids follow from the key, and the topology lets the first request of an id win. What
+//! is remembered here closes the moment between an answer and the state that shows it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use crate::limits::RECENT_REQUESTS_MAX;
+use crate::problem::{Code, Problem};
+
+/// The last [`RECENT_REQUESTS_MAX`] ids and the fingerprint of the request behind each.
+#[derive(Debug, Default)]
+pub struct RecentRequests(Mutex<Recent>);
+
+#[derive(Debug, Default)]
+struct Recent {
+    fingerprints: HashMap<String, String>,
+    order: VecDeque<String>,
+}
+
+impl RecentRequests {
+    /// Takes `id` for the request with this fingerprint; refuses if another request has it.
+    pub fn claim(&self, id: &str, fingerprint: &str) -> Result<(), Problem> {
+        // Each change leaves both collections whole, so a panic elsewhere does not spoil them.
+        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match recent.fingerprints.get(id) {
+            Some(known) if known == fingerprint => Ok(()),
+            Some(_) => Err(key_reused()),
+            None => {
+                recent.remember(id, fingerprint);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Recent {
+    fn remember(&mut self, id: &str, fingerprint: &str) {
+        if self.order.len() >= RECENT_REQUESTS_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.fingerprints.remove(&oldest);
+        }
+        self.order.push_back(id.to_owned());
+        self.fingerprints.insert(id.to_owned(), fingerprint.to_owned());
+    }
+}
+
+/// The answer to a key that came with another request before.
+#[must_use]
+pub fn key_reused() -> Problem {
+    Problem::new(
+        Code::IdempotencyKeyReused,
+        "This Idempotency-Key came before with another request. A new request needs a new key.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_belongs_to_the_first_request_that_claims_it() {
+        let recent = RecentRequests::default();
+        assert!(recent.claim("a", "1").is_ok());
+        assert!(recent.claim("a", "1").is_ok());
+        assert!(recent.claim("b", "2").is_ok());
+        assert_eq!(recent.claim("a", "2").err().map(|problem| problem.code()), Some(Code::IdempotencyKeyReused));
+    }
+
+    #[test]
+    fn the_oldest_is_forgotten_first() {
+        let recent = RecentRequests::default();
+        for number in 0..=RECENT_REQUESTS_MAX {
+            assert!(recent.claim(&number.to_string(), "1").is_ok());
+        }
+        assert!(recent.claim("0", "2").is_ok());
+        assert!(recent.claim(&RECENT_REQUESTS_MAX.to_string(), "2").is_err());
+    }
+}

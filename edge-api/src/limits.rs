@@ -1,0 +1,120 @@
+//! Every bound of the gateway, in one place.
+
+use std::time::Duration;
+
+/// Bytes of a request body, at most.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How long the body of a request may take to arrive.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a request may take beyond the wait that it asked for.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Seconds that `Prefer: wait=N` waits, at most; a larger N is shortened to this.
+pub const WAIT_SECONDS_MAX: u64 = 30;
+
+/// Long polls under way at the same time; beyond it a read answers at once.
+pub const LONG_POLLS_MAX: usize = 2_000;
+
+/// How long a read waits for the state that it has to see.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a write waits until its outcome shows in the state.
+pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a graceful shutdown waits for accepted requests.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Seconds after which a client may try again when something is away for now.
+pub const RETRY_AFTER_SECONDS: u64 = 1;
+
+/// Bytes of an access token, at most.
+pub const ACCESS_TOKEN_BYTES_MAX: usize = 2_048;
+
+/// How long an access token lives, in milliseconds.
+pub const ACCESS_TOKEN_TTL_MS: i64 = 5 * 60 * 1_000;
+
+/// How far in the future a token may have been issued: the clocks of two gateways differ.
+pub const CLOCK_SKEW_MS: i64 = 60 * 1_000;
+
+/// How long the predecessor of a token still gets the same successor, in milliseconds.
+pub const ROTATION_GRACE_MS: i64 = 30 * 1_000;
+
+/// A session that is not used for this long is over, in milliseconds.
+pub const SESSION_IDLE_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// A session is over this long after its login, in milliseconds.
+pub const SESSION_ABSOLUTE_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
+
+/// Sessions that the in-process store holds, at most.
+pub const MEMORY_SESSIONS_MAX: usize = 100_000;
+
+/// Ended sessions whose still valid tokens this process refuses, at most.
+pub const ENDED_SESSIONS_MAX: usize = 100_000;
+
+/// Tokens of which this process remembers that their first use is recorded, at most.
+pub const SEEN_TOKENS_MAX: usize = 100_000;
+
+/// Recordings of a token's first use under way at the same time; beyond it the next use records it.
+pub const USE_RECORDINGS_MAX: usize = 64;
+
+/// How long connecting to Redis may take.
+pub const REDIS_CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long Redis may take to answer.
+pub const REDIS_RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Password hashes that wait for their turn; one more is refused.
+pub const HASHES_WAITING_MAX: usize = 8;
+
+/// Characters of a password, at least.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+
+/// Characters of a password, at most.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+
+/// Characters of a name, at most.
+pub const NAME_CHARS_MAX: usize = 200;
+
+/// Bytes of an e-mail address, at most (RFC 5321).
+pub const EMAIL_BYTES_MAX: usize = 254;
+
+/// Characters of the words that a buyer gives with a cancellation, at most.
+pub const REASON_CHARS_MAX: usize = 500;
+
+/// Lines of one order, at most.
+pub const ORDER_LINES_MAX: usize = 100;
+
+/// Pieces on one line, or in one stock adjustment, at most.
+pub const QUANTITY_MAX: i64 = 1_000_000;
+
+/// Pieces that a product starts with, at most.
+pub const STOCK_MAX: i64 = 1_000_000_000;
+
+/// Minor units of one amount, at most.
+pub const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
+
+/// Characters of an `Idempotency-Key`, at most.
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+
+/// Requests with an `Idempotency-Key` that this process remembers, at most.
+pub const RECENT_REQUESTS_MAX: usize = 50_000;
+
+/// Bytes of an id in a path, at most.
+pub const ID_BYTES_MAX: usize = 100;
+
+/// Entries on one page, at most.
+pub const PAGE_MAX: usize = 100;
+
+/// Entries on one page unless the request says otherwise.
+pub const PAGE_DEFAULT: usize = 20;
+
+/// Entries that one filtered list looks at before it hands over a cursor.
+pub const FILTER_SCAN_MAX: usize = 1_000;
+
+/// Entries of a timeline, at most.
+pub const TIMELINE_MAX: usize = 1_000;
+
+/// Bytes of a cursor, at most.
+pub const CURSOR_BYTES_MAX: usize = 1_024;

@@ -1,0 +1,163 @@
+//! Accounts and tokens.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::checks::Checks;
+use crate::auth::Role;
+use crate::limits::{EMAIL_BYTES_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+use crate::problem::{Code, Problem};
+
+/// Asks for an account.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// Address under which the account logs in; letter case does not matter.
+    #[schema(example = "ann@example.org", max_length = 254)]
+    pub email: String,
+    /// 12 to 128 characters, any of them; no rules of composition.
+    #[schema(min_length = 12, max_length = 128)]
+    pub password: String,
+    /// Name shown to others.
+    #[schema(example = "Ann", min_length = 1, max_length = 200)]
+    pub name: String,
+    /// What the account is for.
+    pub role: Role,
+}
+
+/// Asks for tokens.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The address of the account.
+    #[schema(example = "ann@example.org")]
+    pub email: String,
+    /// Its password.
+    pub password: String,
+}
+
+/// Asks for new tokens.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    /// The refresh token of the last answer. Each is good once.
+    pub refresh_token: String,
+}
+
+/// A new account.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Registered {
+    /// The account.
+    pub account_id: String,
+    /// Its role.
+    pub role: Role,
+}
+
+/// The tokens of a session.
+#[derive(Clone, Serialize, ToSchema)]
+pub struct Tokens {
+    /// Send it as `Authorization: Bearer <access_token>`.
+    pub access_token: String,
+    /// Exchange it at `POST /auth/refresh`. Good once.
+    pub refresh_token: String,
+    /// Always `Bearer`.
+    pub token_type: &'static str,
+    /// Seconds for which the access token is good.
+    pub expires_in: i64,
+}
+
+/// The caller's own account.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Me {
+    /// The account.
+    pub account_id: String,
+    /// Its role.
+    pub role: Role,
+    /// Its name.
+    pub name: String,
+}
+
+impl Registration {
+    /// Checks the bounds and the strength of the password.
+    pub fn check(&self) -> Result<(), Problem> {
+        let mut checks = Checks::new();
+        if !is_email(&self.email) {
+            checks.report("/email", "INVALID_EMAIL", "An e-mail address such as ann@example.org.");
+        }
+        checks.text("/name", &self.name, NAME_CHARS_MAX);
+        checks.finish()?;
+        match weakness(&self.password, &self.email) {
+            None => Ok(()),
+            Some(detail) => Err(Problem::field(Code::WeakPassword, "/password", "WEAK_PASSWORD", detail)),
+        }
+    }
+}
+
+impl Login {
+    /// Whether the request can belong to an account at all. What cannot is answered like a wrong password.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        self.email.len() <= EMAIL_BYTES_MAX + 2 && self.password.chars().count() <= PASSWORD_CHARS_MAX
+    }
+}
+
+/// A local part, an `@`, and a domain, none of them empty, without space or control characters. More than that only
+/// a mail to the address can tell.
+fn is_email(email: &str) -> bool {
+    let email = email.trim();
+    let has_parts = email.rsplit_once('@').is_some_and(|(local, domain)| {
+        (1..=64).contains(&local.len()) && !domain.is_empty() && !domain.starts_with('.') && !local.contains('@')
+    });
+    has_parts && email.len() <= EMAIL_BYTES_MAX && !email.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+fn weakness(password: &str, email: &str) -> Option<String> {
+    let length = password.chars().count();
+    if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&length) {
+        return Some(format!("{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters."));
+    }
+    let lower = password.to_lowercase();
+    if lower == email.trim().to_lowercase() {
+        return Some("Not the e-mail address.".to_owned());
+    }
+    let is_repeated = (1..=length / 3).any(|period| is_periodic(&lower, period));
+    (is_repeated || is_run(&lower)).then(|| "Not the same characters again and again, nor a run of neighbours.".to_owned())
+}
+
+/// `abcabcabcabc` has the period 3.
+fn is_periodic(text: &str, period: usize) -> bool {
+    text.chars().skip(period).eq(text.chars().take(text.chars().count() - period))
+}
+
+/// `abcdefghijkl` or `987654321098`.
+fn is_run(text: &str) -> bool {
+    let steps: Vec<i64> =
+        text.chars().zip(text.chars().skip(1)).map(|(a, b)| i64::from(u32::from(b)) - i64::from(u32::from(a))).collect();
+    steps.iter().all(|step| matches!(step, 1 | -9)) || steps.iter().all(|step| matches!(step, -1 | 9))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_passwords_are_told_from_strong_ones() {
+        let weak = |password: &str| weakness(password, "ann.smith@example.org").is_some();
+        for password in ["short", "aaaaaaaaaaaaaa", "abcabcabcabc", "1234567890123", "Ann.Smith@example.org", "zyxwvutsrqponm"] {
+            assert!(weak(password), "{password}");
+        }
+        for password in ["correct horse battery", "비밀번호는열두글자이상입니다", "p a s s w o r d s", "123456789012x"] {
+            assert!(!weak(password), "{password}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_local_part_and_a_domain() {
+        for email in ["ann@example.org", " Ann@Example.org ", "a@b", "김@예.kr"] {
+            assert!(is_email(email), "{email}");
+        }
+        for email in ["", "ann", "@example.org", "ann@", "a b@example.org", "a@b@c", "ann@.org", "a\u{0}@b"] {
+            assert!(!is_email(email), "{email}");
+        }
+    }
+}

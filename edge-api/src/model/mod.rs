@@ -1,0 +1,10 @@
+//! The JSON shapes of the API. They are stable: fields are added, never renamed.
+
+pub mod account;
+pub mod checks;
+pub mod money;
+pub mod order;
+pub mod product;
+pub mod time;
+pub mod timeline;
+pub mod wallet;

@@ -1,0 +1,120 @@
+//! Products.
+
+use commerce::product::{Product, PRICE_MAX};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::checks::Checks;
+use super::money::MoneyBody;
+use crate::limits::{NAME_CHARS_MAX, QUANTITY_MAX, STOCK_MAX};
+use crate::problem::Problem;
+
+/// Puts a product on offer.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProduct {
+    /// Name shown to buyers.
+    #[schema(example = "Kettle", min_length = 1, max_length = 200)]
+    pub name: String,
+    /// Price of one piece.
+    pub price: MoneyBody,
+    /// Pieces on hand at the start.
+    #[schema(example = 10, minimum = 0, maximum = 1_000_000_000)]
+    pub stock: i64,
+}
+
+/// Changes what is given.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProductChange {
+    /// New name.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: Option<String>,
+    /// New price of one piece. Orders that hold a reservation keep theirs.
+    #[serde(default)]
+    pub price: Option<MoneyBody>,
+}
+
+/// Adds pieces to the stock, or takes free ones away.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StockAdjustment {
+    /// Pieces to add; negative takes away. Not zero.
+    #[schema(example = 5, minimum = -1_000_000, maximum = 1_000_000)]
+    pub delta: i64,
+}
+
+/// A product and its stock.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Product)]
+pub struct ProductBody {
+    /// The product.
+    pub product_id: String,
+    /// Account of the seller.
+    pub seller_id: String,
+    /// Name shown to buyers.
+    pub name: String,
+    /// Price of one piece.
+    pub price: MoneyBody,
+    /// Pieces in the store, those held for orders included.
+    pub on_hand: i64,
+    /// Pieces that can be ordered.
+    pub available: i64,
+    /// Grows with every change.
+    pub version: u64,
+}
+
+impl NewProduct {
+    /// Checks the bounds.
+    pub fn check(&self) -> Result<(), Problem> {
+        let mut checks = Checks::new();
+        checks.text("/name", &self.name, NAME_CHARS_MAX);
+        checks.money("/price", &self.price, PRICE_MAX);
+        checks.number("/stock", self.stock, 0, STOCK_MAX);
+        checks.finish()
+    }
+}
+
+impl ProductChange {
+    /// Checks the bounds, and that there is something to change.
+    pub fn check(&self) -> Result<(), Problem> {
+        let mut checks = Checks::new();
+        if self.name.is_none() && self.price.is_none() {
+            checks.report("", "NOTHING_TO_CHANGE", "Send a name, a price, or both.");
+        }
+        if let Some(name) = &self.name {
+            checks.text("/name", name, NAME_CHARS_MAX);
+        }
+        if let Some(price) = &self.price {
+            checks.money("/price", price, PRICE_MAX);
+        }
+        checks.finish()
+    }
+}
+
+impl StockAdjustment {
+    /// Checks the bounds.
+    pub fn check(&self) -> Result<(), Problem> {
+        let mut checks = Checks::new();
+        checks.number("/delta", self.delta, -QUANTITY_MAX, QUANTITY_MAX);
+        if self.delta == 0 {
+            checks.report("/delta", "OUT_OF_RANGE", "Not zero.");
+        }
+        checks.finish()
+    }
+}
+
+impl From<&Product> for ProductBody {
+    fn from(product: &Product) -> Self {
+        Self {
+            product_id: product.product_id.to_string(),
+            seller_id: product.seller_id.to_string(),
+            name: product.name.clone(),
+            price: product.price.into(),
+            on_hand: product.on_hand,
+            available: product.available(),
+            version: product.version,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Lists of committed state, page by page.

@@ -1,0 +1,178 @@
+//! Registration, login, refresh and logout.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json};
+use axum::routing::post;
+use axum::Router;
+use schemas::wire::account::{AccountCommand, AccountCommandPayload, RegisterAccount};
+use schemas::wire::envelope::{Actor, Envelope};
+use zeroize::Zeroizing;
+
+use crate::auth::passwords::PasswordError;
+use crate::auth::refresh::RefreshToken;
+use crate::auth::tokens::AccessGrant;
+use crate::auth::Caller;
+use crate::clock::{hex, random_bytes};
+use crate::http::body::Body;
+use crate::http::layers::RequestId;
+use crate::limits::ACCESS_TOKEN_TTL_MS;
+use crate::metrics::{auth_event, AuthEvent};
+use crate::model::account::{Login, Refresh, Registered, Registration, Tokens};
+use crate::problem::{Answer, Code, Problem};
+use crate::reading::LoginRecord;
+use crate::sessions::{Exchange, Handle, NewSession};
+use crate::state::{sessions_unavailable, EdgeState};
+
+/// `/auth/*`.
+pub fn router() -> Router<EdgeState> {
+    Router::new()
+        .route("/auth/register", post(register))
+        .route("/auth/login", post(login))
+        .route("/auth/refresh", post(refresh))
+        .route("/auth/logout", post(logout))
+}
+
+/// Registers an account. The e-mail address decides: the first registration of an address wins, through whatever
+/// gateway it came.
+#[utoipa::path(
+    post, path = "/auth/register", tag = "auth", request_body = Registration, security(()),
+    responses((status = 201, description = "The account exists.", body = Registered))
+)]
+pub async fn register(
+    State(state): State<EdgeState>,
+    axum::Extension(RequestId(request_id)): axum::Extension<RequestId>,
+    Body(registration): Body<Registration>,
+) -> Answer {
+    registration.check()?;
+    let login_key = commerce::ids::login_key(&registration.email);
+    if state.reader().login(login_key.as_str()).await?.is_some() {
+        return Err(email_taken());
+    }
+    let password = Zeroizing::new(registration.password);
+    let password_hash = state.passwords().hash(password, random_bytes(state.entropy())?).await.map_err(not_hashed)?;
+    let account_id = commerce::ids::account_id(&login_key, &state.random_id()?).to_string();
+    let payload = RegisterAccount {
+        account_id: account_id.clone(),
+        display_name: registration.name.trim().to_owned(),
+        role: registration.role.into(),
+        password_hash,
+    };
+    let command: AccountCommand = Envelope {
+        id: commerce::ids::command_id("register", &account_id, &request_id).to_string(),
+        seq: 0,
+        at: state.now_ms(),
+        actor: Actor { account_id: account_id.clone(), role: registration.role.into() },
+        causation: request_id.clone(),
+        correlation: request_id,
+        payload: AccountCommandPayload::RegisterAccount(payload),
+    };
+    let receipt = state.append(login_key.as_str(), &command).await?;
+    match state.reader().login_as_of(login_key.as_str(), &receipt.seen()).await? {
+        Some(winner) if winner.account_id == account_id => {
+            auth_event(AuthEvent::Registered);
+            Ok((StatusCode::CREATED, Json(Registered { account_id, role: registration.role })).into_response())
+        }
+        Some(_) => Err(email_taken()),
+        None => Err(Problem::internal("a registration inside the bounds was refused by the topology")),
+    }
+}
+
+/// Starts a session.
+#[utoipa::path(
+    post, path = "/auth/login", tag = "auth", request_body = Login, security(()),
+    responses((status = 200, description = "The tokens of a new session.", body = Tokens))
+)]
+pub async fn login(State(state): State<EdgeState>, Body(login): Body<Login>) -> Answer<Json<Tokens>> {
+    let login_key = commerce::ids::login_key(&login.email);
+    let is_possible = login.is_possible();
+    let record = if is_possible { state.reader().login(login_key.as_str()).await? } else { None };
+    let password = Zeroizing::new(if is_possible { login.password } else { String::new() });
+    let hash = record.as_ref().map(|record| record.password_hash.clone());
+    let matches = state.passwords().verify(password, hash).await.map_err(not_hashed)?;
+    let record = record.filter(|record| matches && record.is_active).ok_or_else(|| {
+        auth_event(AuthEvent::LoginRefused);
+        Problem::new(Code::WrongCredentials, "There is no active account with this e-mail address and password.")
+    })?;
+    let tokens = start_session(&state, record, login_key.to_string()).await?;
+    auth_event(AuthEvent::LoggedIn);
+    Ok(Json(tokens))
+}
+
+/// Exchanges a refresh token. Each is good once; the one before the last gets the same answer for 30 seconds, in case
+/// the answer was lost; an older one ends the session.
+#[utoipa::path(
+    post, path = "/auth/refresh", tag = "auth", request_body = Refresh, security(()),
+    responses((status = 200, description = "The session's new tokens.", body = Tokens))
+)]
+pub async fn refresh(State(state): State<EdgeState>, Body(refresh): Body<Refresh>) -> Answer<Json<Tokens>> {
+    let Some(token) = RefreshToken::read(&refresh.refresh_token, state.keys()) else {
+        auth_event(AuthEvent::TokenRefused);
+        return Err(Problem::new(Code::InvalidToken, "The refresh token is not valid."));
+    };
+    let next = token.next();
+    let exchange = Exchange {
+        session_id: token.session_id(),
+        handle: Handle::Refresh {
+            generation: token.generation,
+            fingerprint: token.fingerprint(state.keys()),
+            next_fingerprint: next.fingerprint(state.keys()),
+        },
+        new_token_id: state.random_id()?,
+        now_ms: state.now_ms(),
+    };
+    let (_, access_token) = state.exchange(exchange).await?;
+    auth_event(AuthEvent::Refreshed);
+    Ok(Json(tokens(access_token, next.write(state.keys()))))
+}
+
+/// Ends the caller's session: its refresh token and its access tokens are void.
+#[utoipa::path(
+    post, path = "/auth/logout", tag = "auth",
+    responses((status = 204, description = "The session is over."))
+)]
+pub async fn logout(State(state): State<EdgeState>, caller: Caller) -> Answer {
+    state.end_session(&caller.session_id).await?;
+    auth_event(AuthEvent::LoggedOut);
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn start_session(state: &EdgeState, record: LoginRecord, login_key: String) -> Result<Tokens, Problem> {
+    let first = RefreshToken { sid: random_bytes(state.entropy())?, generation: 1 };
+    let grant = AccessGrant {
+        account_id: record.account_id,
+        role: record.role,
+        session_id: hex(&first.sid),
+        token_id: state.random_id()?,
+        issued_at_ms: state.now_ms(),
+    };
+    let session = NewSession {
+        session_id: grant.session_id.clone(),
+        account_id: grant.account_id.clone(),
+        login_key,
+        token_id: grant.token_id.clone(),
+        refresh_fingerprint: first.fingerprint(state.keys()),
+        now_ms: grant.issued_at_ms,
+    };
+    state.sessions().create(session).await.map_err(sessions_unavailable)?;
+    let access_token = grant.sign(state.keys()).map_err(Problem::internal)?;
+    Ok(tokens(access_token, first.write(state.keys())))
+}
+
+fn tokens(access_token: String, refresh_token: String) -> Tokens {
+    Tokens { access_token, refresh_token, token_type: "Bearer", expires_in: ACCESS_TOKEN_TTL_MS / 1_000 }
+}
+
+fn email_taken() -> Problem {
+    Problem::new(Code::EmailTaken, "An account with this e-mail address exists.")
+}
+
+fn not_hashed(error: PasswordError) -> Problem {
+    match error {
+        PasswordError::Busy => {
+            auth_event(AuthEvent::HashQueueFull);
+            Problem::new(Code::TooManyRequests, "Too many logins wait already. Try again.")
+        }
+        PasswordError::Failed(cause) => Problem::internal(cause),
+    }
+}

@@ -1,0 +1,91 @@
+//! Sessions inside this process: for one gateway that needs no Redis. They end with the process.
+
+use std::collections::HashMap;
+use std::future::{ready, Future};
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::session::Session;
+use super::{Call, Exchange, Exchanged, NewSession, SessionOwner, SessionStore, SessionTimes, SessionsUnavailable};
+use crate::limits::MEMORY_SESSIONS_MAX;
+
+/// Sessions under one lock, [`MEMORY_SESSIONS_MAX`] at most.
+#[derive(Debug, Default)]
+pub struct MemorySessions {
+    sessions: Mutex<HashMap<String, Session>>,
+    times: SessionTimes,
+}
+
+impl MemorySessions {
+    /// An empty store that judges by `times`.
+    #[must_use]
+    pub fn new(times: SessionTimes) -> Self {
+        Self { sessions: Mutex::default(), times }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Session>> {
+        // A panic while the lock is held leaves at worst a half-made exchange, which the next one refuses.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(&self, new: NewSession) -> Result<(), SessionsUnavailable> {
+        let mut sessions = self.lock();
+        if sessions.len() >= MEMORY_SESSIONS_MAX {
+            sessions.retain(|_, session| !session.is_over(new.now_ms));
+        }
+        if sessions.len() >= MEMORY_SESSIONS_MAX {
+            return Err(SessionsUnavailable(format!("{MEMORY_SESSIONS_MAX} sessions are open")));
+        }
+        sessions.insert(new.session_id.clone(), Session::start(new, &self.times));
+        Ok(())
+    }
+
+    fn find_owner(&self, session_id: &str, now_ms: i64) -> Option<SessionOwner> {
+        let sessions = self.lock();
+        let session = sessions.get(session_id).filter(|session| !session.is_over(now_ms))?;
+        Some(session.owner.clone())
+    }
+
+    fn exchange_now(&self, exchange: Exchange) -> Exchanged {
+        let mut sessions = self.lock();
+        let Some(session) = sessions.get_mut(&exchange.session_id).filter(|session| !session.is_over(exchange.now_ms))
+        else {
+            return Exchanged::Ended;
+        };
+        let answer = session.exchange(exchange.handle, exchange.new_token_id, exchange.now_ms, &self.times);
+        if answer == Exchanged::Reused {
+            sessions.remove(&exchange.session_id);
+        }
+        answer
+    }
+}
+
+impl SessionStore for MemorySessions {
+    fn create(&self, session: NewSession) -> Call<'_, ()> {
+        Box::pin(ready(self.start(session)))
+    }
+
+    fn owner<'a>(&'a self, session_id: &'a str, now_ms: i64) -> Call<'a, Option<SessionOwner>> {
+        Box::pin(ready(Ok(self.find_owner(session_id, now_ms))))
+    }
+
+    fn exchange(&self, exchange: Exchange) -> Call<'_, Exchanged> {
+        Box::pin(ready(Ok(self.exchange_now(exchange))))
+    }
+
+    fn mark_used<'a>(&'a self, session_id: &'a str, token_id: &'a str) -> Call<'a, ()> {
+        if let Some(session) = self.lock().get_mut(session_id) {
+            session.mark_used(token_id);
+        }
+        Box::pin(ready(Ok(())))
+    }
+
+    fn end<'a>(&'a self, session_id: &'a str) -> Call<'a, ()> {
+        self.lock().remove(session_id);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn is_ready(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(ready(true))
+    }
+}

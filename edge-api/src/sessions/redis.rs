@@ -1,0 +1,169 @@
+//! Sessions in Redis: one hash per session, shared by every gateway.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::LazyLock;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{AsyncCommands as _, RedisError, Script, Value};
+
+use super::{
+    Call, Exchange, Exchanged, Handle, NewSession, SessionOwner, SessionStore, SessionTimes, SessionsUnavailable,
+};
+use crate::limits::{REDIS_CONNECT_TIMEOUT, REDIS_RESPONSE_TIMEOUT};
+use crate::metrics;
+
+static EXCHANGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("exchange.lua")));
+
+/// Starts a session that ends by itself. KEYS: session. ARGV: milliseconds to live, then fields and values.
+static CREATE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new("redis.call('HSET', KEYS[1], unpack(ARGV, 2)); redis.call('PEXPIRE', KEYS[1], ARGV[1])")
+});
+
+/// Marks the current token as used. KEYS: session. ARGV: token id.
+static MARK_USED: LazyLock<Script> = LazyLock::new(|| {
+    Script::new("if redis.call('HGET', KEYS[1], 'token') == ARGV[1] then redis.call('HSET', KEYS[1], 'used', '1') end")
+});
+
+/// Sessions in Redis. It connects when it is first used and again whenever the connection is lost;
+/// a call while Redis is away fails within the connect timeout.
+#[derive(Clone)]
+pub struct RedisSessions {
+    connection: ConnectionManager,
+    prefix: String,
+    times: SessionTimes,
+}
+
+impl RedisSessions {
+    /// Sessions in the Redis at `url` (`redis://host:port/db`), under keys that begin with `prefix`.
+    /// Must be called inside a tokio runtime. Redis need not be there yet.
+    pub fn connect(url: &str, prefix: &str, times: SessionTimes) -> Result<Self, SessionsUnavailable> {
+        let client = redis::Client::open(url).map_err(unavailable)?;
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(REDIS_CONNECT_TIMEOUT))
+            .set_response_timeout(Some(REDIS_RESPONSE_TIMEOUT))
+            // The next call tries again; a request must not wait for a ladder of attempts.
+            .set_number_of_retries(0);
+        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(unavailable)?;
+        Ok(Self { connection, prefix: prefix.to_owned(), times })
+    }
+
+    fn key(&self, session_id: &str) -> String {
+        format!("{}session:{session_id}", self.prefix)
+    }
+
+    async fn start(&self, new: NewSession) -> Result<(), RedisError> {
+        let lifetime = self.times.idle_ms.min(self.times.absolute_ms);
+        let mut script = CREATE.key(self.key(&new.session_id));
+        script.arg(lifetime);
+        for (field, value) in fields(&new, &self.times) {
+            script.arg(field).arg(value);
+        }
+        script.invoke_async(&mut self.connection.clone()).await
+    }
+
+    async fn find_owner(&self, session_id: &str, now_ms: i64) -> Result<Option<SessionOwner>, RedisError> {
+        type Fields = (Option<String>, Option<String>, Option<i64>, Option<i64>);
+        let names = ["account", "login_key", "absolute_end", "idle_end"];
+        let fields: Fields = self.connection.clone().hmget(self.key(session_id), &names).await?;
+        let (Some(account_id), Some(login_key), Some(absolute_end), Some(idle_end)) = fields else {
+            return Ok(None);
+        };
+        Ok((now_ms < absolute_end.min(idle_end)).then_some(SessionOwner { account_id, login_key }))
+    }
+
+    async fn exchange_there(&self, exchange: Exchange) -> Result<Exchanged, RedisError> {
+        let mut script = EXCHANGE.key(self.key(&exchange.session_id));
+        let kind = match exchange.handle {
+            Handle::Access { .. } => "access",
+            Handle::Refresh { .. } => "refresh",
+        };
+        script.arg(kind).arg(exchange.new_token_id).arg(exchange.now_ms);
+        script.arg(self.times.idle_ms).arg(self.times.grace_ms).arg(self.times.token_ttl_ms);
+        match exchange.handle {
+            Handle::Access { token_id } => script.arg(token_id),
+            Handle::Refresh { generation, fingerprint, next_fingerprint } => {
+                script.arg(generation).arg(fingerprint).arg(next_fingerprint)
+            }
+        };
+        read_answer(script.invoke_async(&mut self.connection.clone()).await?)
+    }
+
+    async fn mark(&self, session_id: &str, token_id: &str) -> Result<(), RedisError> {
+        MARK_USED.key(self.key(session_id)).arg(token_id).invoke_async(&mut self.connection.clone()).await
+    }
+
+    async fn remove(&self, session_id: &str) -> Result<(), RedisError> {
+        self.connection.clone().del(self.key(session_id)).await
+    }
+
+    async fn ping(&self) -> Result<Value, RedisError> {
+        redis::cmd("PING").query_async(&mut self.connection.clone()).await
+    }
+}
+
+impl SessionStore for RedisSessions {
+    fn create(&self, session: NewSession) -> Call<'_, ()> {
+        Box::pin(async move { self.start(session).await.map_err(unavailable) })
+    }
+
+    fn owner<'a>(&'a self, session_id: &'a str, now_ms: i64) -> Call<'a, Option<SessionOwner>> {
+        Box::pin(async move { self.find_owner(session_id, now_ms).await.map_err(unavailable) })
+    }
+
+    fn exchange(&self, exchange: Exchange) -> Call<'_, Exchanged> {
+        Box::pin(async move { self.exchange_there(exchange).await.map_err(unavailable) })
+    }
+
+    fn mark_used<'a>(&'a self, session_id: &'a str, token_id: &'a str) -> Call<'a, ()> {
+        Box::pin(async move { self.mark(session_id, token_id).await.map_err(unavailable) })
+    }
+
+    fn end<'a>(&'a self, session_id: &'a str) -> Call<'a, ()> {
+        Box::pin(async move { self.remove(session_id).await.map_err(unavailable) })
+    }
+
+    fn is_ready(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(async move { self.ping().await.is_ok() })
+    }
+}
+
+impl std::fmt::Debug for RedisSessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisSessions").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+fn fields(new: &NewSession, times: &SessionTimes) -> [(&'static str, String); 12] {
+    let now = new.now_ms.to_string();
+    [
+        ("account", new.account_id.clone()),
+        ("login_key", new.login_key.clone()),
+        ("absolute_end", new.now_ms.saturating_add(times.absolute_ms).to_string()),
+        ("idle_end", new.now_ms.saturating_add(times.idle_ms).to_string()),
+        ("token", new.token_id.clone()),
+        ("issued_at", now.clone()),
+        ("used", "0".to_owned()),
+        ("previous_token", String::new()),
+        ("generation", "1".to_owned()),
+        ("fingerprint", new.refresh_fingerprint.clone()),
+        ("previous_fingerprint", String::new()),
+        ("refreshed_at", now),
+    ]
+}
+
+fn read_answer(answer: Vec<String>) -> Result<Exchanged, RedisError> {
+    let mut words = answer.into_iter();
+    match (words.next().as_deref(), words.next(), words.next().and_then(|word| word.parse().ok())) {
+        (Some("current"), Some(token_id), Some(issued_at_ms)) => Ok(Exchanged::Current { token_id, issued_at_ms }),
+        (Some("ended"), _, _) => Ok(Exchanged::Ended),
+        (Some("reused"), _, _) => Ok(Exchanged::Reused),
+        _ => Err((redis::ErrorKind::UnexpectedReturnType, "the exchange script answered something else").into()),
+    }
+}
+
+fn unavailable(error: RedisError) -> SessionsUnavailable {
+    metrics::session_store_failed();
+    tracing::warn!(%error, "Redis does not answer");
+    SessionsUnavailable(error.to_string())
+}

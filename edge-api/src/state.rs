@@ -1,0 +1,229 @@
+//! What every handler shares.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use axum::Router;
+use runtime::commands::CommandLog;
+use tokio::sync::Semaphore;
+
+use crate::auth::ended::EndedSessions;
+use crate::auth::passwords::{PasswordError, Passwords};
+use crate::auth::tokens::AccessGrant;
+use crate::auth::uses::TokenUses;
+use crate::auth::TokenKeys;
+use crate::clock::{random_id, Clock, Entropy};
+use crate::commands::{self, Command, CommandSerdes, Receipt};
+use crate::idempotency::RecentRequests;
+use crate::limits::LONG_POLLS_MAX;
+use crate::metrics::{auth_event, AuthEvent};
+use crate::problem::{Code, Problem};
+use crate::reading::Reader;
+use crate::sessions::{Exchange, Exchanged, SessionStore, SessionsUnavailable};
+use crate::views::Views;
+
+/// Renders the metrics of the process in Prometheus' text format.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// The parts of a gateway.
+pub struct EdgeParts {
+    /// Where commands go.
+    pub log: Arc<dyn CommandLog>,
+    /// Where state is read.
+    pub views: Arc<dyn Views>,
+    /// Where sessions are kept.
+    pub sessions: Arc<dyn SessionStore>,
+    /// How commands become bytes.
+    pub serdes: CommandSerdes,
+    /// The keys of the tokens; the same in every gateway of a deployment.
+    pub keys: TokenKeys,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes ids and secrets unguessable.
+    pub entropy: Arc<dyn Entropy>,
+    /// Renders `/metrics`.
+    pub metrics: RenderMetrics,
+    /// Web origins that may call the API from a browser, such as `https://shop.example`; none by default.
+    pub allowed_origins: Vec<String>,
+    /// Further routes of the admin listener, such as the runtime's query endpoint.
+    pub admin_routes: Router,
+}
+
+/// The state of a gateway; clones share it.
+#[derive(Clone)]
+pub struct EdgeState(Arc<Shared>);
+
+struct Shared {
+    parts: EdgeParts,
+    passwords: Passwords,
+    ended: EndedSessions,
+    uses: TokenUses,
+    recent: RecentRequests,
+    long_polls: Arc<Semaphore>,
+    draining: AtomicBool,
+}
+
+impl EdgeState {
+    /// Puts a gateway together. Half of the cores, at least one, may hash passwords at the same time.
+    pub fn new(parts: EdgeParts) -> Result<Self, PasswordError> {
+        let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Self(Arc::new(Shared {
+            passwords: Passwords::new(cores / 2)?,
+            ended: EndedSessions::default(),
+            uses: TokenUses::new(Arc::clone(&parts.sessions)),
+            recent: RecentRequests::default(),
+            long_polls: Arc::new(Semaphore::new(LONG_POLLS_MAX)),
+            draining: AtomicBool::new(false),
+            parts,
+        })))
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.0.parts.clock.now_ms()
+    }
+
+    /// Whether this gateway can do its work: its state is readable, its session store answers, and it is not
+    /// shutting down.
+    pub async fn is_ready(&self) -> Readiness {
+        Readiness {
+            views: self.0.parts.views.is_ready(),
+            sessions: self.0.parts.sessions.is_ready().await,
+            accepting: !self.0.draining.load(Ordering::Acquire),
+        }
+    }
+
+    /// From now on the gateway is not ready, so that nobody sends it new requests.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Release);
+    }
+
+    /// Appends a command to the log.
+    pub(crate) async fn append<C: Command>(&self, key: &str, command: &C) -> Result<Receipt, Problem> {
+        commands::append(self.log(), &self.0.parts.serdes, key, command).await
+    }
+
+    /// Reads state.
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader::new(self.0.parts.views.as_ref(), self.log())
+    }
+
+    /// Exchanges a token: the session decides, and the account is asked again for its role.
+    pub(crate) async fn exchange(&self, exchange: Exchange) -> Result<(AccessGrant, String), Problem> {
+        let session_id = exchange.session_id.clone();
+        let owner = self.sessions().owner(&session_id, exchange.now_ms).await.map_err(sessions_unavailable)?;
+        let owner = owner.ok_or_else(session_ended)?;
+        let role = match self.reader().login(&owner.login_key).await? {
+            Some(login) if login.is_active && login.account_id == owner.account_id => login.role,
+            Some(_) | None => {
+                self.end_session(&session_id).await?;
+                return Err(session_ended());
+            }
+        };
+        let exchanged = self.sessions().exchange(exchange).await.map_err(sessions_unavailable)?;
+        let (token_id, issued_at_ms) = match exchanged {
+            Exchanged::Current { token_id, issued_at_ms } => (token_id, issued_at_ms),
+            Exchanged::Ended => return Err(session_ended()),
+            Exchanged::Reused => return Err(self.reused(&session_id, &owner.account_id)),
+        };
+        let grant = AccessGrant { account_id: owner.account_id, role, session_id, token_id, issued_at_ms };
+        let token = grant.sign(self.keys()).map_err(Problem::internal)?;
+        Ok((grant, token))
+    }
+
+    /// Ends a session here and in the session store.
+    pub(crate) async fn end_session(&self, session_id: &str) -> Result<(), Problem> {
+        self.ended().insert(session_id, self.now_ms());
+        self.sessions().end(session_id).await.map_err(sessions_unavailable)
+    }
+
+    fn reused(&self, session_id: &str, account_id: &str) -> Problem {
+        self.ended().insert(session_id, self.now_ms());
+        auth_event(AuthEvent::ReuseDetected);
+        tracing::warn!(account_id, session_id, "a token came a second time; its session was ended");
+        Problem::new(Code::TokenReused, "This token was used before. The session is over; log in again.")
+    }
+
+    pub(crate) fn random_id(&self) -> Result<String, Problem> {
+        random_id(self.entropy()).map_err(Problem::from)
+    }
+
+    pub(crate) fn keys(&self) -> &TokenKeys {
+        &self.0.parts.keys
+    }
+
+    pub(crate) fn log(&self) -> &dyn CommandLog {
+        self.0.parts.log.as_ref()
+    }
+
+    pub(crate) fn sessions(&self) -> &dyn SessionStore {
+        self.0.parts.sessions.as_ref()
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        self.0.parts.entropy.as_ref()
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    pub(crate) fn ended(&self) -> &EndedSessions {
+        &self.0.ended
+    }
+
+    pub(crate) fn uses(&self) -> &TokenUses {
+        &self.0.uses
+    }
+
+    pub(crate) fn recent(&self) -> &RecentRequests {
+        &self.0.recent
+    }
+
+    pub(crate) fn long_polls(&self) -> &Arc<Semaphore> {
+        &self.0.long_polls
+    }
+
+    pub(crate) fn render_metrics(&self) -> String {
+        (self.0.parts.metrics)()
+    }
+
+    pub(crate) fn admin_routes(&self) -> Router {
+        self.0.parts.admin_routes.clone()
+    }
+
+    pub(crate) fn allowed_origins(&self) -> &[String] {
+        &self.0.parts.allowed_origins
+    }
+}
+
+/// What a gateway needs to be ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Readiness {
+    /// The state that this process owns is readable.
+    pub views: bool,
+    /// The session store answers.
+    pub sessions: bool,
+    /// The gateway is not shutting down.
+    pub accepting: bool,
+}
+
+impl Readiness {
+    /// Whether all of it is there.
+    #[must_use]
+    pub fn all(self) -> bool {
+        self.views && self.sessions && self.accepting
+    }
+}
+
+/// The answer while the session store is away. Nothing is decided without it.
+pub(crate) fn sessions_unavailable(_: SessionsUnavailable) -> Problem {
+    Problem::new(Code::Unavailable, "The session store does not answer now. Try again; valid tokens go on working.")
+}
+
+/// The answer to a token whose session is over.
+pub(crate) fn session_ended() -> Problem {
+    Problem::new(Code::SessionEnded, "The session is over. Log in again.")
+}
