@@ -1,0 +1,197 @@
+//! A topology as a running application on the embedded log: processing, restart, crash, restore of exactly the gap.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use runtime::embedded::{Cleanup, EmbeddedBroker, EmbeddedTopic};
+use runtime::limits::ThreadLimits;
+use runtime::queries::{EntryRange, Freshness, Hosting, Queries, StoreAddress};
+use runtime::{NoSchemas, StreamApplication, ThreadContext};
+use state_stores::{StateDirectory, StoreBudget, StoreMemory};
+use streams::dsl::Grouped;
+use streams::log::LogReader;
+use streams::serde::{I64Serde, StringSerde};
+use streams::{Layout, Topic, Topology, TopologyBuilder};
+
+const PARTITIONS: i32 = 3;
+const WAIT: Duration = Duration::from_secs(30);
+
+fn counting() -> Topology {
+    let builder = TopologyBuilder::new("counting");
+    let input: Topic<String, String> = Topic::new("input", StringSerde, StringSerde);
+    let grouped = builder.stream(&input).group_by_key(Grouped::new("counts", StringSerde, StringSerde));
+    let output = Topic::new("output", StringSerde, I64Serde);
+    grouped.count().to_stream().map_values(Option::unwrap_or_default).to(&output);
+    builder.build().unwrap()
+}
+
+/// A broker directory and a state directory with a running application.
+struct Running {
+    broker: Arc<EmbeddedBroker>,
+    layout: Arc<Layout>,
+    application: StreamApplication,
+    queries: Queries,
+}
+
+fn start(directory: &Path, threads: usize) -> Running {
+    let broker = EmbeddedBroker::open(&directory.join("log")).unwrap();
+    let topic = |name: &str| EmbeddedTopic {
+        name: name.to_owned(),
+        partitions: PARTITIONS,
+        cleanup: Cleanup::Delete { retention_ms: -1 },
+    };
+    broker.create_topics(&[topic("input"), topic("output")]).unwrap();
+    let topology = Arc::new(counting());
+    let layout = Arc::new(topology.place("test-counting", &broker.partition_counts()).unwrap());
+    broker.create_internal_topics(&layout).unwrap();
+    let memory = StoreMemory::new(StoreBudget::default()).unwrap();
+    let states = StateDirectory::new(&directory.join("state"), &layout.application_id, memory).unwrap();
+    let hosting = Arc::new(Hosting::default());
+    let readers = Arc::clone(&broker);
+    let context = ThreadContext {
+        topology,
+        layout: Arc::clone(&layout),
+        hosting: Arc::clone(&hosting),
+        states: Arc::new(states),
+        make_reader: Arc::new(move || Ok(Box::new(readers.reader()))),
+        schemas: Arc::new(NoSchemas),
+        limits: ThreadLimits::default(),
+    };
+    let (joining, placed) = (Arc::clone(&broker), Arc::clone(&layout));
+    let join = move |thread| joining.join(Arc::clone(&placed), thread).map_err(Into::into);
+    let application = StreamApplication::start(context, threads, Arc::new(join));
+    Running { broker, layout, application, queries: Queries::new(hosting, None) }
+}
+
+impl Running {
+    async fn append(&self, keys: impl IntoIterator<Item = String>) {
+        use runtime::commands::{CommandLog, CommandRecord};
+        let log = self.broker.command_log().unwrap();
+        for key in keys {
+            let record = CommandRecord {
+                topic: "input".to_owned(),
+                key: key.into_bytes(),
+                value: b"x".to_vec(),
+                headers: Vec::new(),
+                timestamp_ms: 1,
+            };
+            log.append(record).await.unwrap();
+        }
+    }
+
+    /// The output counts by key, once `expected` records are there.
+    fn outputs(&self, expected: usize) -> Vec<(String, i64)> {
+        let deadline = Instant::now() + WAIT;
+        loop {
+            let outputs = self.read_outputs();
+            if outputs.len() >= expected {
+                return outputs;
+            }
+            assert!(Instant::now() < deadline, "only {} of {expected} outputs", outputs.len());
+            std::thread::yield_now();
+        }
+    }
+
+    fn read_outputs(&self) -> Vec<(String, i64)> {
+        let mut reader = self.broker.reader();
+        let mut outputs = Vec::new();
+        for partition in 0..PARTITIONS {
+            let (first, end) = reader.offsets("output", partition).unwrap();
+            let read = &mut |record: streams::log::StoredRecord<'_>| {
+                let key = String::from_utf8(record.key.unwrap().to_vec()).unwrap();
+                outputs.push((key, i64::from_be_bytes(record.value.unwrap().try_into().unwrap())));
+                ControlFlow::Continue(())
+            };
+            reader.read("output", partition, first, end, read).unwrap();
+        }
+        outputs
+    }
+
+    fn stop(self) {
+        assert!(self.application.stop());
+    }
+}
+
+fn keys(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|n| format!("key-{}", n % 10))
+}
+
+fn last_counts(outputs: Vec<(String, i64)>) -> BTreeMap<String, i64> {
+    outputs.into_iter().collect()
+}
+
+#[tokio::test]
+async fn records_are_counted_and_the_counts_go_on_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = start(directory.path(), 1);
+    running.append(keys(100)).await;
+    assert_eq!(last_counts(running.outputs(100)).values().copied().collect::<Vec<_>>(), [10; 10]);
+    running.stop();
+    let running = start(directory.path(), 2);
+    running.append(keys(100)).await;
+    let outputs = running.outputs(200);
+    assert_eq!(outputs.len(), 200);
+    assert_eq!(last_counts(outputs).values().copied().collect::<Vec<_>>(), [20; 10]);
+    running.stop();
+}
+
+#[tokio::test]
+async fn a_lost_state_directory_is_rebuilt_from_the_changelog() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = start(directory.path(), 1);
+    running.append(keys(50)).await;
+    running.outputs(50);
+    running.stop();
+    std::fs::remove_dir_all(directory.path().join("state")).unwrap();
+    let running = start(directory.path(), 1);
+    running.append(keys(10)).await;
+    assert_eq!(last_counts(running.outputs(60)).values().copied().collect::<Vec<_>>(), [6; 10]);
+    running.stop();
+}
+
+#[tokio::test]
+async fn a_query_sees_everything_that_stood_in_the_input_when_it_was_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = start(directory.path(), 1);
+    running.append(keys(30)).await;
+    let store = running.layout.store_named("counts").unwrap();
+    for key in keys(10) {
+        let at = StoreAddress { topology: "counting", store: "counts", routing_key: key.as_bytes() };
+        let task = running.layout.task_for_key(store, key.as_bytes()).unwrap();
+        let (_, next) = running.broker.bounds("input", task.partition).unwrap();
+        let fresh = Freshness::After { topic: "input".to_owned(), partition: task.partition, next };
+        // The task may still be opening; then the query says so and is asked again.
+        let value = loop {
+            match running.queries.get(at, key.as_bytes(), &fresh, WAIT).await {
+                Err(runtime::queries::QueryError::Unavailable(_)) => tokio::task::yield_now().await,
+                other => break other.unwrap(),
+            }
+        };
+        assert_eq!(value, Some(3i64.to_be_bytes().to_vec()));
+    }
+    let all = EntryRange { limit: 100, ..EntryRange::default() };
+    let entries = running.queries.scan("counting", "counts", &all, WAIT).await.unwrap();
+    assert_eq!(entries.len(), 10);
+    running.stop();
+}
+
+#[tokio::test]
+async fn a_waiting_query_wakes_when_its_value_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = start(directory.path(), 1);
+    running.append(["a".to_owned()]).await;
+    running.outputs(1);
+    let queries = running.queries.clone();
+    let waiting = tokio::spawn(async move {
+        let at = StoreAddress { topology: "counting", store: "counts", routing_key: b"a" };
+        let done = |value: Option<&[u8]>| value == Some(&2i64.to_be_bytes()[..]);
+        queries.wait(at, b"a", WAIT, &done).await
+    });
+    running.append(["a".to_owned()]).await;
+    assert_eq!(waiting.await.unwrap().unwrap(), Some(2i64.to_be_bytes().to_vec()));
+    running.stop();
+}
