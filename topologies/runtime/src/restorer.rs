@@ -94,9 +94,6 @@ impl Restorer {
         waiting.chain(running).collect()
     }
 
-    pub(crate) fn is_idle(&self) -> bool {
-        self.wanted.is_empty() && self.running.is_empty()
-    }
 
     fn start_waiting(&mut self) {
         while self.running.len() < RESTORES_AT_ONCE_MAX {

@@ -253,7 +253,7 @@ impl Queries {
 
 /// A fingerprint of a value, to tell whether it changed. Equal in all processes of one build.
 #[must_use]
-pub fn fingerprint(value: Option<&[u8]>) -> u64 {
+pub(super) fn fingerprint(value: Option<&[u8]>) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

@@ -9,7 +9,7 @@ mod local;
 mod remote;
 
 pub use hosting::{Hosting, ThreadState};
-pub use local::Queries;
+pub use local::{Queries, RANGE_ENTRIES_MAX};
 pub use remote::{Owners, RemoteQueries};
 
 use std::time::Duration;
