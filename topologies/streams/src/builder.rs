@@ -176,12 +176,14 @@ impl TopologyBuilder {
     }
 
     /// Reads a topic from its committed offsets.
+    #[must_use]
     pub fn stream<K: Clone + 'static, V: Clone + 'static>(&self, topic: &Topic<K, V>) -> Stream<K, V> {
         let node = self.graph.borrow_mut().add_source(topic, TopicKind::Source, None);
         Stream::new(self.clone(), node, false)
     }
 
     /// Declares a topic that processors send to.
+    #[must_use]
     pub fn sink<K: 'static, V: 'static>(&self, topic: &Topic<K, V>) -> SinkRef<K, V> {
         let topic = self.graph.borrow_mut().add_sink(topic, TopicKind::Sink, None);
         SinkRef::new(topic)

@@ -1,7 +1,5 @@
 //! A topology for people and machines: as text in Kafka Streams' style, as JSON, and as a Mermaid diagram.
 
-use std::fmt::Write;
-
 use serde::Serialize;
 
 use crate::layout::TopicKind;
@@ -132,31 +130,30 @@ impl Description {
     /// The topology as a Mermaid flowchart: topics are rounded, stores are cylinders, sub-topologies are boxes.
     #[must_use]
     pub fn mermaid(&self) -> String {
-        let mut out = String::from("flowchart LR\n");
-        for part in &self.subtopologies {
-            part.write_mermaid(&mut out);
-        }
-        out
+        let lines = self.subtopologies.iter().flat_map(SubtopologyDescription::mermaid);
+        ["flowchart LR".to_owned()]
+            .into_iter()
+            .chain(lines)
+            .fold(String::new(), |text, line| text + &line + "\n")
     }
 }
 
 impl SubtopologyDescription {
-    fn write_mermaid(&self, out: &mut String) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(out, "  subgraph s{0}[\"sub-topology {0}\"]", self.id);
-        let processors = self.nodes.iter().filter(|node| node.kind == "processor");
-        for node in processors {
-            let _ = writeln!(out, "    {}[\"{}\"]", self.node_id(&node.name), node.name);
-            for store in &node.stores {
-                let _ = writeln!(out, "    store_{0}[(\"{store}\")]", identifier(store));
-            }
+    fn mermaid(&self) -> Vec<String> {
+        let mut lines = vec![format!("  subgraph s{0}[\"sub-topology {0}\"]", self.id)];
+        for node in self.nodes.iter().filter(|node| node.kind == "processor") {
+            lines.push(format!("    {}[\"{}\"]", self.node_id(&node.name), node.name));
+            let store = |store: &String| format!("    store_{}[(\"{store}\")]", identifier(store));
+            lines.extend(node.stores.iter().map(store));
         }
-        let _ = writeln!(out, "  end");
-        for node in &self.nodes {
-            for edge in self.edges(node) {
-                let _ = writeln!(out, "  {edge}");
-            }
-        }
+        lines.push("  end".to_owned());
+        lines.extend(
+            self.nodes
+                .iter()
+                .flat_map(|node| self.edges(node))
+                .map(|edge| format!("  {edge}")),
+        );
+        lines
     }
 
     fn edges(&self, node: &NodeDescription) -> Vec<String> {

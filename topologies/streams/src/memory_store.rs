@@ -1,4 +1,4 @@
-//! Committed state in memory: for the test driver and the simulation, and the reference the RocksDB store is checked against.
+//! Committed state in memory: for the test driver and the simulation, and the reference the `RocksDB` store is checked against.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};

@@ -28,11 +28,20 @@ pub(crate) struct Overlay<K, V> {
     committed: Arc<dyn KeyValueStore>,
     dirty: BTreeMap<Box<[u8]>, Dirty<V>>,
     encoded: Vec<u8>,
-    undo: Vec<(Box<[u8]>, Option<Dirty<V>>)>,
+    undo: Vec<Undo<V>>,
     undo_encoded: usize,
     cache: Cache<V>,
     key_buffer: Vec<u8>,
 }
+
+/// A key and what its uncommitted entry was before the present record.
+type Undo<V> = (Box<[u8]>, Option<Dirty<V>>);
+
+/// What a merge hands its entries to.
+type Emit<'a, V> = dyn FnMut(&[u8], Value<'_, V>) -> ControlFlow<()> + 'a;
+
+/// Uncommitted entries in the order of a merge.
+type DirtyEntries<'a, V> = Box<dyn Iterator<Item = (&'a Box<[u8]>, &'a Dirty<V>)> + 'a>;
 
 /// An uncommitted entry: its value and where its encoding stands, or `None` for a deleted key.
 #[derive(Clone)]
@@ -118,7 +127,7 @@ impl<K, V: Clone> Overlay<K, V> {
         visit: &mut dyn FnMut(K, V) -> ControlFlow<()>,
     ) -> Result<(), ProcessError> {
         let mut failure = None;
-        let mut emit = |key: &[u8], value: Value<'_, V>| match self.decode(key, value) {
+        let mut emit = |key: &[u8], value: Value<'_, V>| match self.decode(key, &value) {
             Ok((key, value)) => visit(key, value),
             Err(error) => {
                 failure = Some(error);
@@ -157,14 +166,14 @@ impl<K, V: Clone> Overlay<K, V> {
         self.undo.push((key, previous));
     }
 
-    fn decode(&self, key: &[u8], value: Value<'_, V>) -> Result<(K, V), ProcessError> {
+    fn decode(&self, key: &[u8], value: &Value<'_, V>) -> Result<(K, V), ProcessError> {
         let decoded = self
             .serdes
             .key
             .deserialize(Some(key))
             .map_err(|cause| self.damaged(&cause))?;
         let value = match value {
-            Value::Decoded(value) => value.clone(),
+            Value::Decoded(value) => (*value).clone(),
             Value::Encoded(bytes) => self
                 .serdes
                 .value
@@ -175,12 +184,7 @@ impl<K, V: Clone> Overlay<K, V> {
     }
 
     /// Walks committed and dirty entries in key order; a dirty entry hides the committed one of the same key.
-    fn merge(
-        &self,
-        range: KeyRange<'_>,
-        reverse: bool,
-        emit: &mut dyn FnMut(&[u8], Value<'_, V>) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn merge(&self, range: KeyRange<'_>, reverse: bool, emit: &mut Emit<'_, V>) -> Result<(), StoreError> {
         let bounds = (
             Bound::Included(range.from),
             range.to.map_or(Bound::Unbounded, Bound::Excluded),
@@ -190,7 +194,7 @@ impl<K, V: Clone> Overlay<K, V> {
             .then(|| self.dirty.range::<[u8], _>(bounds))
             .into_iter()
             .flatten();
-        let mut dirty: Box<dyn Iterator<Item = (&Box<[u8]>, &Dirty<V>)>> = if reverse {
+        let mut dirty: DirtyEntries<'_, V> = if reverse {
             Box::new(entries.rev())
         } else {
             Box::new(entries)
@@ -250,7 +254,7 @@ enum Value<'a, V> {
 }
 
 impl<V> Dirty<V> {
-    fn emit(&self, key: &[u8], emit: &mut dyn FnMut(&[u8], Value<'_, V>) -> ControlFlow<()>) -> ControlFlow<()> {
+    fn emit(&self, key: &[u8], emit: &mut Emit<'_, V>) -> ControlFlow<()> {
         match &self.0 {
             Some((value, _)) => emit(key, Value::Decoded(value)),
             None => ControlFlow::Continue(()),
@@ -316,5 +320,144 @@ impl<K: Send + 'static, V: Clone + Send + 'static> ErasedOverlay for Overlay<K, 
 
     fn cache_bytes(&self) -> usize {
         self.cache.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::memory_store::MemoryStore;
+    use crate::serde::{I64Serde, StringSerde};
+    use crate::store::{Positions, StoreWrite};
+
+    const STORE: StoreIndex = StoreIndex(0);
+
+    fn overlay(committed: &[(&str, i64)]) -> Overlay<String, i64> {
+        let store = MemoryStore::default();
+        let encoded: Vec<_> = committed
+            .iter()
+            .map(|(key, value)| (key.as_bytes(), value.to_be_bytes()))
+            .collect();
+        let mut writes = encoded.iter().map(|(key, value)| StoreWrite {
+            store: STORE,
+            key,
+            value: Some(value),
+        });
+        store.write(&mut writes, &Positions::default()).unwrap();
+        let serdes = StoreSerdes {
+            name: "s".to_owned(),
+            key: Arc::new(StringSerde),
+            value: Arc::new(I64Serde),
+        };
+        Overlay::new(STORE, Arc::new(serdes), Arc::new(store), 1 << 20)
+    }
+
+    fn entries(overlay: &Overlay<String, i64>, range: KeyRange<'_>, reverse: bool) -> Vec<(String, i64)> {
+        let mut entries = Vec::new();
+        let visit = &mut |key, value| {
+            entries.push((key, value));
+            ControlFlow::Continue(())
+        };
+        overlay.range(range, reverse, visit).unwrap();
+        entries
+    }
+
+    fn put(overlay: &mut Overlay<String, i64>, key: &str, value: i64) {
+        overlay.put(&key.to_owned(), value).unwrap();
+    }
+
+    fn pairs(expected: &[(&str, i64)]) -> Vec<(String, i64)> {
+        expected
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), *value))
+            .collect()
+    }
+
+    #[test]
+    fn a_range_merges_uncommitted_entries_over_committed_ones_in_both_directions() {
+        let mut overlay = overlay(&[("a", 1), ("c", 3), ("e", 5)]);
+        put(&mut overlay, "b", 2);
+        put(&mut overlay, "c", 30);
+        put(&mut overlay, "f", 6);
+        overlay.delete(&"e".to_owned()).unwrap();
+        let mut expected = pairs(&[("a", 1), ("b", 2), ("c", 30), ("f", 6)]);
+        assert_eq!(entries(&overlay, KeyRange::all(), false), expected);
+        expected.reverse();
+        assert_eq!(entries(&overlay, KeyRange::all(), true), expected);
+        let middle = KeyRange {
+            from: b"b",
+            to: Some(b"f"),
+        };
+        assert_eq!(entries(&overlay, middle, false), pairs(&[("b", 2), ("c", 30)]));
+        let empty = KeyRange {
+            from: b"z",
+            to: Some(b"a"),
+        };
+        assert_eq!(entries(&overlay, empty, false), []);
+    }
+
+    #[test]
+    fn a_range_stops_where_the_visitor_stops_on_either_side_of_the_merge() {
+        let mut overlay = overlay(&[("a", 1), ("c", 3)]);
+        put(&mut overlay, "b", 2);
+        for stop in 1..=3 {
+            let mut seen = 0;
+            let visit = &mut |_, _| {
+                seen += 1;
+                if seen == stop {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            };
+            overlay.range(KeyRange::all(), false, visit).unwrap();
+            assert_eq!(seen, stop);
+        }
+    }
+
+    #[test]
+    fn an_undone_record_leaves_earlier_uncommitted_writes_as_they_were() {
+        let mut overlay = overlay(&[("a", 1)]);
+        put(&mut overlay, "a", 2);
+        overlay.keep_record();
+        put(&mut overlay, "a", 3);
+        put(&mut overlay, "a", 4);
+        overlay.delete(&"a".to_owned()).unwrap();
+        put(&mut overlay, "b", 9);
+        overlay.undo_record();
+        assert_eq!(overlay.get(&"a".to_owned()), Ok(Some(2)));
+        assert_eq!(overlay.get(&"b".to_owned()), Ok(None));
+    }
+
+    #[test]
+    fn a_key_put_many_times_reaches_the_changelog_once_with_its_last_value() {
+        let mut overlay = overlay(&[]);
+        (0..10).for_each(|value| put(&mut overlay, "a", value));
+        overlay.delete(&"b".to_owned()).unwrap();
+        let mut out = OutputBuffer::default();
+        overlay.write_changelog(TopicIndex(0), 0, 0, &mut out);
+        let records: Vec<_> = out
+            .iter()
+            .map(|record| (record.key, record.value.map(<[u8]>::to_vec)))
+            .collect();
+        assert_eq!(
+            records,
+            [
+                (Some(&b"a"[..]), Some(9i64.to_be_bytes().to_vec())),
+                (Some(&b"b"[..]), None)
+            ]
+        );
+    }
+
+    #[test]
+    fn an_abort_shows_the_committed_value_again_even_after_it_was_cached() {
+        let mut overlay = overlay(&[("a", 1)]);
+        assert_eq!(overlay.get(&"a".to_owned()), Ok(Some(1)));
+        put(&mut overlay, "a", 2);
+        overlay.keep_record();
+        overlay.aborted();
+        assert_eq!(overlay.get(&"a".to_owned()), Ok(Some(1)));
+        assert_eq!(overlay.dirty_bytes(), 0);
     }
 }

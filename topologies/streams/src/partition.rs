@@ -8,7 +8,7 @@ pub fn partition_for_key(key: &[u8], partitions: i32) -> i32 {
     positive % partitions.max(1)
 }
 
-/// MurmurHash2, 32 bit, with the seed that Kafka uses (`org.apache.kafka.common.utils.Utils.murmur2`).
+/// `MurmurHash2`, 32 bit, with the seed that Kafka uses (`org.apache.kafka.common.utils.Utils.murmur2`).
 #[must_use]
 pub fn murmur2(bytes: &[u8]) -> u32 {
     const SEED: u32 = 0x9747_b28c;

@@ -93,7 +93,7 @@ impl<KOut, VOut> ProcessorContext<'_, '_, KOut, VOut> {
         sink: &SinkRef<K, V>,
         record: &Record<K, V>,
     ) -> Result<(), ProcessError> {
-        send(self.scope, sink, record)
+        send(self.scope, *sink, record)
     }
 
     /// Opens a declared store.
@@ -173,7 +173,7 @@ fn timer_key<K>(timers: &TimerRef<K>, key: &K, at_ms: i64) -> Result<TimerKey, P
 /// Encodes a record and appends it to the task's outputs.
 pub(crate) fn send<K: 'static, V: 'static>(
     scope: &mut NodeScope<'_>,
-    sink: &SinkRef<K, V>,
+    sink: SinkRef<K, V>,
     record: &Record<K, V>,
 ) -> Result<(), ProcessError> {
     let declared = scope.sink(sink.topic)?;

@@ -118,7 +118,7 @@ impl<T, S: Serde<T>> Serde<Option<T>> for Nullable<S> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
     use super::*;
 
     #[test]

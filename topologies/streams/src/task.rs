@@ -354,7 +354,8 @@ impl Task {
     }
 
     fn changelog_positions(&self) -> ChangelogEnds {
-        let position = |(store, topic): &(StoreIndex, TopicIndex)| Some((*topic, *self.positions.changelog.get(store)?));
+        let position =
+            |(store, topic): &(StoreIndex, TopicIndex)| Some((*topic, *self.positions.changelog.get(store)?));
         self.own.changelogs.iter().filter_map(position).collect()
     }
 

@@ -61,6 +61,9 @@ pub enum DriverError {
 /// Records that one [`TopologyTestDriver::run_until_idle`] processes at most.
 const RECORDS_PER_RUN_MAX: usize = 1_000_000;
 
+/// Key, value and headers of a record.
+pub type RawRecord = (Option<Vec<u8>>, Option<Vec<u8>>, Headers);
+
 /// One or more topologies over shared topics in memory.
 pub struct TopologyTestDriver {
     deployed: Vec<Deployed>,
@@ -209,7 +212,7 @@ impl TopologyTestDriver {
 
     /// All records of a topic as bytes, in the order they were appended: key, value, headers.
     #[must_use]
-    pub fn read_raw(&self, topic: &str) -> Vec<(Option<Vec<u8>>, Option<Vec<u8>>, Headers)> {
+    pub fn read_raw(&self, topic: &str) -> Vec<RawRecord> {
         let raw = |stored: &Stored| (stored.key.clone(), stored.value.clone(), stored.headers.clone());
         self.stored(topic).into_iter().map(raw).collect()
     }
@@ -537,8 +540,8 @@ fn stored(record: &OutputRecord<'_>) -> Stored {
 
 fn collect(store: &MemoryStore, index: StoreIndex, entries: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
     // A memory store does not fail.
-    let _ = store.range(index, KeyRange::all(), false, &mut |key, value| {
+    drop(store.range(index, KeyRange::all(), false, &mut |key, value| {
         entries.insert(key.to_vec(), value.to_vec());
         std::ops::ControlFlow::Continue(())
-    });
+    }));
 }

@@ -182,14 +182,14 @@ fn reduce_keeps_the_first_value_and_folds_the_others_into_it() {
 fn mistakes_in_a_declaration_are_named() {
     let twice = TopologyBuilder::new("twice");
     twice.stream(&words()).to(&Topic::new("out", StringSerde, StringSerde));
-    let _ = twice.stream(&words());
+    drop(twice.stream(&words()));
     assert_eq!(
         twice.build().err(),
         Some(TopologyError::DuplicateName("words".to_owned()))
     );
 
     let unused = TopologyBuilder::new("unused");
-    let _ = unused.stream(&words());
+    drop(unused.stream(&words()));
     let _ = unused.store("lonely", StringSerde, I64Serde);
     assert_eq!(
         unused.build().err(),
@@ -202,7 +202,7 @@ fn mistakes_in_a_declaration_are_named() {
     );
 
     let bad = TopologyBuilder::new("a topology with spaces");
-    let _ = bad.stream(&words());
+    drop(bad.stream(&words()));
     assert!(matches!(bad.build().err(), Some(TopologyError::BadName(_))));
 }
 

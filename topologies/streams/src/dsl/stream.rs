@@ -207,7 +207,7 @@ impl<K: Clone + 'static, V: Clone + 'static> Stream<K, V> {
         let make: MakeNode = Arc::new(move || {
             Box::new(FunctionNode(move |scope: &mut NodeScope<'_>, record: &mut dyn Any| {
                 let record = take_record::<K, V>(record)?;
-                send(scope, &sink, &record)
+                send(scope, sink, &record)
             }))
         });
         let node = graph.add_node(topic.name.clone(), NodeKind::Sink(index), make);
