@@ -37,6 +37,6 @@ pub use record::{
     Header, Headers, InputRecord, OutputBuffer, OutputMark, OutputRecord, Record, StoreIndex, TopicIndex,
 };
 pub use task::{Processed, TIMERS_PER_CALL_MAX, Task, TaskLimits};
-pub use test_driver::{DriverError, DriverOptions, TopologyTestDriver};
+pub use test_driver::{DriverError, DriverOptions, RawRecord, TopologyTestDriver};
 pub use timers::{FiredTimer, PunctuationType, TimerRef};
 pub use topology::{NodeDeclaration, NodeKind, StoreDeclaration, Subtopology, TopicDeclaration, Topology};
