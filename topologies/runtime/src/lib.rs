@@ -10,6 +10,7 @@ pub mod embedded;
 pub mod kafka;
 pub mod limits;
 pub mod queries;
+pub mod registry;
 pub mod restore;
 mod restorer;
 mod schema_resolver;

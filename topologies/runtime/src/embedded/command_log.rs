@@ -55,6 +55,18 @@ impl EmbeddedBroker {
     }
 }
 
+impl EmbeddedBroker {
+    /// Appends one record to the given partition, answers its offset, and returns when it is on disk.
+    /// For many callers at once [`EmbeddedCommandLog`] shares the wait.
+    pub fn append(&self, partition: i32, record: &CommandRecord) -> Result<i64, EmbeddedError> {
+        let topic = self.topic(&record.topic)?;
+        let mut transaction = Transaction::default();
+        transaction.push(&topic, partition, &parts(record, &headers(record)))?;
+        let placed = self.write(&transaction)?;
+        Ok(placed.first().map_or(-1, |range| range.start))
+    }
+}
+
 impl CommandLog for EmbeddedCommandLog {
     fn append(&self, record: CommandRecord) -> Append<'_> {
         Box::pin(async move {
@@ -85,11 +97,7 @@ impl EmbeddedCommandLog {
     ) -> Result<oneshot::Receiver<Result<Acknowledged, CommandError>>, CommandError> {
         let topic = self.broker.topic(&record.topic)?;
         let partition = partition_for_key(&record.key, topic.stored.partitions);
-        let headers = record.headers.iter().map(|(key, value)| Header {
-            key: key.clone(),
-            value: Some(Bytes::copy_from_slice(value)),
-        });
-        let headers = Headers::from_list(headers.collect());
+        let headers = headers(&record);
         transaction::check(&topic, &parts(&record, &headers))?;
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting {
@@ -103,6 +111,14 @@ impl EmbeddedCommandLog {
         self.queue.try_send(waiting).map_err(full)?;
         Ok(answered)
     }
+}
+
+fn headers(record: &CommandRecord) -> Headers {
+    let headers = record.headers.iter().map(|(key, value)| Header {
+        key: key.clone(),
+        value: Some(Bytes::copy_from_slice(value)),
+    });
+    Headers::from_list(headers.collect())
 }
 
 fn parts<'a>(record: &'a CommandRecord, headers: &Headers) -> StoredParts<'a> {

@@ -35,6 +35,8 @@ pub struct EmbeddedLog {
     held: BTreeSet<TaskId>,
     /// Whether the caller was told that it lost what it holds.
     lost: bool,
+    /// Tasks whose input is read; the others may not commit.
+    started: BTreeSet<TaskId>,
     inputs: Vec<Input>,
     /// The input whose turn is next.
     turn: usize,
@@ -61,6 +63,7 @@ impl EmbeddedBroker {
             epoch: self.epoch(),
             held: BTreeSet::new(),
             lost: false,
+            started: BTreeSet::new(),
             inputs: Vec::new(),
             turn: 0,
             signal: Arc::default(),
@@ -157,10 +160,12 @@ impl Log for EmbeddedLog {
                 position: offset.next,
             });
         }
+        self.started.insert(task);
         Ok(())
     }
 
     fn pause(&mut self, task: TaskId) -> Result<(), LogError> {
+        self.started.remove(&task);
         for input in self.inputs.extract_if(.., |input| input.task == task) {
             input.partition.unsubscribe(&self.signal);
         }
@@ -172,6 +177,7 @@ impl Log for EmbeddedLog {
             input.partition.unsubscribe(&self.signal);
         }
         self.held.retain(|task| !tasks.contains(task));
+        self.started.retain(|task| !tasks.contains(task));
         let mut groups = lock(&self.broker.groups);
         if let Some(group) = groups.get_mut(&self.layout.application_id) {
             group.release(self.member, tasks, maintenance::now_ms());
@@ -182,6 +188,10 @@ impl Log for EmbeddedLog {
     fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnds>, LogError> {
         if commits.iter().all(Commit::is_empty) {
             return Ok(commits.iter().map(|_| ChangelogEnds::new()).collect());
+        }
+        if let Some(commit) = commits.iter().find(|commit| !self.started.contains(&commit.task)) {
+            let sentence = format!("task {} was not started by this thread", commit.task);
+            return Err(EmbeddedError::Fenced(sentence).into());
         }
         let transaction = self.transaction(commits)?;
         let placed = self.broker.write(&transaction)?;
@@ -212,6 +222,7 @@ impl Log for EmbeddedLog {
             input.partition.unsubscribe(&self.signal);
         }
         self.held.clear();
+        self.started.clear();
         let mut groups = lock(&self.broker.groups);
         if let Some(group) = groups.get_mut(&self.layout.application_id) {
             group.leave(self.member, maintenance::now_ms());
