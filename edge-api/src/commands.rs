@@ -121,7 +121,8 @@ pub async fn everything_by_now(log: &dyn CommandLog, topic: &'static str, key: &
     let partitions = log.partitions(topic).map_err(|error| refuse(topic, &error))?;
     let partition = partition_for_key(key.as_bytes(), partitions);
     let next = log.end_offset(topic, partition).await.map_err(|error| refuse(topic, &error))?;
-    Ok(Freshness::After { topic: topic.to_owned(), partition, next })
+    // An empty partition has no position to wait for.
+    Ok(if next > 0 { Freshness::After { topic: topic.to_owned(), partition, next } } else { Freshness::Committed })
 }
 
 fn encode<C: Command>(serde: &SharedSerde<C>, command: &C) -> Result<Vec<u8>, Problem> {

@@ -117,7 +117,21 @@ pub fn view_failed(store: &str, kind: &'static str) {
     counter!("sluice_edge_view_errors_total", "store" => store.to_owned(), "kind" => kind).increment(1);
 }
 
-/// One long poll more or less is under way.
-pub fn long_polls(change: f64) {
-    gauge!("sluice_edge_long_polls").increment(change);
+/// One long poll under way; also when it is dropped because the client left.
+#[derive(Debug)]
+pub struct LongPoll(());
+
+impl LongPoll {
+    /// Counts it until it is dropped.
+    #[must_use]
+    pub fn start() -> Self {
+        gauge!("sluice_edge_long_polls").increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for LongPoll {
+    fn drop(&mut self) {
+        gauge!("sluice_edge_long_polls").decrement(1.0);
+    }
 }

@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 
 use axum::Router;
 use runtime::commands::CommandLog;
+use runtime::queries::Freshness;
 use tokio::sync::Semaphore;
 
 use crate::auth::ended::EndedSessions;
@@ -115,7 +116,7 @@ impl EdgeState {
         let session_id = exchange.session_id.clone();
         let owner = self.sessions().owner(&session_id, exchange.now_ms).await.map_err(sessions_unavailable)?;
         let owner = owner.ok_or_else(session_ended)?;
-        let role = match self.reader().login(&owner.login_key).await? {
+        let role = match self.reader().login(&owner.login_key, &Freshness::Committed).await? {
             Some(login) if login.is_active && login.account_id == owner.account_id => login.role,
             Some(_) | None => {
                 self.end_session(&session_id).await?;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use runtime::queries::{Entries, EntryRange, Freshness, QueryError, StoreAddress};
+use runtime::queries::{Entries, EntryRange, Freshness, Queries, QueryError, StoreAddress};
 
 /// The future of a read.
 pub type Read<'a, T> = Pin<Box<dyn Future<Output = Result<T, QueryError>> + Send + 'a>>;
@@ -52,4 +52,50 @@ pub trait Views: Send + Sync {
 
     /// Whether every part that this process owns answers.
     fn is_ready(&self) -> bool;
+}
+
+impl Views for Queries {
+    fn get<'a>(
+        &'a self,
+        at: StoreAddress<'a>,
+        key: &'a [u8],
+        fresh: &'a Freshness,
+        timeout: Duration,
+    ) -> Read<'a, Option<Vec<u8>>> {
+        Box::pin(self.get(at, key, fresh, timeout))
+    }
+
+    fn range<'a>(
+        &'a self,
+        at: StoreAddress<'a>,
+        range: &'a EntryRange,
+        fresh: &'a Freshness,
+        timeout: Duration,
+    ) -> Read<'a, Entries> {
+        Box::pin(self.range(at, range, fresh, timeout))
+    }
+
+    fn scan<'a>(
+        &'a self,
+        topology: &'a str,
+        store: &'a str,
+        range: &'a EntryRange,
+        timeout: Duration,
+    ) -> Read<'a, Entries> {
+        Box::pin(self.scan(topology, store, range, timeout))
+    }
+
+    fn wait<'a>(
+        &'a self,
+        at: StoreAddress<'a>,
+        key: &'a [u8],
+        timeout: Duration,
+        done: Done<'a>,
+    ) -> Read<'a, Option<Vec<u8>>> {
+        Box::pin(self.wait(at, key, timeout, done))
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ready()
+    }
 }

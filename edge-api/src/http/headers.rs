@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{HeaderName, AUTHORIZATION, ETAG};
 use axum::http::request::Parts;
 use axum::http::HeaderMap;
 
@@ -63,6 +63,12 @@ pub fn wait(headers: &HeaderMap) -> Duration {
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))
         .and_then(|(_, seconds)| seconds.trim().trim_matches('"').parse::<u64>().ok());
     Duration::from_secs(seconds.unwrap_or(0).min(WAIT_SECONDS_MAX))
+}
+
+/// The `ETag` of a version.
+#[must_use]
+pub fn etag(version: i64) -> (HeaderName, String) {
+    (ETAG, format!("\"{version}\""))
 }
 
 /// The token of `Authorization: Bearer <token>`; `None` without the header.

@@ -73,8 +73,8 @@ pub struct Me {
     pub account_id: String,
     /// Its role.
     pub role: Role,
-    /// Its name.
-    pub name: String,
+    /// Its name; null in the first moment after the registration.
+    pub name: Option<String>,
 }
 
 impl Registration {

@@ -1,6 +1,6 @@
 //! The bounds of request fields. Every field at fault is reported, not only the first.
 
-use commerce::money::{Currency, Money};
+use commerce::money::Currency;
 
 use super::money::MoneyBody;
 use crate::http::parameters::is_id;
@@ -46,13 +46,11 @@ impl Checks {
     }
 
     /// An amount of 1 to `amount_max` minor units in a currency of three capital letters.
-    pub fn money(&mut self, pointer: &str, value: &MoneyBody, amount_max: i64) -> Option<Money> {
+    pub fn money(&mut self, pointer: &str, value: &MoneyBody, amount_max: i64) {
         self.number(&format!("{pointer}/amount"), value.amount, 1, amount_max);
-        let currency = Currency::parse(&value.currency);
-        if currency.is_err() {
+        if Currency::parse(&value.currency).is_err() {
             self.report(format!("{pointer}/currency"), "INVALID_CURRENCY", "An ISO 4217 code such as KRW.");
         }
-        Some(Money::new(value.amount, currency.ok()?))
     }
 
     /// Refuses the request if anything was reported.

@@ -5,6 +5,7 @@ pub mod checks;
 pub mod money;
 pub mod order;
 pub mod product;
+pub mod seller;
 pub mod time;
 pub mod timeline;
 pub mod wallet;

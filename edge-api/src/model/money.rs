@@ -1,7 +1,6 @@
 //! Amounts.
 
-use commerce::money::Money;
-use schemas::wire::envelope;
+use schemas::wire::envelope::Money;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -20,12 +19,12 @@ pub struct MoneyBody {
 
 impl From<Money> for MoneyBody {
     fn from(money: Money) -> Self {
-        Self { amount: money.amount, currency: money.currency.code().to_owned() }
+        Self { amount: money.amount, currency: money.currency }
     }
 }
 
-/// The same amount as records carry it.
-#[must_use]
-pub fn wire(money: Money) -> envelope::Money {
-    envelope::Money { amount: money.amount, currency: money.currency.code().to_owned() }
+impl From<MoneyBody> for Money {
+    fn from(body: MoneyBody) -> Self {
+        Self { amount: body.amount, currency: body.currency }
+    }
 }

@@ -1,14 +1,12 @@
 //! Orders.
 
-use commerce::money::Money;
-use commerce::order::{self, OrderSnapshot, OrderState};
+use schemas::wire::order as wire;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::checks::Checks;
 use super::money::MoneyBody;
 use super::time::rfc3339;
-use crate::auth::access::OrderScope;
 use crate::limits::{ORDER_LINES_MAX, QUANTITY_MAX, REASON_CHARS_MAX};
 use crate::problem::Problem;
 
@@ -70,13 +68,12 @@ pub struct OrderBody {
     pub buyer_id: String,
     /// Public status.
     pub status: OrderStatus,
-    /// Why it is cancelled: OUT_OF_STOCK, UNKNOWN_PRODUCT, PAYMENT_DECLINED, INSUFFICIENT_FUNDS,
-    /// CANCELLED_BY_BUYER, PRICE_CHANGED, CURRENCY_MISMATCH, INVALID_ORDER, TIMED_OUT; null while it is not.
-    pub cancel_reason: Option<&'static str>,
+    /// Why it is cancelled; null while it is not.
+    pub cancel_reason: Option<CancelReason>,
     /// Where the money is.
     pub payment_status: PaymentStatus,
     /// What the order waits for.
-    pub step: Step,
+    pub step: SagaStep,
     /// An operator has to look.
     pub needs_attention: bool,
     /// The lines.
@@ -90,7 +87,7 @@ pub struct OrderBody {
     #[schema(format = DateTime)]
     pub updated_at: String,
     /// Grows with every change; also the ETag.
-    pub version: u64,
+    pub version: i64,
 }
 
 /// One line of an order.
@@ -98,7 +95,7 @@ pub struct OrderBody {
 #[schema(as = OrderLine)]
 pub struct LineBody {
     /// Number of the line, from 1.
-    pub line: u16,
+    pub line: i32,
     /// The product.
     pub product_id: String,
     /// Account of the seller; null until the line is reserved.
@@ -113,74 +110,125 @@ pub struct LineBody {
     pub status: LineStatus,
 }
 
-/// Public status of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum OrderStatus {
-    /// Accepted, on its way.
-    Created,
-    /// Goods and money are settled.
-    Paid,
-    /// Final: nothing is taken and nothing is held.
-    Cancelled,
+/// An enum of the records as the API shows it: the same names.
+macro_rules! shown {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+            /// A value of a newer version.
+            Unknown,
+        }
+
+        impl From<wire::$name> for $name {
+            fn from(value: wire::$name) -> Self {
+                match value {
+                    $(wire::$name::$variant => Self::$variant,)+
+                    wire::$name::Unknown => Self::Unknown,
+                }
+            }
+        }
+    };
 }
 
-/// Where the money of an order is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum PaymentStatus {
-    /// Nothing is known to be held or taken.
-    None,
-    /// Held in the wallet.
-    Authorized,
-    /// Taken.
-    Captured,
-    /// Refused.
-    Declined,
-    /// The hold was given back.
-    Voided,
-    /// Paid back.
-    Refunded,
+shown! {
+    /// Public status of an order.
+    OrderStatus {
+        /// Accepted, on its way.
+        Created,
+        /// Goods and money are settled.
+        Paid,
+        /// On its way to the buyer.
+        Shipped,
+        /// With the buyer.
+        Delivered,
+        /// Final: nothing is taken and nothing is held.
+        Cancelled,
+    }
 }
 
-/// What an order waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Step {
-    /// The reservations.
-    Reserving,
-    /// The hold of the money.
-    Authorizing,
-    /// The goods to leave the store.
-    Confirming,
-    /// The money to be taken.
-    Capturing,
-    /// The hold to be given back.
-    Voiding,
-    /// The money to be paid back.
-    Refunding,
-    /// The goods to come back.
-    Returning,
-    /// Nothing.
-    Done,
+shown! {
+    /// Why an order is cancelled.
+    CancelReason {
+        /// A line could not be reserved.
+        OutOfStock,
+        /// A line names no product.
+        UnknownProduct,
+        /// The payment was declined.
+        PaymentDeclined,
+        /// The wallet holds less than the total.
+        InsufficientFunds,
+        /// The buyer asked for it.
+        CancelledByBuyer,
+        /// A price is not the one that the buyer agreed to.
+        PriceChanged,
+        /// The lines are priced in more than one currency.
+        CurrencyMismatch,
+        /// The total does not fit.
+        InvalidOrder,
+        /// A step was not answered in time.
+        TimedOut,
+    }
 }
 
-/// Where the goods of a line are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum LineStatus {
-    /// Not answered yet.
-    Requested,
-    /// Held.
-    Reserved,
-    /// Not to be had.
-    Rejected,
-    /// Left the store.
-    Confirmed,
-    /// The hold was given back.
-    Released,
-    /// Came back to the store.
-    Restocked,
+shown! {
+    /// Where the money of an order is.
+    PaymentStatus {
+        /// Nothing is known to be held or taken.
+        None,
+        /// Held in the wallet.
+        Authorized,
+        /// Taken.
+        Captured,
+        /// Refused.
+        Declined,
+        /// The hold was given back.
+        Voided,
+        /// Paid back.
+        Refunded,
+    }
+}
+
+shown! {
+    /// What an order waits for.
+    SagaStep {
+        /// The reservations.
+        Reserving,
+        /// The hold of the money.
+        Authorizing,
+        /// The goods to leave the store.
+        Confirming,
+        /// The money to be taken.
+        Capturing,
+        /// The hold to be given back.
+        Voiding,
+        /// The money to be paid back.
+        Refunding,
+        /// The goods to come back.
+        Returning,
+        /// Nothing.
+        Done,
+    }
+}
+
+shown! {
+    /// Where the goods of a line are.
+    LineStatus {
+        /// Not answered yet.
+        Requested,
+        /// Held.
+        Reserved,
+        /// Not to be had.
+        Rejected,
+        /// Left the store.
+        Confirmed,
+        /// The hold was given back.
+        Released,
+        /// Came back to the store.
+        Restocked,
+    }
 }
 
 impl NewOrder {
@@ -212,131 +260,39 @@ impl Cancellation {
 
 /// Whether nothing more will happen to the order without a new command or an operator.
 #[must_use]
-pub fn is_settled(order: &OrderState) -> bool {
-    order.step().is_final() || order.needs_attention
+pub fn is_settled(order: &wire::Order) -> bool {
+    order.step == wire::SagaStep::Done || order.needs_attention
 }
 
-impl OrderBody {
-    /// What `viewer` may see of an order in this scope.
-    #[must_use]
-    pub fn of(order: &OrderState, scope: OrderScope, viewer: &str) -> Self {
-        let snapshot = OrderSnapshot::of(order);
-        let is_visible = |line: &&order::OrderLine| match scope {
-            OrderScope::Whole => true,
-            OrderScope::OwnLines => line.seller_id.as_ref().is_some_and(|seller| seller.as_str() == viewer),
-        };
-        let lines: Vec<_> = snapshot.lines.iter().filter(is_visible).collect();
-        let total = match scope {
-            OrderScope::Whole => snapshot.total,
-            OrderScope::OwnLines => sum(&lines),
-        };
+impl From<wire::Order> for OrderBody {
+    fn from(order: wire::Order) -> Self {
         Self {
-            order_id: snapshot.order_id.to_string(),
-            buyer_id: snapshot.buyer_id.to_string(),
-            status: snapshot.status.into(),
-            cancel_reason: snapshot.cancel_reason.map(reason_name),
-            payment_status: snapshot.payment.into(),
-            step: snapshot.step.into(),
-            needs_attention: snapshot.needs_attention,
-            lines: lines.into_iter().map(LineBody::from).collect(),
-            total: total.map(MoneyBody::from),
-            created_at: rfc3339(snapshot.created_at),
-            updated_at: rfc3339(snapshot.updated_at),
-            version: snapshot.version,
+            order_id: order.order_id,
+            buyer_id: order.buyer_id,
+            status: order.status.into(),
+            cancel_reason: order.cancel_reason.map(CancelReason::from),
+            payment_status: order.payment_status.into(),
+            step: order.step.into(),
+            needs_attention: order.needs_attention,
+            lines: order.lines.into_iter().map(LineBody::from).collect(),
+            total: order.total.map(MoneyBody::from),
+            created_at: rfc3339(order.created_at),
+            updated_at: rfc3339(order.updated_at),
+            version: order.version,
         }
     }
 }
 
-fn sum(lines: &[&order::OrderLine]) -> Option<Money> {
-    let mut total: Option<Money> = None;
-    for line in lines {
-        let price = line.unit_price?.times(line.quantity).ok()?;
-        total = Some(total.map_or(Ok(price), |total| total.plus(price)).ok()?);
-    }
-    total
-}
-
-impl From<&order::OrderLine> for LineBody {
-    fn from(line: &order::OrderLine) -> Self {
+impl From<wire::OrderLine> for LineBody {
+    fn from(line: wire::OrderLine) -> Self {
         Self {
-            line: line.line.0,
-            product_id: line.product_id.to_string(),
-            seller_id: line.seller_id.as_ref().map(ToString::to_string),
-            product_name: line.product_name.clone(),
+            line: line.line,
+            product_id: line.product_id,
+            seller_id: line.seller_id,
+            product_name: line.product_name,
             quantity: line.quantity,
             unit_price: line.unit_price.map(MoneyBody::from),
             status: line.status.into(),
-        }
-    }
-}
-
-/// The public name of a reason.
-#[must_use]
-pub fn reason_name(reason: order::CancelReason) -> &'static str {
-    use order::CancelReason as R;
-    match reason {
-        R::OutOfStock => "OUT_OF_STOCK",
-        R::UnknownProduct => "UNKNOWN_PRODUCT",
-        R::PaymentDeclined => "PAYMENT_DECLINED",
-        R::InsufficientFunds => "INSUFFICIENT_FUNDS",
-        R::CancelledByBuyer => "CANCELLED_BY_BUYER",
-        R::PriceChanged => "PRICE_CHANGED",
-        R::CurrencyMismatch => "CURRENCY_MISMATCH",
-        R::InvalidOrder => "INVALID_ORDER",
-        R::TimedOut => "TIMED_OUT",
-    }
-}
-
-impl From<order::OrderStatus> for OrderStatus {
-    fn from(status: order::OrderStatus) -> Self {
-        match status {
-            order::OrderStatus::Created => Self::Created,
-            order::OrderStatus::Paid => Self::Paid,
-            order::OrderStatus::Cancelled => Self::Cancelled,
-        }
-    }
-}
-
-impl From<order::PaymentStatus> for PaymentStatus {
-    fn from(status: order::PaymentStatus) -> Self {
-        use order::PaymentStatus as P;
-        match status {
-            P::Unasked | P::Asked => Self::None,
-            P::Authorized => Self::Authorized,
-            P::Captured => Self::Captured,
-            P::Declined => Self::Declined,
-            P::Voided => Self::Voided,
-            P::Refunded => Self::Refunded,
-        }
-    }
-}
-
-impl From<order::SagaStep> for Step {
-    fn from(step: order::SagaStep) -> Self {
-        use order::SagaStep as S;
-        match step {
-            S::Reserving => Self::Reserving,
-            S::Authorizing => Self::Authorizing,
-            S::Confirming => Self::Confirming,
-            S::Capturing => Self::Capturing,
-            S::Voiding => Self::Voiding,
-            S::Refunding => Self::Refunding,
-            S::Returning => Self::Returning,
-            S::Paid | S::Cancelled => Self::Done,
-        }
-    }
-}
-
-impl From<order::LineStatus> for LineStatus {
-    fn from(status: order::LineStatus) -> Self {
-        use order::LineStatus as L;
-        match status {
-            L::Requested => Self::Requested,
-            L::Reserved => Self::Reserved,
-            L::Rejected => Self::Rejected,
-            L::Confirmed => Self::Confirmed,
-            L::Released => Self::Released,
-            L::Restocked => Self::Restocked,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Products.
 
-use commerce::product::{Product, PRICE_MAX};
+use commerce::product::PRICE_MAX;
+use schemas::wire::product::Product;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -62,7 +63,7 @@ pub struct ProductBody {
     /// Pieces that can be ordered.
     pub available: i64,
     /// Grows with every change.
-    pub version: u64,
+    pub version: i64,
 }
 
 impl NewProduct {
@@ -105,15 +106,15 @@ impl StockAdjustment {
     }
 }
 
-impl From<&Product> for ProductBody {
-    fn from(product: &Product) -> Self {
+impl From<Product> for ProductBody {
+    fn from(product: Product) -> Self {
         Self {
-            product_id: product.product_id.to_string(),
-            seller_id: product.seller_id.to_string(),
-            name: product.name.clone(),
+            available: product.on_hand.saturating_sub(product.reserved),
+            product_id: product.product_id,
+            seller_id: product.seller_id,
+            name: product.name,
             price: product.price.into(),
             on_hand: product.on_hand,
-            available: product.available(),
             version: product.version,
         }
     }

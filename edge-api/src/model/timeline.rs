@@ -1,1 +1,89 @@
-//! What happened to an order, in order.
+//! What happened to an order, event by event.
+
+use commerce::views::TimelineItem;
+use schemas::wire::order::Order;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::time::rfc3339;
+
+/// One event of an order.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = TimelineItem)]
+pub struct EventBody {
+    /// Number of the event, from 1.
+    pub seq: i64,
+    /// What happened, such as `StockReserved` or `OrderPaid`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// Who caused it.
+    pub actor: ActorBody,
+    /// The particulars; they depend on the type. A seller sees those of the own lines only.
+    #[schema(value_type = Object)]
+    pub data: Value,
+}
+
+/// Who caused an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Actor)]
+pub struct ActorBody {
+    /// The account, or the topology that acted by itself.
+    pub account_id: String,
+    /// BUYER, SELLER or SYSTEM.
+    #[schema(value_type = String, example = "BUYER")]
+    pub role: schemas::wire::envelope::Role,
+}
+
+/// The fields of an event that a seller may see, apart from the lines of `OrderCreated`. What is not listed stays
+/// with the buyer: amounts of the whole order among it.
+const SELLER_FIELDS: [&str; 10] = [
+    "line", "product_id", "product_name", "seller_id", "quantity", "unit_price", "reason", "step", "attempt", "buyer_id",
+];
+
+/// Fields that are nobody's business outside.
+const INTERNAL_FIELDS: [&str; 1] = ["request_hash"];
+
+impl EventBody {
+    /// The event as the buyer sees it.
+    #[must_use]
+    pub fn whole(item: TimelineItem) -> Self {
+        Self::with_data(item, |data| data.retain(|name, _| !INTERNAL_FIELDS.contains(&name.as_str())))
+    }
+
+    /// The event as a seller sees it; `order` has that seller's lines only. `None` if it is about somebody else's line.
+    #[must_use]
+    pub fn for_seller(item: TimelineItem, order: &Order) -> Option<Self> {
+        let is_own = |line: &Value| order.lines.iter().any(|own| line.as_i64() == Some(i64::from(own.line)));
+        if item.data.get("line").is_some_and(|line| !is_own(line)) {
+            return None;
+        }
+        Some(Self::with_data(item, |data| {
+            let lines = data.remove("lines");
+            data.retain(|name, _| SELLER_FIELDS.contains(&name.as_str()));
+            if let Some(Value::Array(mut lines)) = lines {
+                lines.retain(|line| line.get("line").is_some_and(is_own));
+                data.insert("lines".to_owned(), Value::Array(lines));
+            }
+        }))
+    }
+
+    fn with_data(item: TimelineItem, keep: impl FnOnce(&mut Map<String, Value>)) -> Self {
+        let mut data = match item.data {
+            Value::Object(data) => data,
+            // Every payload is a record; anything else is not shown.
+            _ => Map::new(),
+        };
+        keep(&mut data);
+        Self {
+            seq: item.seq,
+            kind: item.kind,
+            at: rfc3339(item.at),
+            actor: ActorBody { account_id: item.actor.account_id, role: item.actor.role },
+            data: Value::Object(data),
+        }
+    }
+}

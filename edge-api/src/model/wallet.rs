@@ -1,6 +1,6 @@
 //! Wallets.
 
-use commerce::payment::Wallet;
+use commerce::views::WalletView;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -52,10 +52,10 @@ impl NewDeposit {
 impl WalletBody {
     /// The wallet of an account; without any there is nothing in it.
     #[must_use]
-    pub fn of(account_id: &str, wallet: Option<&Wallet>) -> Self {
-        let balances = wallet.into_iter().flat_map(|wallet| &wallet.balances);
-        let balances = balances.map(|(currency, balance)| BalanceBody {
-            currency: currency.code().to_owned(),
+    pub fn of(account_id: &str, wallet: Option<WalletView>) -> Self {
+        let balances = wallet.into_iter().flat_map(|wallet| wallet.balances);
+        let balances = balances.map(|balance| BalanceBody {
+            currency: balance.currency,
             available: balance.available,
             held: balance.held,
         });

@@ -1,15 +1,15 @@
-//! Reads of committed state, in the business's own types.
+//! Reads of committed state, in the types that `commerce::views` decodes.
 
 use std::time::Duration;
 
-use commerce::account::{Account, AccountStatus};
-use commerce::order::OrderState;
-use commerce::payment::Wallet;
-use commerce::product::Product;
+use commerce::views::{self, OrderView, View, WalletView};
 use runtime::commands::CommandLog;
 use runtime::queries::{Freshness, QueryError, StoreAddress};
 use schemas::topics;
-use serde::de::DeserializeOwned;
+use schemas::wire::account::{Account, AccountStatus, Credential};
+use schemas::wire::order::Order;
+use schemas::wire::product::Product;
+use streams::serde::SerdeError;
 
 use crate::auth::Role;
 use crate::commands::everything_by_now;
@@ -18,10 +18,10 @@ use crate::metrics::view_failed;
 use crate::problem::{Code, Problem};
 use crate::views::Views;
 
-pub use stores::Store;
-
 mod lists;
-mod stores;
+mod outcomes;
+
+pub use outcomes::Outcome;
 
 /// What a login is checked against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +30,6 @@ pub struct LoginRecord {
     pub account_id: String,
     /// Its role.
     pub role: Role,
-    /// Its name.
-    pub name: String,
     /// Argon2id hash in PHC format.
     pub password_hash: String,
     /// Whether it may log in.
@@ -45,51 +43,56 @@ pub struct Reader<'a> {
     log: &'a dyn CommandLog,
 }
 
+/// Turns the bytes of a store into a value.
+type Decode<T> = fn(&[u8]) -> Result<T, SerdeError>;
+
 impl<'a> Reader<'a> {
     pub(crate) fn new(views: &'a dyn Views, log: &'a dyn CommandLog) -> Self {
         Self { views, log }
     }
 
-    /// The login under a key, as far as it is committed.
-    pub async fn login(&self, login_key: &str) -> Result<Option<LoginRecord>, Problem> {
-        self.login_as_of(login_key, &Freshness::Committed).await
-    }
-
     /// The login under a key, as fresh as asked.
-    pub async fn login_as_of(&self, login_key: &str, fresh: &Freshness) -> Result<Option<LoginRecord>, Problem> {
-        let account: Option<Account> = self.get(Store::Accounts, login_key, fresh).await?;
-        Ok(account.and_then(login_record))
+    pub async fn login(&self, login_key: &str, fresh: &Freshness) -> Result<Option<LoginRecord>, Problem> {
+        let credential = self.get(views::CREDENTIALS, login_key, fresh, views::credential).await?;
+        Ok(credential.and_then(login_record))
     }
 
-    /// A product; what is asked for right after its creation is there.
+    /// An account as others may see it, as far as it is committed.
+    pub async fn account(&self, account_id: &str) -> Result<Option<Account>, Problem> {
+        self.get(views::ACCOUNTS, account_id, &Freshness::Committed, views::account).await
+    }
+
+    /// A product; what was accepted by now is there.
     pub async fn product(&self, product_id: &str) -> Result<Option<Product>, Problem> {
-        self.get_or_catch_up(Store::Products, product_id, topics::PRODUCT_COMMANDS.name).await
+        self.get_or_catch_up(views::PRODUCTS, product_id, topics::PRODUCT_COMMANDS.name, views::product).await
     }
 
     /// A product, as fresh as asked.
     pub async fn product_as_of(&self, product_id: &str, fresh: &Freshness) -> Result<Option<Product>, Problem> {
-        self.get(Store::Products, product_id, fresh).await
+        self.get(views::PRODUCTS, product_id, fresh, views::product).await
     }
 
     /// A wallet with every operation in it that was accepted by now.
-    pub async fn wallet(&self, account_id: &str) -> Result<Option<Wallet>, Problem> {
+    pub async fn wallet(&self, account_id: &str) -> Result<Option<WalletView>, Problem> {
         let fresh = everything_by_now(self.log, topics::PAYMENT_COMMANDS.name, account_id).await?;
-        self.get(Store::Wallets, account_id, &fresh).await
+        self.wallet_as_of(account_id, &fresh).await
     }
 
     /// A wallet, as fresh as asked.
-    pub async fn wallet_as_of(&self, account_id: &str, fresh: &Freshness) -> Result<Option<Wallet>, Problem> {
-        self.get(Store::Wallets, account_id, fresh).await
+    pub async fn wallet_as_of(&self, account_id: &str, fresh: &Freshness) -> Result<Option<WalletView>, Problem> {
+        self.get(views::WALLETS, account_id, fresh, views::wallet).await
     }
 
     /// An order; what was accepted by now is there.
-    pub async fn order(&self, order_id: &str) -> Result<Option<OrderState>, Problem> {
-        self.get_or_catch_up(Store::Orders, order_id, topics::ORDER_COMMANDS.name).await
+    pub async fn order(&self, order_id: &str) -> Result<Option<Order>, Problem> {
+        let topic = topics::ORDER_COMMANDS.name;
+        let order = self.get_or_catch_up(views::ORDERS, order_id, topic, views::order).await?;
+        Ok(order.map(|view| view.order))
     }
 
-    /// An order as far as it is committed; also `None` while the state is away.
-    pub async fn order_if_known(&self, order_id: &str) -> Result<Option<OrderState>, Problem> {
-        match self.get(Store::Orders, order_id, &Freshness::Committed).await {
+    /// An order with the fingerprint of its request, as far as it is committed; also `None` while the state is away.
+    pub async fn placed_order(&self, order_id: &str) -> Result<Option<OrderView>, Problem> {
+        match self.get(views::ORDERS, order_id, &Freshness::Committed, views::order).await {
             Err(problem) if problem.code() == Code::Unavailable => Ok(None),
             answer => answer,
         }
@@ -100,52 +103,62 @@ impl<'a> Reader<'a> {
         &self,
         order_id: &str,
         timeout: Duration,
-        done: fn(&OrderState) -> bool,
-    ) -> Result<Option<OrderState>, Problem> {
+        done: fn(&Order) -> bool,
+    ) -> Result<Option<Order>, Problem> {
         let key = order_id.as_bytes();
         // What cannot be read is not waited for: the decoding below says why.
-        let is_done = |value: Option<&[u8]>| {
-            value.is_some_and(|value| decode::<OrderState>(Store::Orders, value).map_or(true, |order| done(&order)))
-        };
-        let value = self.views.wait(Store::Orders.at(key), key, timeout, &is_done).await;
-        let value = value.map_err(|error| refuse(Store::Orders, &error))?;
-        value.map(|value| decode(Store::Orders, &value)).transpose()
+        let is_done =
+            |value: Option<&[u8]>| value.is_some_and(|value| views::order(value).map_or(true, |view| done(&view.order)));
+        let value = self.views.wait(address(views::ORDERS, key), key, timeout, &is_done).await;
+        let value = value.map_err(|error| refuse(views::ORDERS, &error))?;
+        let order = value.map(|value| decoded(views::ORDERS, &value, views::order)).transpose()?;
+        Ok(order.map(|view| view.order))
     }
 
     /// The committed value, or, if there is none, the one after everything that stands in `topic` by now:
-    /// a resource that was accepted a moment ago is never denied.
-    async fn get_or_catch_up<T: DeserializeOwned>(
+    /// what was accepted a moment ago is never denied.
+    async fn get_or_catch_up<T>(
         &self,
-        store: Store,
+        view: View,
         key: &str,
         topic: &'static str,
+        decode: Decode<T>,
     ) -> Result<Option<T>, Problem> {
-        if let Some(value) = self.get(store, key, &Freshness::Committed).await? {
+        if let Some(value) = self.get(view, key, &Freshness::Committed, decode).await? {
             return Ok(Some(value));
         }
         let fresh = everything_by_now(self.log, topic, key).await?;
-        self.get(store, key, &fresh).await
+        self.get(view, key, &fresh, decode).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, store: Store, key: &str, fresh: &Freshness) -> Result<Option<T>, Problem> {
-        let key = key.as_bytes();
-        let value = self.views.get(store.at(key), key, fresh, READ_TIMEOUT).await;
-        let value = value.map_err(|error| refuse(store, &error))?;
-        value.map(|value| decode(store, &value)).transpose()
+    async fn get<T>(&self, view: View, key: &str, fresh: &Freshness, decode: Decode<T>) -> Result<Option<T>, Problem> {
+        self.get_entry(view, key, key.as_bytes(), fresh, decode).await
+    }
+
+    /// The value of a composite key whose first part is `owner`.
+    async fn get_entry<T>(
+        &self,
+        view: View,
+        owner: &str,
+        key: &[u8],
+        fresh: &Freshness,
+        decode: Decode<T>,
+    ) -> Result<Option<T>, Problem> {
+        let value = self.views.get(address(view, owner.as_bytes()), key, fresh, READ_TIMEOUT).await;
+        let value = value.map_err(|error| refuse(view, &error))?;
+        value.map(|value| decoded(view, &value, decode)).transpose()
     }
 }
 
-impl Store {
-    fn at(self, routing_key: &[u8]) -> StoreAddress<'_> {
-        StoreAddress { topology: self.topology(), store: self.name(), routing_key }
-    }
+fn address(view: View, routing_key: &[u8]) -> StoreAddress<'_> {
+    StoreAddress { topology: view.topology, store: view.store, routing_key }
 }
 
-fn decode<T: DeserializeOwned>(store: Store, value: &[u8]) -> Result<T, Problem> {
-    commerce::state_serde::decode(value).map_err(|error| Problem::internal(format!("{}: {error}", store.name())))
+fn decoded<T>(view: View, value: &[u8], decode: Decode<T>) -> Result<T, Problem> {
+    decode(value).map_err(|error| Problem::internal(format!("{}: {error}", view.store)))
 }
 
-fn refuse(store: Store, error: &QueryError) -> Problem {
+fn refuse(view: View, error: &QueryError) -> Problem {
     let (kind, problem) = match error {
         QueryError::Unavailable(_) => {
             ("unavailable", Problem::new(Code::Unavailable, "The state is not readable now. Try again."))
@@ -158,26 +171,19 @@ fn refuse(store: Store, error: &QueryError) -> Problem {
             ("unknown_store", Problem::new(Code::Unavailable, "This gateway cannot reach the state."))
         }
     };
-    view_failed(store.name(), kind);
-    tracing::warn!(store = store.name(), %error, "a read had no answer");
+    view_failed(view.store, kind);
+    tracing::warn!(store = view.store, %error, "a read had no answer");
     problem
 }
 
-fn login_record(account: Account) -> Option<LoginRecord> {
-    let role = match account.role {
-        commerce::authority::Role::Buyer => Role::Buyer,
-        commerce::authority::Role::Seller => Role::Seller,
-        commerce::authority::Role::System => return None,
-    };
-    let is_active = match account.status {
-        AccountStatus::Active => true,
-        AccountStatus::Disabled => false,
-    };
+fn login_record(credential: Credential) -> Option<LoginRecord> {
     Some(LoginRecord {
-        account_id: account.account_id.to_string(),
-        role,
-        name: account.display_name,
-        password_hash: account.password_hash,
-        is_active,
+        account_id: credential.account_id,
+        role: Role::of_account(credential.role)?,
+        password_hash: credential.password_hash,
+        is_active: match credential.status {
+            AccountStatus::Active => true,
+            AccountStatus::Disabled | AccountStatus::Unknown => false,
+        },
     })
 }

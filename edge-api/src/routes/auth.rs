@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json};
 use axum::routing::post;
 use axum::Router;
+use runtime::queries::Freshness;
 use schemas::wire::account::{AccountCommand, AccountCommandPayload, RegisterAccount};
 use schemas::wire::envelope::{Actor, Envelope};
 use zeroize::Zeroizing;
@@ -46,7 +47,7 @@ pub async fn register(
 ) -> Answer {
     registration.check()?;
     let login_key = commerce::ids::login_key(&registration.email);
-    if state.reader().login(login_key.as_str()).await?.is_some() {
+    if state.reader().login(login_key.as_str(), &Freshness::Committed).await?.is_some() {
         return Err(email_taken());
     }
     let password = Zeroizing::new(registration.password);
@@ -68,7 +69,7 @@ pub async fn register(
         payload: AccountCommandPayload::RegisterAccount(payload),
     };
     let receipt = state.append(login_key.as_str(), &command).await?;
-    match state.reader().login_as_of(login_key.as_str(), &receipt.seen()).await? {
+    match state.reader().login(login_key.as_str(), &receipt.seen()).await? {
         Some(winner) if winner.account_id == account_id => {
             auth_event(AuthEvent::Registered);
             Ok((StatusCode::CREATED, Json(Registered { account_id, role: registration.role })).into_response())
@@ -86,7 +87,7 @@ pub async fn register(
 pub async fn login(State(state): State<EdgeState>, Body(login): Body<Login>) -> Answer<Json<Tokens>> {
     let login_key = commerce::ids::login_key(&login.email);
     let is_possible = login.is_possible();
-    let record = if is_possible { state.reader().login(login_key.as_str()).await? } else { None };
+    let record = if is_possible { state.reader().login(login_key.as_str(), &Freshness::Committed).await? } else { None };
     let password = Zeroizing::new(if is_possible { login.password } else { String::new() });
     let hash = record.as_ref().map(|record| record.password_hash.clone());
     let matches = state.passwords().verify(password, hash).await.map_err(not_hashed)?;

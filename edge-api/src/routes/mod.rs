@@ -3,6 +3,11 @@
 pub mod auth;
 pub mod health;
 pub mod me;
+pub mod openapi;
+pub mod orders;
+pub mod products;
+pub mod seller;
+pub mod wallet;
 
 use axum::Router;
 
@@ -10,5 +15,12 @@ use crate::state::EdgeState;
 
 /// Every route of the API.
 pub fn api() -> Router<EdgeState> {
-    Router::new().merge(auth::router()).merge(me::router())
+    Router::new()
+        .merge(auth::router())
+        .merge(me::router())
+        .merge(products::router())
+        .merge(wallet::router())
+        .merge(orders::router())
+        .merge(seller::router())
+        .merge(openapi::router())
 }

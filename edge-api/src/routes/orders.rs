@@ -1,1 +1,288 @@
-//! Placeholder.
+//! Orders: placing, reading, cancelling.
+#![allow(unused_qualifications, reason = "utoipa writes them into what it generates")]
+
+use axum::extract::{Extension, State};
+use axum::http::header::LOCATION;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json};
+use axum::routing::{get, post};
+use axum::Router;
+use commerce::ids::{self, AccountId};
+use commerce::views::{self, View};
+use schemas::wire::envelope::Envelope;
+use schemas::wire::order::{
+    self as wire, CancelOrder, Order, OrderCommand, OrderCommandPayload, PlaceOrder, RequestedLine,
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::auth::access::{Operation, OrderScope};
+use crate::auth::Caller;
+use crate::http::body::{Body, OptionalBody};
+use crate::http::cursor::{self, page_size, Page};
+use crate::http::headers::{etag, IdempotencyKey, OptionalIdempotencyKey, Wait};
+use crate::http::layers::RequestId;
+use crate::http::parameters::{Parameters, PathId};
+use crate::idempotency::key_reused;
+use crate::metrics::LongPoll;
+use crate::model::order::{
+    is_settled, Cancellation, CancellationAccepted, NewOrder, OrderAccepted, OrderBody, OrderStatus,
+};
+use crate::model::timeline::EventBody;
+use crate::problem::{Answer, Code, Problem};
+use crate::state::EdgeState;
+
+/// `/orders` and below.
+pub fn router() -> Router<EdgeState> {
+    Router::new()
+        .route("/orders", get(list).post(place))
+        .route("/orders/{id}", get(read))
+        .route("/orders/{id}/events", get(events))
+        .route("/orders/{id}/cancel", post(cancel))
+}
+
+/// Which page of which orders.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParameters {
+    /// Only orders in this status.
+    #[param(inline)]
+    status: Option<OrderStatus>,
+    /// Entries on the page, 1 to 100; 20 without it.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl ListParameters {
+    /// The page of an owner's orders in one of the two listings.
+    pub(super) async fn page(&self, state: &EdgeState, view: View, owner: &str) -> Answer<Json<Page<OrderBody>>> {
+        let size = page_size(self.limit)?;
+        let page = state.reader().orders_of(view, owner, self.cursor.as_deref(), size, self.status).await?;
+        Ok(Json(page.map(OrderBody::from)))
+    }
+}
+
+/// Which page of a timeline.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TimelineParameters {
+    /// Entries on the page, 1 to 100; 20 without it.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Places an order. The answer comes when the order is stored; what becomes of it shows under its Location, which is
+/// never 404 from then on. The same request again, under the same `Idempotency-Key`, is the same order.
+#[utoipa::path(
+    post, path = "/orders", tag = "orders", request_body = NewOrder,
+    params(("Idempotency-Key" = String, Header, description = "Names the request.")),
+    responses((status = 202, description = "The order is stored.", body = OrderAccepted, headers(("Location" = String))))
+)]
+pub async fn place(
+    State(state): State<EdgeState>,
+    caller: Caller,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(order): Body<NewOrder>,
+) -> Answer {
+    order.check()?;
+    let order_id = ids::order_id(&AccountId::from(caller.account_id.as_str()), &key).to_string();
+    let request_hash = ids::request_hash(&serde_json::to_vec(&order).map_err(Problem::internal)?);
+    match state.reader().placed_order(&order_id).await? {
+        Some(placed) if placed.request_hash == request_hash => return Ok(accepted(order_id)),
+        Some(_) => return Err(key_reused()),
+        None => state.recent().claim(&order_id, &request_hash)?,
+    }
+    let payload = PlaceOrder {
+        buyer_id: caller.account_id.clone(),
+        lines: requested_lines(order),
+        // The buyer pays in whatever currency the products have.
+        currency: String::new(),
+        request_hash,
+    };
+    let payload = OrderCommandPayload::PlaceOrder(payload);
+    let command = command(&state, &caller, ("place-order", &order_id, &key), request_id, payload);
+    state.append(&order_id, &command).await?;
+    Ok(accepted(order_id))
+}
+
+/// Reads an order: all of it for its buyer, the own lines for a seller. With `Prefer: wait=N` the answer comes when
+/// the order is settled, or after N seconds (30 at most).
+#[utoipa::path(
+    get, path = "/orders/{id}", tag = "orders",
+    params(
+        ("id" = String, Path, description = "The order."),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` waits up to N seconds until the order is settled.")
+    ),
+    responses((status = 200, description = "The order; its version is the ETag.", body = OrderBody))
+)]
+pub async fn read(
+    State(state): State<EdgeState>,
+    caller: Caller,
+    Extension(operation): Extension<&'static Operation>,
+    Wait(wait): Wait,
+    PathId(id): PathId,
+) -> Answer {
+    let mut order = find(&state, &id).await?;
+    // Who may not see the order does not wait for it either.
+    let scope = scope(operation, &caller, &order)?;
+    if !wait.is_zero() && !is_settled(&order) {
+        order = settled(&state, &id, wait).await?.unwrap_or(order);
+    }
+    let order = in_scope(order, scope, &caller)?;
+    Ok(([etag(order.version)], Json(OrderBody::from(order))).into_response())
+}
+
+/// Lists the caller's orders, the newest first. An order shows here a moment after it shows under its own address.
+#[utoipa::path(
+    get, path = "/orders", tag = "orders", params(ListParameters),
+    responses((status = 200, description = "A page of orders.", body = Page<OrderBody>))
+)]
+pub async fn list(
+    State(state): State<EdgeState>,
+    caller: Caller,
+    Parameters(parameters): Parameters<ListParameters>,
+) -> Answer<Json<Page<OrderBody>>> {
+    parameters.page(&state, views::ORDERS_BY_BUYER, &caller.account_id).await
+}
+
+/// Lists what has happened to an order, the oldest first. A seller sees what concerns the own lines.
+#[utoipa::path(
+    get, path = "/orders/{id}/events", tag = "orders",
+    params(("id" = String, Path, description = "The order."), TimelineParameters),
+    responses((status = 200, description = "A page of events.", body = Page<EventBody>))
+)]
+pub async fn events(
+    State(state): State<EdgeState>,
+    caller: Caller,
+    Extension(operation): Extension<&'static Operation>,
+    PathId(id): PathId,
+    Parameters(parameters): Parameters<TimelineParameters>,
+) -> Answer<Json<Page<EventBody>>> {
+    let size = page_size(parameters.limit)?;
+    let after = parameters.cursor.as_deref().map_or(Ok(0), number)?;
+    let order = find(&state, &id).await?;
+    let scope = scope(operation, &caller, &order)?;
+    let order = in_scope(order, scope, &caller)?;
+    let mut items = state.reader().events_of(&id, after, size + 1).await?;
+    let more = items.len() > size;
+    items.truncate(size);
+    let last = items.last().filter(|_| more).map(|item| cursor::encode(item.seq.to_string().as_bytes()));
+    let items = items.into_iter().filter_map(|item| match scope {
+        OrderScope::Whole => Some(EventBody::whole(item)),
+        OrderScope::OwnLines => EventBody::for_seller(item, &order),
+    });
+    Ok(Json(Page { items: items.collect(), next_cursor: last }))
+}
+
+/// Cancels an order: before it is paid it unwinds, after that it is paid back and restocked. The answer comes when the
+/// request is stored; what becomes of it shows in the order.
+#[utoipa::path(
+    post, path = "/orders/{id}/cancel", tag = "orders", request_body = Option<Cancellation>,
+    params(
+        ("id" = String, Path, description = "The order."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names the request.")
+    ),
+    responses((status = 202, description = "The cancellation is stored.", body = CancellationAccepted, headers(("Location" = String))))
+)]
+pub async fn cancel(
+    State(state): State<EdgeState>,
+    caller: Caller,
+    Extension(operation): Extension<&'static Operation>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    OptionalIdempotencyKey(key): OptionalIdempotencyKey,
+    PathId(id): PathId,
+    OptionalBody(cancellation): OptionalBody<Cancellation>,
+) -> Answer {
+    cancellation.check()?;
+    let order = find(&state, &id).await?;
+    scope(operation, &caller, &order)?;
+    if !is_cancellable(order.status) {
+        let (name, version) = etag(order.version);
+        let problem = Problem::new(Code::OrderTooLate, "The order has gone too far to be cancelled.");
+        return Err(problem.header(name, version.parse().map_err(Problem::internal)?));
+    }
+    let payload = OrderCommandPayload::CancelOrder(CancelOrder { reason: cancellation.reason });
+    // Without a key all cancellations of an order are one: sent twice, it counts once.
+    let key = key.unwrap_or_default();
+    let command = command(&state, &caller, ("cancel-order", &id, &key), request_id, payload);
+    state.append(&id, &command).await?;
+    let location = format!("/orders/{id}");
+    let body = CancellationAccepted { order_id: id, status: order.status.into() };
+    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response())
+}
+
+async fn find(state: &EdgeState, id: &str) -> Result<Order, Problem> {
+    state.reader().order(id).await?.ok_or_else(Problem::not_found)
+}
+
+fn scope(operation: &Operation, caller: &Caller, order: &Order) -> Result<OrderScope, Problem> {
+    operation.admit_to_order(caller, &order.buyer_id, order.seller_ids.iter().map(String::as_str))
+}
+
+fn in_scope(order: Order, scope: OrderScope, caller: &Caller) -> Result<Order, Problem> {
+    match scope {
+        OrderScope::Whole => Ok(order),
+        OrderScope::OwnLines => views::order_for_seller(&order, &caller.account_id).ok_or_else(Problem::not_found),
+    }
+}
+
+/// The order once it is settled or the time is over; `None` if too many others wait already.
+async fn settled(state: &EdgeState, id: &str, wait: std::time::Duration) -> Result<Option<Order>, Problem> {
+    let Ok(_place) = state.long_polls().try_acquire() else {
+        return Ok(None);
+    };
+    let _counted = LongPoll::start();
+    state.reader().await_order(id, wait, is_settled).await
+}
+
+fn is_cancellable(status: wire::OrderStatus) -> bool {
+    match status {
+        wire::OrderStatus::Created | wire::OrderStatus::Paid => true,
+        wire::OrderStatus::Shipped
+        | wire::OrderStatus::Delivered
+        | wire::OrderStatus::Cancelled
+        | wire::OrderStatus::Unknown => false,
+    }
+}
+
+fn requested_lines(order: NewOrder) -> Vec<RequestedLine> {
+    let numbered = (1..).zip(order.lines);
+    numbered
+        .map(|(line, wanted)| RequestedLine { line, product_id: wanted.product_id, quantity: wanted.quantity })
+        .collect()
+}
+
+/// A command about an order. Kind, order and key make its id, so that a repeated request is a repeated command.
+fn command(
+    state: &EdgeState,
+    caller: &Caller,
+    (kind, order_id, key): (&str, &str, &str),
+    request_id: String,
+    payload: OrderCommandPayload,
+) -> OrderCommand {
+    Envelope {
+        id: ids::command_id(kind, order_id, key).to_string(),
+        seq: 0,
+        at: state.now_ms(),
+        actor: caller.actor(),
+        causation: request_id,
+        correlation: order_id.to_owned(),
+        payload,
+    }
+}
+
+fn accepted(order_id: String) -> axum::response::Response {
+    let location = format!("/orders/{order_id}");
+    let body = OrderAccepted { order_id, status: OrderStatus::Created };
+    (StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response()
+}
+
+fn number(cursor: &str) -> Result<u64, Problem> {
+    let text = String::from_utf8(cursor::decode(cursor)?).ok();
+    text.and_then(|text| text.parse().ok()).ok_or_else(cursor::invalid)
+}

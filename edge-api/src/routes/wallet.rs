@@ -1,1 +1,87 @@
-//! Placeholder.
+//! The buyer's wallet.
+
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json};
+use axum::routing::{get, post};
+use axum::Router;
+use commerce::ids::{self, AccountId};
+use runtime::queries::Freshness;
+use schemas::wire::envelope::{Envelope, Money};
+use schemas::wire::payment::{Deposit, PaymentCommand, PaymentCommandPayload};
+
+use crate::auth::Caller;
+use crate::http::body::Body;
+use crate::http::headers::IdempotencyKey;
+use crate::http::layers::RequestId;
+use crate::idempotency::key_reused;
+use crate::model::wallet::{NewDeposit, WalletBody};
+use crate::problem::{Answer, Code, Problem};
+use crate::reading::Outcome;
+use crate::state::EdgeState;
+
+/// `/wallet` and below.
+pub fn router() -> Router<EdgeState> {
+    Router::new().route("/wallet", get(read)).route("/wallet/deposits", post(deposit))
+}
+
+/// Reads the caller's wallet, with every deposit in it that was accepted before.
+#[utoipa::path(
+    get, path = "/wallet", tag = "wallet",
+    responses((status = 200, description = "The wallet.", body = WalletBody))
+)]
+pub async fn read(State(state): State<EdgeState>, caller: Caller) -> Answer<Json<WalletBody>> {
+    let wallet = state.reader().wallet(&caller.account_id).await?;
+    Ok(Json(WalletBody::of(&caller.account_id, wallet)))
+}
+
+/// Puts money into the caller's wallet. The same request again, under the same `Idempotency-Key`, counts once.
+#[utoipa::path(
+    post, path = "/wallet/deposits", tag = "wallet", request_body = NewDeposit,
+    params(("Idempotency-Key" = String, Header, description = "Names the request.")),
+    responses(
+        (status = 200, description = "The wallet with the deposit.", body = WalletBody),
+        (status = 202, description = "The deposit is stored, and not visible yet; a later read shows it.", body = WalletBody)
+    )
+)]
+pub async fn deposit(
+    State(state): State<EdgeState>,
+    caller: Caller,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(deposit): Body<NewDeposit>,
+) -> Answer {
+    deposit.check()?;
+    let account_id = caller.account_id.as_str();
+    let deposit_id = ids::transfer_id(&AccountId::from(account_id), &key);
+    let amount: Money = deposit.amount.into();
+    let payload = Deposit { deposit_id: deposit_id.to_string(), amount: amount.clone() };
+    let command: PaymentCommand = Envelope {
+        id: ids::command_id("deposit", account_id, &key).to_string(),
+        seq: 0,
+        at: state.now_ms(),
+        actor: caller.actor(),
+        causation: request_id.clone(),
+        correlation: request_id,
+        payload: PaymentCommandPayload::Deposit(payload),
+    };
+    let seen = state.append(account_id, &command).await?.seen();
+    match state.reader().deposit(account_id, &deposit_id, &amount, &seen).await {
+        Ok(Outcome::Done) => answer(&state, account_id, StatusCode::OK, &seen).await,
+        Ok(Outcome::Conflict) => Err(key_reused()),
+        Ok(Outcome::Refused) => Err(refused()),
+        Err(problem) if problem.code() == Code::OutcomePending => {
+            answer(&state, account_id, StatusCode::ACCEPTED, &Freshness::Committed).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn answer(state: &EdgeState, account_id: &str, status: StatusCode, fresh: &Freshness) -> Answer {
+    let wallet = state.reader().wallet_as_of(account_id, fresh).await?;
+    Ok((status, Json(WalletBody::of(account_id, wallet))).into_response())
+}
+
+fn refused() -> Problem {
+    Problem::field(Code::OutOfBounds, "/amount", "WALLET_LIMIT", "The wallet cannot hold that much, or so many currencies.")
+}
