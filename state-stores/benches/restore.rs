@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Instant;
 
 use state_stores::{RocksDbStore, StateDirectory, StoreBudget, StoreMemory};
@@ -29,12 +30,15 @@ const OTHER_TASK: TaskId = TaskId {
 };
 const RESTORE_CHUNKS: [usize; 3] = [20_000, 100_000, 500_000];
 const COMMIT_WRITES: usize = 1_000;
+const COMMITS: usize = 50_000;
 const READS: usize = 200_000;
 
 fn main() {
     let records = std::env::var("RECORDS").map_or(2_000_000, |text| text.parse().unwrap());
-    println!("| workload | operations | seconds | operations/s | us each | us of the thread's CPU each |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| workload | operations | seconds | operations/s | us each | us of this thread each | us of all threads each |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     for chunk in RESTORE_CHUNKS {
         let bench = Bench::new(records);
         bench.measure(&format!("restore, random keys, chunks of {chunk}"), records, |bench| {
@@ -52,6 +56,8 @@ fn main() {
         Bench::write,
     );
     bench.reads("written");
+    bench.measure("write the same keys again, in the same batches", records, Bench::write);
+    bench.measure("commits of 3 writes", COMMITS * 3, Bench::commits);
     bench.measure("flush and close", 1, |bench| bench.store.flush().unwrap());
     println!("\n{:?}", bench.memory.statistics());
 }
@@ -80,29 +86,48 @@ impl Bench {
     }
 
     fn measure(&self, workload: &str, operations: usize, work: impl FnOnce(&Self)) {
-        let (start, cpu_start) = (Instant::now(), thread_cpu_seconds());
+        let (start, own_start, all_start) = (Instant::now(), own_cpu_seconds(), all_cpu_seconds());
         work(self);
-        let (seconds, cpu) = (start.elapsed().as_secs_f64(), thread_cpu_seconds() - cpu_start);
+        let seconds = start.elapsed().as_secs_f64();
+        let (own, all) = (own_cpu_seconds() - own_start, all_cpu_seconds() - all_start);
         #[allow(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
         let (rate, million) = (operations as f64 / seconds, operations as f64 / 1e6);
-        let (each, cpu_each) = (seconds / million, cpu / million);
-        println!("| {workload} | {operations} | {seconds:.2} | {rate:.0} | {each:.2} | {cpu_each:.2} |");
+        let (each, own, all) = (seconds / million, own / million, all / million);
+        println!("| {workload} | {operations} | {seconds:.2} | {rate:.0} | {each:.2} | {own:.2} | {all:.2} |");
     }
 
     fn opens(&self) {
-        let open = |_: &Self| drop(self.state.open(OTHER_TASK, &stores()).unwrap());
-        self.measure("open a new task and close it", 1, open);
-        self.measure("open a known task and close it", 1, open);
+        let open = |bench: &Self| {
+            let store = bench.state.open(OTHER_TASK, &stores()).unwrap();
+            let changelog = stores().into_iter().map(|(store, _)| (store, 1)).collect();
+            store
+                .write(
+                    &mut std::iter::empty(),
+                    &Positions {
+                        changelog,
+                        ..Positions::default()
+                    },
+                )
+                .unwrap();
+        };
+        self.measure("open a new task of four stores and close it", 1, open);
+        self.measure("open it again and close it", 1, open);
     }
 
     fn restore(&self, chunk: usize) {
-        self.in_batches(chunk, |writes, positions| {
+        Self::in_batches(self.records, chunk, |writes, positions| {
             self.store.restore(writes, positions).unwrap();
         });
     }
 
     fn write(&self) {
-        self.in_batches(COMMIT_WRITES, |writes, positions| {
+        Self::in_batches(self.records, COMMIT_WRITES, |writes, positions| {
+            self.store.write(writes, positions).unwrap();
+        });
+    }
+
+    fn commits(&self) {
+        Self::in_batches(COMMITS * 3, 3, |writes, positions| {
             self.store.write(writes, positions).unwrap();
         });
     }
@@ -138,9 +163,9 @@ impl Bench {
         assert_eq!(seen, self.records);
     }
 
-    fn in_batches(&self, size: usize, apply: impl Fn(&mut dyn Iterator<Item = StoreWrite<'_>>, &Positions)) {
-        for from in (0..self.records).step_by(size) {
-            let to = (from + size).min(self.records);
+    fn in_batches(records: usize, size: usize, apply: impl Fn(&mut dyn Iterator<Item = StoreWrite<'_>>, &Positions)) {
+        for from in (0..records).step_by(size) {
+            let to = (from + size).min(records);
             // Fetched records lie in memory before a store sees them, here as in the engine.
             let batch: Vec<([u8; 16], [u8; 100])> = (from..to).map(|number| (key(number), value(number))).collect();
             let mut writes = batch.iter().map(|(key, value)| StoreWrite {
@@ -154,8 +179,18 @@ impl Bench {
 }
 
 /// What this thread computed so far; Linux only, elsewhere zero.
-fn thread_cpu_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+fn own_cpu_seconds() -> f64 {
+    scheduled_seconds(Path::new("/proc/thread-self"))
+}
+
+/// What all threads of the process computed so far: flushes and compactions are paid for, too.
+fn all_cpu_seconds() -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    threads.map(|thread| scheduled_seconds(&thread.unwrap().path())).sum()
+}
+
+fn scheduled_seconds(thread: &Path) -> f64 {
+    let text = std::fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
     let nanoseconds = text.split(' ').next().and_then(|number| number.parse::<f64>().ok());
     nanoseconds.unwrap_or_default() / 1e9
 }

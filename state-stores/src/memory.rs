@@ -41,7 +41,7 @@ impl StoreBudget {
             memory_bytes,
             memtable_bytes: memory_bytes / 4,
             background_jobs: 2,
-            unflushed_writes_max: 50_000,
+            unflushed_writes_max: 150_000,
             unflushed_max: Duration::from_secs(10),
             ingest_records_min: 4_096,
         }

@@ -15,7 +15,7 @@ const LOG_FILES_MAX: usize = 2;
 const LOG_FILE_BYTES_MAX: usize = 1 << 20;
 /// Bits per key of the bloom filters: one in a hundred lookups of a missing key reads a block in vain.
 const BLOOM_BITS_PER_KEY: f64 = 10.0;
-/// Part of a full memtable that its own bloom filter takes from the start: about 10 bits for each of 50,000 keys.
+/// Part of a full memtable that its own bloom filter takes from the start: about 5 bits for each of the most keys it holds.
 const MEMTABLE_BLOOM_SHARE: f64 = 0.004;
 /// Files in level 0 at which compaction begins, writes slow down, writes stop. Ingested restore files land in level 0.
 const LEVEL_ZERO_FILES: [i32; 3] = [4, 40, 80];

@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use state_stores::RocksDbStore;
+use streams::MemoryStore;
 use streams::store::{KeyRange, KeyValueStore};
 
 use support::{
@@ -74,7 +75,7 @@ proptest! {
                 let state = state_directory(directory.path());
                 let store = open(&state);
                 for step in &life.steps {
-                    take(&store, *step, model.sequence());
+                    take_or_flush(&store, *step, model.sequence());
                     model.apply(*step);
                     model.meet(&store);
                 }
@@ -82,6 +83,48 @@ proptest! {
             model.meet(&open(&state_directory(directory.path())));
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_engines_memory_store_equals_the_same_model(steps in vec(step(), 1..12)) {
+        let (store, mut model) = (MemoryStore::default(), Model::new());
+        for batch in steps.into_iter().filter(|step| *step != Step::Flush) {
+            take(&store, batch, model.sequence());
+            model.apply(batch);
+            model.meet(&store);
+        }
+    }
+}
+
+#[test]
+fn a_reader_on_another_thread_sees_whole_batches_only() {
+    const BATCHES: u64 = 2_000;
+    let directory = temporary_directory();
+    let store = open(&state_directory(directory.path()));
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for number in 1..=BATCHES {
+                let write = |key: &[u8]| OwnedWrite {
+                    store: STORES[0].0,
+                    key: key.to_vec(),
+                    value: Some(number.to_be_bytes().to_vec()),
+                };
+                store
+                    .write(&mut borrowed(&KEYS.map(write)), &positions(number))
+                    .unwrap();
+            }
+        });
+        let mut seen = 0;
+        while seen < BATCHES {
+            let held = entries(&store, STORES[0].0, KeyRange::all(), false).unwrap();
+            let Some((_, first)) = held.first() else { continue };
+            assert!(held.len() == KEYS.len() && held.iter().all(|(_, value)| value == first));
+            seen = u64::from_be_bytes(first.as_slice().try_into().unwrap());
+        }
+    });
 }
 
 /// The part of the contract that runs in a child process. Without its environment it is nothing.
@@ -95,7 +138,7 @@ fn a_child_applies_its_life_and_dies() {
     let state = state_directory(Path::new(&directory));
     let store = open(&state);
     for step in steps.split_whitespace().map(decode) {
-        sequence = take(&store, step, sequence);
+        sequence = take_or_flush(&store, step, sequence);
     }
     std::process::abort();
 }
@@ -116,8 +159,8 @@ fn die_in_a_child(directory: &Path, life: &Life, sequence: u64) {
     );
 }
 
-/// Takes a step on the store and answers the sequence after it.
-fn take(store: &RocksDbStore, step: Step, sequence: u64) -> u64 {
+/// Takes a step on the store and answers the sequence after it. Flushing is left out: the port has no such thing.
+fn take(store: &dyn KeyValueStore, step: Step, sequence: u64) -> u64 {
     let next = sequence + 1;
     match step {
         Step::Write(batch) => store
@@ -126,12 +169,16 @@ fn take(store: &RocksDbStore, step: Step, sequence: u64) -> u64 {
         Step::Restore(batch) => store
             .restore(&mut borrowed(&batch.writes(next)), &positions(next))
             .unwrap(),
-        Step::Flush => {
-            store.flush().unwrap();
-            return sequence;
-        }
+        Step::Flush => return sequence,
     }
     next
+}
+
+fn take_or_flush(store: &RocksDbStore, step: Step, sequence: u64) -> u64 {
+    if step == Step::Flush {
+        store.flush().unwrap();
+    }
+    take(store, step, sequence)
 }
 
 struct Model {
@@ -163,7 +210,7 @@ impl Model {
     }
 
     /// The store stands at the last batch, however one looks at it.
-    fn meet(&self, store: &RocksDbStore) {
+    fn meet(&self, store: &dyn KeyValueStore) {
         let expected = self.after.last().unwrap();
         assert_eq!(store.positions(), positions(self.sequence()));
         assert_eq!(&content(store), expected);
