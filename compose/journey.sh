@@ -4,7 +4,7 @@
 set -euo pipefail
 
 url=${1:-http://127.0.0.1:8080}
-password=correct-horse-battery-staple
+password=seven-lamps-light-the-hall
 run=$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n')
 # How long a view may trail behind the order it belongs to.
 settle_seconds=10
