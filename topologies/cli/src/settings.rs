@@ -29,9 +29,24 @@ pub(crate) struct Settings {
     #[arg(long, env = "SLUICE_APPLICATION_ID", value_name = "ID", default_value = "sluice", global = true)]
     pub(crate) application_id: String,
 
-    /// How results are printed.
-    #[arg(long, value_enum, default_value_t = Output::Table, global = true)]
-    pub(crate) output: Output,
+    /// Replicas of topics that are created on Kafka (on a single broker it must be 1).
+    #[arg(long, env = "SLUICE_REPLICATION", value_name = "N", default_value_t = 1, global = true)]
+    pub(crate) replication: i32,
+
+    /// A further setting of the Kafka client by its own name, for security and the like; can be given several times.
+    #[arg(
+        long = "kafka-property",
+        env = "SLUICE_KAFKA_PROPERTIES",
+        value_name = "NAME=VALUE",
+        value_delimiter = ';',
+        value_parser = property,
+        global = true
+    )]
+    pub(crate) kafka_properties: Vec<(String, String)>,
+
+    /// How results are printed: a table for people, or JSON. `consume` prints JSON lines unless a table is asked for.
+    #[arg(long, value_enum, global = true)]
+    pub(crate) output: Option<Output>,
 }
 
 /// How results are printed.
@@ -71,10 +86,6 @@ pub(crate) struct Serving {
     #[arg(long, env = "SLUICE_COMMIT_INTERVAL_MS", value_name = "MS", default_value_t = 100)]
     pub(crate) commit_interval_ms: u64,
 
-    /// Replicas of topics that are created (on a single broker it must be 1).
-    #[arg(long, env = "SLUICE_REPLICATION", value_name = "N", default_value_t = 1)]
-    pub(crate) replication: i32,
-
     /// File with the Ed25519 key that signs tokens (PEM, 32 bytes, or hex). Without it a key is made in the state directory.
     #[arg(long, env = "SLUICE_SIGNING_KEY_FILE", value_name = "FILE")]
     pub(crate) signing_key_file: Option<PathBuf>,
@@ -88,6 +99,11 @@ impl Settings {
         self.state_dir.clone().unwrap_or_else(|| data().unwrap_or_default().join("sluice"))
     }
 
+    /// Whether results are printed as JSON.
+    pub(crate) fn json(&self) -> bool {
+        self.output == Some(Output::Json)
+    }
+
     /// The application id of a topology.
     pub(crate) fn application(&self, topology: &str) -> String {
         format!("{}-{topology}", self.application_id)
@@ -99,4 +115,9 @@ impl Serving {
     pub(crate) fn endpoint(&self) -> String {
         self.advertise.clone().unwrap_or_else(|| self.admin_listen.to_string())
     }
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not NAME=VALUE"))?;
+    Ok((name.trim().to_owned(), value.to_owned()))
 }

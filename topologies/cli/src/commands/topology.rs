@@ -10,7 +10,7 @@ use serde_json::json;
 use streams::Topology;
 
 use crate::exit::{self, Refusal};
-use crate::settings::{Output, Settings};
+use crate::settings::Settings;
 use crate::terminal;
 
 #[derive(Debug, Subcommand)]
@@ -62,7 +62,7 @@ pub(crate) fn named(all: Vec<Topology>, names: &[String]) -> anyhow::Result<Vec<
 
 fn list(settings: &Settings) -> anyhow::Result<()> {
     let topologies = all()?;
-    if settings.output == Output::Json {
+    if settings.json() {
         let described: Vec<_> = topologies.iter().map(|topology| summary(topology, settings)).collect();
         return terminal::json(&described);
     }
@@ -91,7 +91,7 @@ fn describe(settings: &Settings, name: Option<&str>, form: Form) -> anyhow::Resu
     if let Some(name) = name {
         topologies = named(topologies, &[name.to_owned()])?;
     }
-    let form = if settings.output == Output::Json { Form::Json } else { form };
+    let form = if settings.json() { Form::Json } else { form };
     for description in topologies.iter().map(Topology::describe) {
         match form {
             Form::Text => terminal::line(description)?,

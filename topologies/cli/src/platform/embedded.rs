@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 use ::schemas::registry::SchemaRegistry;
 use anyhow::Context;
 use runtime::commands::CommandLog;
-use runtime::embedded::{Cleanup as Policy, EmbeddedBroker, EmbeddedTopic};
+use runtime::embedded::{Cleanup as Policy, EmbeddedBroker, EmbeddedError, EmbeddedTopic};
 use runtime::queries::Owners;
 use runtime::registry::EmbeddedRegistry;
 use runtime::{StreamApplication, ThreadContext};
 use streams::log::LogReader;
 
 use super::{Cleanup, GroupOffsets, Platform, WantedTopic};
+use crate::exit::Refusal;
 use crate::settings::{Serving, Settings};
 
 /// The embedded log and its registry.
@@ -28,7 +30,7 @@ impl EmbeddedPlatform {
     pub(crate) fn open(settings: &Settings) -> anyhow::Result<Self> {
         let path = settings.state_dir().join("log");
         std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        let broker = EmbeddedBroker::open(&path)?;
+        let broker = EmbeddedBroker::open(&path).map_err(|error| opened(error, &path))?;
         let registry = Arc::new(EmbeddedRegistry::open(&broker)?);
         Ok(Self { broker, registry, directory: path.display().to_string() })
     }
@@ -80,8 +82,14 @@ impl Platform for EmbeddedPlatform {
         Ok(StreamApplication::start(context, usize::from(serving.threads), Arc::new(join)))
     }
 
-    fn group_offsets(&self, group: &str) -> anyhow::Result<GroupOffsets> {
-        Ok(self.broker.group_offsets(group))
+    fn obstacles(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn group_offsets(&self, group: &str, partitions: &[(String, i32)]) -> anyhow::Result<GroupOffsets> {
+        let mut offsets = self.broker.group_offsets(group);
+        offsets.retain(|partition, _| partitions.contains(partition));
+        Ok(offsets)
     }
 
     /// The log is open in this process alone, so only its own threads can be members.
@@ -108,6 +116,17 @@ impl Platform for EmbeddedPlatform {
     }
 }
 
+/// A log that another process has open is live: what needs it alone is refused.
+fn opened(error: EmbeddedError, path: &Path) -> anyhow::Error {
+    match error {
+        EmbeddedError::InUse(_) => Refusal::refused(format!(
+            "the embedded log in {} is in use by another sluice process; stop that first, or give another --state-dir",
+            path.display()
+        )),
+        other => other.into(),
+    }
+}
+
 fn wanted(topic: &WantedTopic) -> EmbeddedTopic {
     let cleanup = match topic.cleanup {
         Cleanup::Delete { retention_ms } => Policy::Delete { retention_ms },
@@ -121,5 +140,5 @@ fn found(topic: EmbeddedTopic) -> WantedTopic {
         Policy::Delete { retention_ms } => Cleanup::Delete { retention_ms },
         Policy::Compact => Cleanup::Compact,
     };
-    WantedTopic { name: topic.name, partitions: topic.partitions, cleanup }
+    WantedTopic { name: topic.name, partitions: topic.partitions, cleanup, settings: BTreeMap::new() }
 }

@@ -52,8 +52,11 @@ pub(crate) trait Platform: Send + Sync {
     /// Runs a topology's stream threads.
     fn start(&self, context: ThreadContext, serving: &Serving) -> anyhow::Result<StreamApplication>;
 
-    /// The committed offsets of a consumer group; empty when it has none.
-    fn group_offsets(&self, group: &str) -> anyhow::Result<GroupOffsets>;
+    /// Why threads that were started cannot reach the log now, in words; empty when they can.
+    fn obstacles(&self) -> Vec<String>;
+
+    /// The committed offsets of a consumer group among these partitions, without those that have none.
+    fn group_offsets(&self, group: &str, partitions: &[(String, i32)]) -> anyhow::Result<GroupOffsets>;
 
     /// The live members of a consumer group, in words; empty when nobody is in.
     fn group_members(&self, group: &str) -> anyhow::Result<Vec<String>>;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use ::schemas::topics::{self as page, TopicSpec};
+use runtime::kafka;
 use serde::Serialize;
-use streams::{Layout, TopicKind, TopicLayout};
+use streams::{Layout, TopicKind};
 
 /// What may be removed from a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -28,7 +29,23 @@ pub(crate) struct WantedTopic {
     pub(crate) partitions: i32,
     /// Its policy.
     pub(crate) cleanup: Cleanup,
+    /// Further settings by Kafka's names; they win over the policy there, and the embedded log has none of them.
+    #[serde(skip)]
+    pub(crate) settings: BTreeMap<String, String>,
 }
+
+impl std::fmt::Display for Cleanup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Compact => f.write_str("compact"),
+            Self::Delete { retention_ms: ..0 } => f.write_str("delete never"),
+            Self::Delete { retention_ms } if *retention_ms < HOUR_MS => write!(f, "delete after {retention_ms} ms"),
+            Self::Delete { retention_ms } => write!(f, "delete after {} h", retention_ms / HOUR_MS),
+        }
+    }
+}
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
 
 /// What has to be done about one topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -67,25 +84,23 @@ pub(crate) fn external() -> Vec<WantedTopic> {
             page::Cleanup::Delete { retention_ms } => Cleanup::Delete { retention_ms },
             page::Cleanup::Compact => Cleanup::Compact,
         },
+        settings: BTreeMap::new(),
     };
     page::topics().iter().map(wanted).collect()
 }
 
 /// The topics that the engine keeps for a placed topology.
 pub(crate) fn internal(layout: &Layout) -> Vec<WantedTopic> {
-    let tasks = i32::try_from(layout.tasks.len()).unwrap_or(i32::MAX);
-    let task_topic = WantedTopic { name: layout.task_topic(), partitions: tasks, cleanup: Cleanup::Compact };
-    layout.topics.iter().filter_map(internal_topic).chain([task_topic]).collect()
-}
-
-fn internal_topic(topic: &TopicLayout) -> Option<WantedTopic> {
-    let cleanup = match topic.kind {
-        TopicKind::Source | TopicKind::Sink => return None,
-        TopicKind::Repartition => Cleanup::Delete { retention_ms: REPARTITION_RETENTION_MS },
-        TopicKind::Changelog => Cleanup::Compact,
-        TopicKind::DeadLetters => Cleanup::Delete { retention_ms: DEAD_LETTER_RETENTION_MS },
+    let wanted = |spec: kafka::TopicSpec| {
+        let kind = layout.topic_named(&spec.name).and_then(|topic| layout.topic(topic)).map(|topic| topic.kind);
+        let cleanup = match kind {
+            Some(TopicKind::Repartition) => Cleanup::Delete { retention_ms: REPARTITION_RETENTION_MS },
+            Some(TopicKind::DeadLetters) => Cleanup::Delete { retention_ms: DEAD_LETTER_RETENTION_MS },
+            Some(TopicKind::Changelog | TopicKind::Source | TopicKind::Sink) | None => Cleanup::Compact,
+        };
+        WantedTopic { name: spec.name, partitions: spec.partitions, cleanup, settings: spec.settings }
     };
-    Some(WantedTopic { name: topic.name.clone(), partitions: topic.partitions, cleanup })
+    kafka::internal_topics(layout, 1).into_iter().map(wanted).collect()
 }
 
 /// What has to be done for each wanted topic.
@@ -101,7 +116,7 @@ fn plan_one(topic: WantedTopic, found: &BTreeMap<String, WantedTopic>) -> TopicP
     }
     let policy = |cleanup| matches!(cleanup, Cleanup::Compact);
     if policy(existing.cleanup) != policy(topic.cleanup) {
-        differences.push(format!("{:?} instead of {:?}", existing.cleanup, topic.cleanup));
+        differences.push(format!("{} instead of {}", existing.cleanup, topic.cleanup));
     }
     match differences.is_empty() {
         true => TopicPlan::Keep { topic },
@@ -114,7 +129,7 @@ mod tests {
     use super::*;
 
     fn topic(partitions: i32, cleanup: Cleanup) -> WantedTopic {
-        WantedTopic { name: "orders".to_owned(), partitions, cleanup }
+        WantedTopic { name: "orders".to_owned(), partitions, cleanup, settings: BTreeMap::new() }
     }
 
     fn planned(found: Option<WantedTopic>) -> Vec<TopicPlan> {
