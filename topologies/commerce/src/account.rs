@@ -153,9 +153,7 @@ pub fn step(
             };
             register(account)
         }
-        (Some(account), AccountCommand::Register { account_id, .. }) => {
-            Ok(register_again(account, account_id))
-        }
+        (Some(account), AccountCommand::Register { account_id, .. }) => Ok(register_again(account, account_id)),
         (None, AccountCommand::ChangePassword { .. }) => Err(AccountRefusal::UnknownAccount),
         (None, AccountCommand::Disable) => Err(AccountRefusal::UnknownAccount),
         (Some(account), AccountCommand::ChangePassword { password_hash }) => {
@@ -271,11 +269,7 @@ mod tests {
         }
     }
 
-    fn take(
-        account: Option<Account>,
-        command: AccountCommand,
-        actor: &Actor,
-    ) -> Result<AccountStep, AccountRefusal> {
+    fn take(account: Option<Account>, command: AccountCommand, actor: &Actor) -> Result<AccountStep, AccountRefusal> {
         step(&"key".into(), account, command, actor, 7)
     }
 
@@ -326,14 +320,8 @@ mod tests {
         let command = || AccountCommand::ChangePassword {
             password_hash: "new".to_owned(),
         };
-        let changed = take(Some(registered()), command(), &ann())
-            .unwrap()
-            .account
-            .unwrap();
-        assert_eq!(
-            (changed.password_hash.as_str(), changed.version),
-            ("new", 2)
-        );
+        let changed = take(Some(registered()), command(), &ann()).unwrap().account.unwrap();
+        assert_eq!((changed.password_hash.as_str(), changed.version), ("new", 2));
         let bob = Actor {
             account_id: "bob".into(),
             role: Role::Buyer,
@@ -342,20 +330,12 @@ mod tests {
             take(Some(registered()), command(), &bob),
             Err(AccountRefusal::NotAllowed)
         );
-        assert_eq!(
-            take(None, command(), &ann()),
-            Err(AccountRefusal::UnknownAccount)
-        );
+        assert_eq!(take(None, command(), &ann()), Err(AccountRefusal::UnknownAccount));
     }
 
     #[test]
     fn a_disabled_account_stays_so_and_changes_no_password() {
-        let disabled = take(
-            Some(registered()),
-            AccountCommand::Disable,
-            &Actor::system("operator"),
-        )
-        .unwrap();
+        let disabled = take(Some(registered()), AccountCommand::Disable, &Actor::system("operator")).unwrap();
         assert_eq!(disabled.event.unwrap().seq, 2);
         let account = disabled.account.unwrap();
         assert_eq!(
@@ -367,10 +347,7 @@ mod tests {
         let change = AccountCommand::ChangePassword {
             password_hash: "new".to_owned(),
         };
-        assert_eq!(
-            take(Some(account), change, &ann()),
-            Err(AccountRefusal::Disabled)
-        );
+        assert_eq!(take(Some(account), change, &ann()), Err(AccountRefusal::Disabled));
         assert_eq!(
             take(None, AccountCommand::Disable, &ann()),
             Err(AccountRefusal::UnknownAccount)

@@ -166,12 +166,7 @@ pub fn event_id(key: &str, seq: u64) -> RecordId {
 /// The id of a command that an order sends for a step, for instance `<order>.reserve.2.1`.
 /// `attempt` counts the sends, so that a replay of the same send has the same id.
 #[must_use]
-pub fn step_command_id(
-    order: &OrderId,
-    step: &str,
-    line: Option<LineNo>,
-    attempt: u32,
-) -> RecordId {
+pub fn step_command_id(order: &OrderId, step: &str, line: Option<LineNo>, attempt: u32) -> RecordId {
     match line {
         Some(line) => RecordId(format!("{order}.{step}.{line}.{attempt}")),
         None => RecordId(format!("{order}.{step}.{attempt}")),
@@ -189,9 +184,7 @@ fn hex(bytes: &[u8]) -> String {
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
     ];
     let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    nibbles
-        .filter_map(|nibble| DIGITS.get(usize::from(nibble)))
-        .collect()
+    nibbles.filter_map(|nibble| DIGITS.get(usize::from(nibble))).collect()
 }
 
 #[cfg(test)]

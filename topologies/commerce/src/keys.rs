@@ -85,11 +85,7 @@ mod tests {
             listed("anna", 9_000, "o4"),
         ];
         assert!(keys.is_sorted());
-        assert!(
-            keys.iter()
-                .take(3)
-                .all(|key| key.starts_with(&all_of("ann")))
-        );
+        assert!(keys.iter().take(3).all(|key| key.starts_with(&all_of("ann"))));
         assert!(!listed("anna", 9_000, "o4").starts_with(&all_of("ann")));
     }
 

@@ -39,10 +39,7 @@ pub enum MoneyError {
 impl Currency {
     /// Reads a code such as `KRW`.
     pub fn parse(code: &str) -> Result<Self, MoneyError> {
-        let letters: [u8; 3] = code
-            .as_bytes()
-            .try_into()
-            .map_err(|_| MoneyError::NotACurrency)?;
+        let letters: [u8; 3] = code.as_bytes().try_into().map_err(|_| MoneyError::NotACurrency)?;
         if letters.iter().all(u8::is_ascii_uppercase) {
             Ok(Self(letters))
         } else {
@@ -68,38 +65,26 @@ impl Money {
     /// Nothing, in a currency.
     #[must_use]
     pub fn zero(currency: Currency) -> Self {
-        Self {
-            amount: 0,
-            currency,
-        }
+        Self { amount: 0, currency }
     }
 
     /// The sum of two amounts of one currency.
     pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
         self.same_currency(other)?;
-        let amount = self
-            .amount
-            .checked_add(other.amount)
-            .ok_or(MoneyError::OutOfRange)?;
+        let amount = self.amount.checked_add(other.amount).ok_or(MoneyError::OutOfRange)?;
         Ok(Self { amount, ..self })
     }
 
     /// The difference of two amounts of one currency; it may be negative.
     pub fn minus(self, other: Self) -> Result<Self, MoneyError> {
         self.same_currency(other)?;
-        let amount = self
-            .amount
-            .checked_sub(other.amount)
-            .ok_or(MoneyError::OutOfRange)?;
+        let amount = self.amount.checked_sub(other.amount).ok_or(MoneyError::OutOfRange)?;
         Ok(Self { amount, ..self })
     }
 
     /// The total of a line: this unit price times a quantity.
     pub fn times(self, quantity: i64) -> Result<Self, MoneyError> {
-        let amount = self
-            .amount
-            .checked_mul(quantity)
-            .ok_or(MoneyError::OutOfRange)?;
+        let amount = self.amount.checked_mul(quantity).ok_or(MoneyError::OutOfRange)?;
         Ok(Self { amount, ..self })
     }
 
@@ -122,10 +107,7 @@ impl Money {
                 share.0 += 1;
             }
         }
-        shares
-            .into_iter()
-            .map(|(units, _)| self.with_units(units))
-            .collect()
+        shares.into_iter().map(|(units, _)| self.with_units(units)).collect()
     }
 
     fn with_units(self, units: i128) -> Result<Self, MoneyError> {
@@ -196,11 +178,7 @@ mod tests {
     fn a_currency_is_three_capital_letters() {
         assert_eq!(Currency::parse("KRW").unwrap().code(), "KRW");
         for wrong in ["", "KR", "KRWW", "krw", "K1W", "€"] {
-            assert_eq!(
-                Currency::parse(wrong),
-                Err(MoneyError::NotACurrency),
-                "{wrong}"
-            );
+            assert_eq!(Currency::parse(wrong), Err(MoneyError::NotACurrency), "{wrong}");
         }
     }
 

@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::{Actor, act_on_product};
 use crate::ids::{AccountId, AdjustmentId, ProductId, derive};
 use crate::money::Money;
-use crate::stock::{
-    HOLD_RETENTION_MS, ProductRefusal, StockChangeKind, StockEvent, ledger_changed, ledger_refused,
-};
+use crate::stock::{HOLD_RETENTION_MS, ProductRefusal, StockChangeKind, StockEvent, ledger_changed, ledger_refused};
 
 /// Characters of a product's name, at most.
 pub const NAME_CHARS_MAX: usize = 200;
@@ -160,12 +158,8 @@ pub fn step(
         ),
         (None, ProductCommand::Change { .. }) => refuse(None, ProductRefusal::UnknownProduct),
         (None, ProductCommand::Adjust { .. }) => refuse(None, ProductRefusal::UnknownProduct),
-        (Some(product), ProductCommand::Change { name, price }) => {
-            change(product, name, price, actor, now)
-        }
-        (Some(product), ProductCommand::Adjust { delta, .. }) => {
-            adjust(product, adjustment, delta, actor, now)
-        }
+        (Some(product), ProductCommand::Change { name, price }) => change(product, name, price, actor, now),
+        (Some(product), ProductCommand::Adjust { delta, .. }) => adjust(product, adjustment, delta, actor, now),
     }
 }
 
@@ -180,10 +174,7 @@ impl Creation {
     fn fingerprint(&self) -> String {
         let parts = [self.price.to_string(), self.stock.to_string()];
         let [price, stock] = &parts;
-        derive(
-            "creation",
-            &[self.seller_id.as_str(), &self.name, price, stock],
-        )
+        derive("creation", &[self.seller_id.as_str(), &self.name, price, stock])
     }
 }
 
@@ -191,9 +182,7 @@ fn create(product_id: &ProductId, creation: Creation, actor: &Actor, now: i64) -
     if act_on_product(actor, &creation.seller_id).is_err() {
         return refuse(None, ProductRefusal::NotOwner);
     }
-    let valid = is_name(&creation.name)
-        && is_price(creation.price)
-        && (0..=STOCK_MAX).contains(&creation.stock);
+    let valid = is_name(&creation.name) && is_price(creation.price) && (0..=STOCK_MAX).contains(&creation.stock);
     if !valid {
         return refuse(None, ProductRefusal::Invalid);
     }
@@ -210,11 +199,7 @@ fn create(product_id: &ProductId, creation: Creation, actor: &Actor, now: i64) -
         created_at: now,
         updated_at: now,
     };
-    let (product, event) = ledger_changed(
-        product,
-        (StockChangeKind::Created, None, creation.stock, 0),
-        now,
-    );
+    let (product, event) = ledger_changed(product, (StockChangeKind::Created, None, creation.stock, 0), now);
     ProductStep {
         product: Some(product),
         adjustment: None,
@@ -230,13 +215,7 @@ fn create_again(product: Product, creation: &Creation) -> ProductStep {
     }
 }
 
-fn change(
-    mut product: Product,
-    name: Option<String>,
-    price: Option<Money>,
-    actor: &Actor,
-    now: i64,
-) -> ProductStep {
+fn change(mut product: Product, name: Option<String>, price: Option<Money>, actor: &Actor, now: i64) -> ProductStep {
     if act_on_product(actor, &product.seller_id).is_err() {
         return refuse(Some(product), ProductRefusal::NotOwner);
     }
@@ -254,13 +233,7 @@ fn change(
     }
 }
 
-fn adjust(
-    product: Product,
-    made: Option<Adjustment>,
-    delta: i64,
-    actor: &Actor,
-    now: i64,
-) -> ProductStep {
+fn adjust(product: Product, made: Option<Adjustment>, delta: i64, actor: &Actor, now: i64) -> ProductStep {
     if act_on_product(actor, &product.seller_id).is_err() {
         return ProductStep {
             adjustment: made,
@@ -278,16 +251,10 @@ fn adjust(
         None => {}
     }
     match product.on_hand.checked_add(delta) {
-        Some(on_hand) if on_hand < product.reserved => {
-            refuse(Some(product), ProductRefusal::StockWouldBeNegative)
-        }
+        Some(on_hand) if on_hand < product.reserved => refuse(Some(product), ProductRefusal::StockWouldBeNegative),
         Some(on_hand) if on_hand <= STOCK_MAX => {
-            let (product, event) =
-                ledger_changed(product, (StockChangeKind::Adjusted, None, delta, 0), now);
-            let adjustment = Some(Adjustment {
-                delta,
-                made_at: now,
-            });
+            let (product, event) = ledger_changed(product, (StockChangeKind::Adjusted, None, delta, 0), now);
+            let adjustment = Some(Adjustment { delta, made_at: now });
             ProductStep {
                 product: Some(product),
                 adjustment,

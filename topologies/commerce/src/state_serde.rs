@@ -43,15 +43,9 @@ impl<T: Serialize + DeserializeOwned> Serde<T> for StateSerde<T> {
 /// Reads a state from a store's bytes.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, SerdeError> {
     match bytes.split_first() {
-        Some((&STATE_VERSION, state)) => {
-            rmp_serde::from_slice(state).map_err(SerdeError::malformed)
-        }
-        Some((version, _)) => Err(SerdeError::Malformed(format!(
-            "unknown state version {version}"
-        ))),
-        None => Err(SerdeError::malformed(
-            "a state has at least its version byte",
-        )),
+        Some((&STATE_VERSION, state)) => rmp_serde::from_slice(state).map_err(SerdeError::malformed),
+        Some((version, _)) => Err(SerdeError::Malformed(format!("unknown state version {version}"))),
+        None => Err(SerdeError::malformed("a state has at least its version byte")),
     }
 }
 
@@ -78,42 +72,17 @@ mod tests {
     #[test]
     fn a_state_written_by_an_older_program_is_read_with_defaults() {
         let mut bytes = vec![STATE_VERSION];
-        rmp_serde::encode::write_named(
-            &mut bytes,
-            &Old {
-                kept: 1,
-                dropped: 2,
-            },
-        )
-        .unwrap();
-        assert_eq!(
-            decode(&bytes),
-            Ok(New {
-                kept: 1,
-                added: None
-            })
-        );
+        rmp_serde::encode::write_named(&mut bytes, &Old { kept: 1, dropped: 2 }).unwrap();
+        assert_eq!(decode(&bytes), Ok(New { kept: 1, added: None }));
     }
 
     #[test]
     fn a_state_of_an_unknown_version_is_refused() {
         let mut bytes = Vec::new();
         StateSerde::new()
-            .serialize(
-                &New {
-                    kept: 1,
-                    added: None,
-                },
-                &mut bytes,
-            )
+            .serialize(&New { kept: 1, added: None }, &mut bytes)
             .unwrap();
-        assert_eq!(
-            decode(&bytes),
-            Ok(New {
-                kept: 1,
-                added: None
-            })
-        );
+        assert_eq!(decode(&bytes), Ok(New { kept: 1, added: None }));
         *bytes.first_mut().unwrap() = 2;
         assert!(decode::<New>(&bytes).is_err());
         assert!(decode::<New>(&[]).is_err());

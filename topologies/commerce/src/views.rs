@@ -195,12 +195,11 @@ pub fn product(bytes: &[u8]) -> Result<product::Product, SerdeError> {
 /// Reads an entry of [`WALLETS`].
 pub fn wallet(bytes: &[u8]) -> Result<WalletView, SerdeError> {
     let wallet: Wallet = decode(bytes)?;
-    let balance =
-        |(currency, balance): (crate::money::Currency, crate::payment::Balance)| BalanceView {
-            currency: currency.code().to_owned(),
-            available: balance.available,
-            held: balance.held,
-        };
+    let balance = |(currency, balance): (crate::money::Currency, crate::payment::Balance)| BalanceView {
+        currency: currency.code().to_owned(),
+        available: balance.available,
+        held: balance.held,
+    };
     let balances = wallet.balances.into_iter().map(balance).collect();
     Ok(WalletView {
         account_id: wallet.account_id.0,

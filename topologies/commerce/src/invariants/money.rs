@@ -10,17 +10,11 @@ use crate::payment::{LedgerAccount, LedgerEntry, LedgerKind};
 /// I3: the postings of each entry sum to zero, and no account but the outside is ever below zero.
 /// Entries come in the order of their wallet.
 #[must_use]
-pub fn i3_ledger_sums_to_zero<'a>(
-    entries: impl IntoIterator<Item = &'a LedgerEntry>,
-) -> Vec<Violation> {
+pub fn i3_ledger_sums_to_zero<'a>(entries: impl IntoIterator<Item = &'a LedgerEntry>) -> Vec<Violation> {
     let mut balances: BTreeMap<(&LedgerAccount, Currency), i128> = BTreeMap::new();
     let mut violations = Vec::new();
     for entry in entries {
-        let sum: i128 = entry
-            .postings
-            .iter()
-            .map(|posting| i128::from(posting.amount))
-            .sum();
+        let sum: i128 = entry.postings.iter().map(|posting| i128::from(posting.amount)).sum();
         if sum != 0 {
             violations.push(Violation::new(
                 "I3",
@@ -29,9 +23,7 @@ pub fn i3_ledger_sums_to_zero<'a>(
             ));
         }
         for posting in &entry.postings {
-            let balance = balances
-                .entry((&posting.account, entry.currency))
-                .or_default();
+            let balance = balances.entry((&posting.account, entry.currency)).or_default();
             *balance += i128::from(posting.amount);
             if *balance < 0 && posting.account != LedgerAccount::Outside {
                 let found = format!("{balance} {} after {}", entry.currency, entry.entry_id);
@@ -44,9 +36,7 @@ pub fn i3_ledger_sums_to_zero<'a>(
 
 /// I4: for each order, what was given back is at most what was taken, and that at most what was held.
 #[must_use]
-pub fn i4_refunded_captured_authorised<'a>(
-    entries: impl IntoIterator<Item = &'a LedgerEntry>,
-) -> Vec<Violation> {
+pub fn i4_refunded_captured_authorised<'a>(entries: impl IntoIterator<Item = &'a LedgerEntry>) -> Vec<Violation> {
     let mut sums: BTreeMap<&OrderId, [i128; 3]> = BTreeMap::new();
     for entry in entries {
         let (Some(order), Some(step)) = (&entry.order_id, step_of(entry.kind)) else {
@@ -63,13 +53,10 @@ pub fn i4_refunded_captured_authorised<'a>(
     }
     let wrong = sums
         .into_iter()
-        .filter(|(_, [authorised, captured, refunded])| {
-            refunded > captured || captured > authorised
-        });
+        .filter(|(_, [authorised, captured, refunded])| refunded > captured || captured > authorised);
     wrong
         .map(|(order, [authorised, captured, refunded])| {
-            let found =
-                format!("{authorised} authorised, {captured} captured, {refunded} refunded");
+            let found = format!("{authorised} authorised, {captured} captured, {refunded} refunded");
             Violation::new("I4", order, found)
         })
         .collect()
@@ -100,12 +87,7 @@ mod tests {
     use super::*;
     use crate::payment::Posting;
 
-    fn entry(
-        kind: LedgerKind,
-        from: LedgerAccount,
-        to: LedgerAccount,
-        amounts: (i64, i64),
-    ) -> LedgerEntry {
+    fn entry(kind: LedgerKind, from: LedgerAccount, to: LedgerAccount, amounts: (i64, i64)) -> LedgerEntry {
         LedgerEntry {
             entry_id: kind.word().to_owned(),
             seq: 1,
@@ -132,30 +114,15 @@ mod tests {
 
     #[test]
     fn money_from_nowhere_is_found() {
-        let right = entry(
-            LedgerKind::Deposit,
-            LedgerAccount::Outside,
-            available(),
-            (5, 5),
-        );
+        let right = entry(LedgerKind::Deposit, LedgerAccount::Outside, available(), (5, 5));
         assert_eq!(i3_ledger_sums_to_zero([&right]), []);
-        let wrong = entry(
-            LedgerKind::Deposit,
-            LedgerAccount::Outside,
-            available(),
-            (5, 6),
-        );
+        let wrong = entry(LedgerKind::Deposit, LedgerAccount::Outside, available(), (5, 6));
         assert_eq!(i3_ledger_sums_to_zero([&wrong]).len(), 1);
     }
 
     #[test]
     fn an_overdrawn_wallet_is_found() {
-        let entry = entry(
-            LedgerKind::Withdrawal,
-            available(),
-            LedgerAccount::Outside,
-            (5, 5),
-        );
+        let entry = entry(LedgerKind::Withdrawal, available(), LedgerAccount::Outside, (5, 5));
         assert_eq!(i3_ledger_sums_to_zero([&entry]).len(), 1);
     }
 
@@ -166,10 +133,7 @@ mod tests {
         let authorization = entry(LedgerKind::Authorization, available(), held.clone(), (5, 5));
         let capture = entry(LedgerKind::Capture, held, escrow.clone(), (5, 5));
         let refund = entry(LedgerKind::Refund, escrow, available(), (6, 6));
-        assert_eq!(
-            i4_refunded_captured_authorised([&authorization, &capture]),
-            []
-        );
+        assert_eq!(i4_refunded_captured_authorised([&authorization, &capture]), []);
         assert_eq!(
             i4_refunded_captured_authorised([&authorization, &capture, &refund]).len(),
             1

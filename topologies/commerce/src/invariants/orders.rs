@@ -41,43 +41,23 @@ pub fn i7_cancelled_leaves_nothing<'a>(
         return Vec::new();
     }
     let paid = order.status == wire::OrderStatus::Paid;
-    let total = order
-        .total
-        .as_ref()
-        .map_or(0, |total| i128::from(total.amount));
+    let total = order.total.as_ref().map_or(0, |total| i128::from(total.amount));
     let pieces: i64 = order.lines.iter().map(|line| line.quantity).sum();
-    let expected = if paid {
-        (total, 0, -pieces, 0)
-    } else {
-        (0, 0, 0, 0)
-    };
+    let expected = if paid { (total, 0, -pieces, 0) } else { (0, 0, 0, 0) };
     let (escrow, held) = money_of(order, entries);
     let (on_hand, reserved) = goods_of(order, changes);
     let found = (escrow, held, on_hand, reserved);
     if found == expected {
         return Vec::new();
     }
-    let found =
-        format!("escrow, held, on hand and reserved changed by {found:?}, not by {expected:?}");
+    let found = format!("escrow, held, on hand and reserved changed by {found:?}, not by {expected:?}");
     vec![Violation::new("I7", &order.order_id, found)]
 }
 
-fn money_of<'a>(
-    order: &wire::Order,
-    entries: impl IntoIterator<Item = &'a LedgerEntry>,
-) -> (i128, i128) {
-    let own = |entry: &&LedgerEntry| {
-        entry
-            .order_id
-            .as_ref()
-            .is_some_and(|id| id.as_str() == order.order_id)
-    };
+fn money_of<'a>(order: &wire::Order, entries: impl IntoIterator<Item = &'a LedgerEntry>) -> (i128, i128) {
+    let own = |entry: &&LedgerEntry| entry.order_id.as_ref().is_some_and(|id| id.as_str() == order.order_id);
     let (mut escrow, mut held) = (0, 0);
-    for posting in entries
-        .into_iter()
-        .filter(own)
-        .flat_map(|entry| &entry.postings)
-    {
+    for posting in entries.into_iter().filter(own).flat_map(|entry| &entry.postings) {
         match posting.account {
             LedgerAccount::Escrow(_) => escrow += i128::from(posting.amount),
             LedgerAccount::Held(_) => held += i128::from(posting.amount),
@@ -87,10 +67,7 @@ fn money_of<'a>(
     (escrow, held)
 }
 
-fn goods_of<'a>(
-    order: &wire::Order,
-    changes: impl IntoIterator<Item = &'a StockChange>,
-) -> (i64, i64) {
+fn goods_of<'a>(order: &wire::Order, changes: impl IntoIterator<Item = &'a StockChange>) -> (i64, i64) {
     let own = |change: &&StockChange| {
         change
             .hold
@@ -101,10 +78,7 @@ fn goods_of<'a>(
         .into_iter()
         .filter(own)
         .fold((0, 0), |(on_hand, reserved), change| {
-            (
-                on_hand + change.delta_on_hand,
-                reserved + change.delta_reserved,
-            )
+            (on_hand + change.delta_on_hand, reserved + change.delta_reserved)
         })
 }
 
@@ -154,10 +128,8 @@ pub fn i10_accepted_exactly_once<'a>(
     accepted: impl IntoIterator<Item = &'a OrderId>,
     created: impl IntoIterator<Item = (&'a OrderId, &'a OrderEvent)>,
 ) -> Vec<Violation> {
-    let mut times: BTreeMap<&OrderId, usize> =
-        accepted.into_iter().map(|order| (order, 0)).collect();
-    let of_creation =
-        |(_, event): &(&OrderId, &OrderEvent)| matches!(event, OrderEvent::OrderCreated { .. });
+    let mut times: BTreeMap<&OrderId, usize> = accepted.into_iter().map(|order| (order, 0)).collect();
+    let of_creation = |(_, event): &(&OrderId, &OrderEvent)| matches!(event, OrderEvent::OrderCreated { .. });
     for (order, _) in created.into_iter().filter(of_creation) {
         *times.entry(order).or_default() += 1;
     }

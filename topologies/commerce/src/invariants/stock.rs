@@ -9,13 +9,8 @@ use crate::stock::{Hold, HoldStatus, StockChange, StockChangeKind};
 
 /// I1: nothing is held that is not on the shelf, and what is held is the sum of the live holds of the product.
 #[must_use]
-pub fn i1_stock<'a>(
-    product: &Product,
-    holds: impl IntoIterator<Item = &'a Hold>,
-) -> Vec<Violation> {
-    let live = holds
-        .into_iter()
-        .filter(|hold| hold.status == HoldStatus::Reserved);
+pub fn i1_stock<'a>(product: &Product, holds: impl IntoIterator<Item = &'a Hold>) -> Vec<Violation> {
+    let live = holds.into_iter().filter(|hold| hold.status == HoldStatus::Reserved);
     let held: i64 = live.map(|hold| hold.quantity).sum();
     let mut violations = balance(&product.product_id, product.on_hand, product.reserved);
     if held != product.reserved {
@@ -28,9 +23,7 @@ pub fn i1_stock<'a>(
 /// I1 as the topics show it: each entry of the stock ledger adds up with the one before it, and none leaves less
 /// on the shelf than is held. Entries come in the order of their product.
 #[must_use]
-pub fn i1_stock_changes<'a>(
-    changes: impl IntoIterator<Item = (&'a ProductId, &'a StockChange)>,
-) -> Vec<Violation> {
+pub fn i1_stock_changes<'a>(changes: impl IntoIterator<Item = (&'a ProductId, &'a StockChange)>) -> Vec<Violation> {
     let mut sums: BTreeMap<&ProductId, (i64, i64)> = BTreeMap::new();
     let mut violations = Vec::new();
     for (product, change) in changes {
@@ -38,10 +31,7 @@ pub fn i1_stock_changes<'a>(
         sum.0 += change.delta_on_hand;
         sum.1 += change.delta_reserved;
         if *sum != (change.on_hand, change.reserved) {
-            let found = format!(
-                "entries sum to {sum:?}, not to {:?}",
-                (change.on_hand, change.reserved)
-            );
+            let found = format!("entries sum to {sum:?}, not to {:?}", (change.on_hand, change.reserved));
             violations.push(Violation::new("I1", product, found));
         }
         violations.extend(balance(product, change.on_hand, change.reserved));
@@ -63,10 +53,7 @@ pub fn i2_holds_resolved_once<'a>(
         };
         let before = last.insert((product, order, *line), change.kind);
         if !follows(before, change.kind) {
-            let found = format!(
-                "line {line} of order {order} went from {before:?} to {:?}",
-                change.kind
-            );
+            let found = format!("line {line} of order {order} went from {before:?} to {:?}", change.kind);
             violations.push(Violation::new("I2", product, found));
         }
     }
@@ -115,11 +102,7 @@ mod tests {
         let released = change(StockChangeKind::Released, (0, -2), (5, 0));
         let once = [(&product, &reserved), (&product, &released)];
         assert_eq!(i2_holds_resolved_once(once), []);
-        let twice = [
-            (&product, &reserved),
-            (&product, &released),
-            (&product, &released),
-        ];
+        let twice = [(&product, &reserved), (&product, &released), (&product, &released)];
         assert_eq!(i2_holds_resolved_once(twice).len(), 1);
         assert_eq!(i1_stock_changes(once), []);
         assert_eq!(i1_stock_changes(twice).len(), 1);

@@ -39,13 +39,9 @@ pub struct PaymentAsk {
 /// The commands of the step in which `state` stands, for what has not been answered; `attempt` counts from 1.
 pub(crate) fn commands(state: &OrderState, attempt: u32) -> Vec<Effect> {
     match state.step() {
-        SagaStep::Reserving => each_line(state, LineStatus::Requested, |line| {
-            reserve(state, line, attempt)
-        }),
+        SagaStep::Reserving => each_line(state, LineStatus::Requested, |line| reserve(state, line, attempt)),
         SagaStep::Authorizing => authorize(state, attempt).into_iter().collect(),
-        SagaStep::Confirming => each_line(state, LineStatus::Reserved, |line| {
-            confirm(state, line, attempt)
-        }),
+        SagaStep::Confirming => each_line(state, LineStatus::Reserved, |line| confirm(state, line, attempt)),
         SagaStep::Capturing => vec![capture(state, attempt)],
         SagaStep::Voiding => vec![void(state, "void", attempt)],
         SagaStep::Refunding => refund(state, "refund", attempt).into_iter().collect(),
@@ -56,13 +52,7 @@ pub(crate) fn commands(state: &OrderState, attempt: u32) -> Vec<Effect> {
 }
 
 /// A release of one line; `step` names the reason in the command's id.
-pub(crate) fn release(
-    state: &OrderState,
-    line: LineNo,
-    product: &ProductId,
-    step: &str,
-    attempt: u32,
-) -> Effect {
+pub(crate) fn release(state: &OrderState, line: LineNo, product: &ProductId, step: &str, attempt: u32) -> Effect {
     let order_id = state.order_id.clone();
     stock(
         state,
@@ -75,13 +65,7 @@ pub(crate) fn release(
 }
 
 /// A restock of one line.
-pub(crate) fn restock(
-    state: &OrderState,
-    line: LineNo,
-    product: &ProductId,
-    step: &str,
-    attempt: u32,
-) -> Effect {
+pub(crate) fn restock(state: &OrderState, line: LineNo, product: &ProductId, step: &str, attempt: u32) -> Effect {
     let order_id = state.order_id.clone();
     stock(
         state,
@@ -121,11 +105,7 @@ pub(crate) fn refund(state: &OrderState, step: &str, attempt: u32) -> Option<Eff
     ))
 }
 
-fn each_line(
-    state: &OrderState,
-    status: LineStatus,
-    command: impl Fn(&OrderLine) -> Effect,
-) -> Vec<Effect> {
+fn each_line(state: &OrderState, status: LineStatus, command: impl Fn(&OrderLine) -> Effect) -> Vec<Effect> {
     state
         .lines
         .iter()
@@ -141,14 +121,7 @@ fn reserve(state: &OrderState, line: &OrderLine, attempt: u32) -> Effect {
         attempt,
         quantity: line.quantity,
     };
-    stock(
-        state,
-        line.line,
-        &line.product_id,
-        "reserve",
-        attempt,
-        command,
-    )
+    stock(state, line.line, &line.product_id, "reserve", attempt, command)
 }
 
 fn confirm(state: &OrderState, line: &OrderLine, attempt: u32) -> Effect {
@@ -156,21 +129,11 @@ fn confirm(state: &OrderState, line: &OrderLine, attempt: u32) -> Effect {
         order_id: state.order_id.clone(),
         line: line.line,
     };
-    stock(
-        state,
-        line.line,
-        &line.product_id,
-        "confirm",
-        attempt,
-        command,
-    )
+    stock(state, line.line, &line.product_id, "confirm", attempt, command)
 }
 
 fn give_back(state: &OrderState, attempt: u32) -> Vec<Effect> {
-    let open = state
-        .lines
-        .iter()
-        .filter(|line| !line.status.is_given_back());
+    let open = state.lines.iter().filter(|line| !line.status.is_given_back());
     open.map(|line| {
         // Once a confirmation has been asked for, only a restock undoes the line whatever became of it.
         if state.confirm_asked || line.status.is_confirmed() {

@@ -7,17 +7,12 @@ use crate::money::{Currency, Money, MoneyError};
 use crate::order::event::{OrderEvent, RecordedEvent};
 use crate::order::input::RequestedLine;
 use crate::order::snapshot::OrderSnapshot;
-use crate::order::state::{
-    CancelReason, LineStatus, OrderLine, OrderState, PaymentStatus, SagaStep,
-};
+use crate::order::state::{CancelReason, LineStatus, OrderLine, OrderState, PaymentStatus, SagaStep};
 use crate::payment::{PaymentFact, PaymentRefusal};
 use crate::stock::{Rejection, Reservation, StockRejection, StockReply};
 
 /// The snapshot that a whole history of an order leads to (invariant I8). `None` without an `OrderCreated`.
-pub fn fold<'a>(
-    order_id: &OrderId,
-    events: impl IntoIterator<Item = &'a RecordedEvent>,
-) -> Option<OrderSnapshot> {
+pub fn fold<'a>(order_id: &OrderId, events: impl IntoIterator<Item = &'a RecordedEvent>) -> Option<OrderSnapshot> {
     let mut state: Option<OrderState> = None;
     for recorded in events {
         match &mut state {
@@ -116,23 +111,14 @@ fn apply_stock(state: &mut OrderState, reply: &StockReply) {
 }
 
 fn apply_reservation(state: &mut OrderState, reservation: &Reservation) {
-    let Some(line) = state
-        .lines
-        .iter_mut()
-        .find(|line| line.line == reservation.line)
-    else {
+    let Some(line) = state.lines.iter_mut().find(|line| line.line == reservation.line) else {
         return;
     };
     line.status = LineStatus::Reserved;
     line.product_name = Some(reservation.product_name.clone());
     line.seller_id = Some(reservation.seller_id.clone());
     line.unit_price = Some(reservation.unit_price);
-    if state.cancelling.is_some()
-        || state
-            .lines
-            .iter()
-            .any(|line| line.status != LineStatus::Reserved)
-    {
+    if state.cancelling.is_some() || state.lines.iter().any(|line| line.status != LineStatus::Reserved) {
         return;
     }
     match total(state.currency, &state.lines) {
@@ -150,10 +136,7 @@ fn apply_reservation(state: &mut OrderState, reservation: &Reservation) {
 fn total(expected: Option<Currency>, lines: &[OrderLine]) -> Result<Money, MoneyError> {
     let mut sum = expected.map(Money::zero);
     for line in lines {
-        let price = line
-            .unit_price
-            .ok_or(MoneyError::NoParts)?
-            .times(line.quantity)?;
+        let price = line.unit_price.ok_or(MoneyError::NoParts)?.times(line.quantity)?;
         sum = Some(match sum {
             Some(sum) => sum.plus(price)?,
             None => price,
@@ -213,11 +196,7 @@ fn unwind(state: &mut OrderState, reason: CancelReason) {
 }
 
 fn set_line(state: &mut OrderState, line: LineNo, status: LineStatus) {
-    if let Some(line) = state
-        .lines
-        .iter_mut()
-        .find(|candidate| candidate.line == line)
-    {
+    if let Some(line) = state.lines.iter_mut().find(|candidate| candidate.line == line) {
         line.status = status;
     }
 }

@@ -24,8 +24,7 @@ pub use fold::fold;
 pub use input::{CancelOrder, LINES_MAX, OrderInput, PlaceOrder, QUANTITY_MAX, RequestedLine};
 pub use snapshot::OrderSnapshot;
 pub use state::{
-    CancelReason, CommandRefusal, Deadline, LineStatus, OrderLine, OrderState, OrderStatus,
-    PaymentStatus, SagaStep,
+    CancelReason, CommandRefusal, Deadline, LineStatus, OrderLine, OrderState, OrderStatus, PaymentStatus, SagaStep,
 };
 pub use table::{Decision, InputKind, decide};
 pub use turn::{Step, step};

@@ -12,12 +12,7 @@ use crate::order::turn::{Step, Turn};
 pub(crate) fn without_order(order_id: &OrderId, input: OrderInput, now: i64) -> Step {
     match input {
         OrderInput::Place(place) => place_first(order_id, place, now),
-        OrderInput::Cancel(cancel) => refused(
-            cancel.actor,
-            cancel.command_id,
-            CommandRefusal::UnknownOrder,
-            now,
-        ),
+        OrderInput::Cancel(cancel) => refused(cancel.actor, cancel.command_id, CommandRefusal::UnknownOrder, now),
         // An order exists before anybody is asked to hold something for it. Only when all inputs are read again
         // from the start can an answer overtake its order, and then the order will ask again.
         OrderInput::Stock(_) => Step::default(),
@@ -31,12 +26,7 @@ pub(crate) fn without_order(order_id: &OrderId, input: OrderInput, now: i64) -> 
 /// and whoever asks for it must find why.
 fn place_first(order_id: &OrderId, place: PlaceOrder, now: i64) -> Step {
     if act_on_order(&place.actor, &place.buyer_id).is_err() {
-        return refused(
-            place.actor,
-            place.command_id,
-            CommandRefusal::NotAllowed,
-            now,
-        );
+        return refused(place.actor, place.command_id, CommandRefusal::NotAllowed, now);
     }
     let valid = place.is_valid();
     let created = RecordedEvent {

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::ids::{AccountId, OrderId};
 use crate::money::{Currency, Money};
-use crate::order::state::{
-    CancelReason, OrderLine, OrderState, OrderStatus, PaymentStatus, SagaStep,
-};
+use crate::order::state::{CancelReason, OrderLine, OrderState, OrderStatus, PaymentStatus, SagaStep};
 
 /// What is published and shown of an order: its state without the saga's own bookkeeping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,11 +49,7 @@ impl OrderSnapshot {
             order_id: state.order_id.clone(),
             buyer_id: state.buyer_id.clone(),
             request_hash: state.request_hash.clone(),
-            seller_ids: state
-                .lines
-                .iter()
-                .filter_map(|line| line.seller_id.clone())
-                .collect(),
+            seller_ids: state.lines.iter().filter_map(|line| line.seller_id.clone()).collect(),
             status: state.status(),
             cancel_reason: state.cancelling,
             payment: state.payment,

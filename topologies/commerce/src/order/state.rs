@@ -195,10 +195,9 @@ impl OrderState {
         match self.step() {
             SagaStep::Cancelled => OrderStatus::Cancelled,
             SagaStep::Paid => OrderStatus::Paid,
-            SagaStep::Reserving
-            | SagaStep::Authorizing
-            | SagaStep::Confirming
-            | SagaStep::Capturing => OrderStatus::Created,
+            SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing => {
+                OrderStatus::Created
+            }
             SagaStep::Voiding | SagaStep::Refunding | SagaStep::Returning => {
                 if self.paid {
                     OrderStatus::Paid
@@ -219,13 +218,10 @@ impl OrderState {
         match self.payment {
             PaymentStatus::Unasked => SagaStep::Reserving,
             // The last three do not occur here: each of them begins an unwinding.
-            PaymentStatus::Asked
-            | PaymentStatus::Declined
-            | PaymentStatus::Voided
-            | PaymentStatus::Refunded => SagaStep::Authorizing,
-            PaymentStatus::Authorized if self.all_lines(LineStatus::is_confirmed) => {
-                SagaStep::Capturing
+            PaymentStatus::Asked | PaymentStatus::Declined | PaymentStatus::Voided | PaymentStatus::Refunded => {
+                SagaStep::Authorizing
             }
+            PaymentStatus::Authorized if self.all_lines(LineStatus::is_confirmed) => SagaStep::Capturing,
             PaymentStatus::Authorized => SagaStep::Confirming,
             PaymentStatus::Captured => SagaStep::Paid,
         }
@@ -235,10 +231,7 @@ impl OrderState {
         match self.payment {
             PaymentStatus::Asked | PaymentStatus::Authorized => SagaStep::Voiding,
             PaymentStatus::Captured => SagaStep::Refunding,
-            PaymentStatus::Unasked
-            | PaymentStatus::Declined
-            | PaymentStatus::Voided
-            | PaymentStatus::Refunded => {
+            PaymentStatus::Unasked | PaymentStatus::Declined | PaymentStatus::Voided | PaymentStatus::Refunded => {
                 if self.all_lines(LineStatus::is_given_back) {
                     SagaStep::Cancelled
                 } else {
@@ -259,11 +252,7 @@ impl LineStatus {
     pub fn is_confirmed(self) -> bool {
         match self {
             Self::Confirmed => true,
-            Self::Requested
-            | Self::Reserved
-            | Self::Rejected
-            | Self::Released
-            | Self::Restocked => false,
+            Self::Requested | Self::Reserved | Self::Rejected | Self::Released | Self::Restocked => false,
         }
     }
 

@@ -7,9 +7,7 @@ use crate::order::event::{OrderEvent, RecordedEvent};
 use crate::order::fold::{apply, saga};
 use crate::order::input::{CancelOrder, OrderInput, PlaceOrder};
 use crate::order::placing::without_order;
-use crate::order::state::{
-    CommandRefusal, Deadline, LineStatus, OrderState, PaymentStatus, SagaStep,
-};
+use crate::order::state::{CommandRefusal, Deadline, LineStatus, OrderState, PaymentStatus, SagaStep};
 use crate::order::table::{Decision, InputKind, decide};
 use crate::payment::PaymentFact;
 use crate::stock::StockReply;
@@ -86,11 +84,7 @@ impl Turn {
 
     fn place_again(&mut self, place: &PlaceOrder) {
         if !place.made(&self.state) {
-            self.refuse(
-                place.actor.clone(),
-                place.command_id.clone(),
-                CommandRefusal::Conflict,
-            );
+            self.refuse(place.actor.clone(), place.command_id.clone(), CommandRefusal::Conflict);
         }
     }
 
@@ -99,8 +93,7 @@ impl Turn {
             return;
         }
         let allowed = act_on_order(&cancel.actor, &self.state.buyer_id).is_ok();
-        let accepted =
-            decide(self.step_before, InputKind::CancelOrder) == Decision::AcceptCancellation;
+        let accepted = decide(self.step_before, InputKind::CancelOrder) == Decision::AcceptCancellation;
         match (allowed, accepted) {
             (false, _) => self.refuse(cancel.actor, cancel.command_id, CommandRefusal::NotAllowed),
             (true, false) => self.refuse(cancel.actor, cancel.command_id, CommandRefusal::TooLate),
@@ -120,11 +113,7 @@ impl Turn {
             None => (SagaStep::Cancelled, LineStatus::Released),
         };
         let decision = decide(step, InputKind::of_stock(&reply, status));
-        self.carry_out(
-            decision,
-            Some(OrderEvent::Stock(reply)),
-            Some((line, &product)),
-        );
+        self.carry_out(decision, Some(OrderEvent::Stock(reply)), Some((line, &product)));
     }
 
     fn payment(&mut self, fact: PaymentFact) {
@@ -146,10 +135,7 @@ impl Turn {
     }
 
     fn deadline_passed(&mut self) {
-        let due = self
-            .state
-            .deadline
-            .filter(|deadline| deadline.due_at <= self.now);
+        let due = self.state.deadline.filter(|deadline| deadline.due_at <= self.now);
         let Some(deadline) = due else { return };
         let decision = decide(self.step_before, InputKind::DeadlinePassed);
         self.state.deadline = deadline.next(self.now);
@@ -160,12 +146,7 @@ impl Turn {
     }
 
     /// Does what the table says about an answer, or about a deadline whose last send has gone unanswered.
-    fn carry_out(
-        &mut self,
-        decision: Decision,
-        event: Option<OrderEvent>,
-        line: Option<(LineNo, &ProductId)>,
-    ) {
+    fn carry_out(&mut self, decision: Decision, event: Option<OrderEvent>, line: Option<(LineNo, &ProductId)>) {
         match decision {
             Decision::Record => self.record_answer(event),
             Decision::RecordAndRelease => {
@@ -181,20 +162,13 @@ impl Turn {
             Decision::VoidLate => self.void_late(),
             Decision::RefundLate => self.refund_late(),
             Decision::Alarm | Decision::ResendOrAlarm => self.alarm(),
-            Decision::ResendOrUnwind => self.record(
-                saga(),
-                OrderEvent::StepTimedOut {
-                    step: self.step_before,
-                },
-            ),
+            Decision::ResendOrUnwind => self.record(saga(), OrderEvent::StepTimedOut { step: self.step_before }),
             Decision::Duplicate => {}
             Decision::TooEarly => {}
             Decision::Superseded => {}
             Decision::StaleTimer => {}
             // Decisions about commands, which their own functions carry out.
-            Decision::CompareRequest
-            | Decision::AcceptCancellation
-            | Decision::RefuseCancellation => {}
+            Decision::CompareRequest | Decision::AcceptCancellation | Decision::RefuseCancellation => {}
         }
     }
 
@@ -205,14 +179,12 @@ impl Turn {
     }
 
     fn release_late(&mut self, line: Option<(LineNo, &ProductId)>) {
-        let effect = line
-            .map(|(line, product)| effect::release(&self.state, line, product, "late-release", 1));
+        let effect = line.map(|(line, product)| effect::release(&self.state, line, product, "late-release", 1));
         self.effects.extend(effect);
     }
 
     fn restock_late(&mut self, line: Option<(LineNo, &ProductId)>) {
-        let effect = line
-            .map(|(line, product)| effect::restock(&self.state, line, product, "late-restock", 1));
+        let effect = line.map(|(line, product)| effect::restock(&self.state, line, product, "late-restock", 1));
         self.effects.extend(effect);
     }
 
@@ -226,8 +198,7 @@ impl Turn {
     /// A refunded payment was taken before that: then this is an old answer.
     fn refund_late(&mut self) {
         if self.state.payment != PaymentStatus::Refunded {
-            self.effects
-                .extend(effect::refund(&self.state, "late-refund", 1));
+            self.effects.extend(effect::refund(&self.state, "late-refund", 1));
             self.alarm();
         }
     }
@@ -235,12 +206,7 @@ impl Turn {
     /// Asks for attention once; the flag falls when the saga moves on.
     fn alarm(&mut self) {
         if !self.state.needs_attention {
-            self.record(
-                saga(),
-                OrderEvent::NeedsAttention {
-                    step: self.step_before,
-                },
-            );
+            self.record(saga(), OrderEvent::NeedsAttention { step: self.step_before });
         }
     }
 
@@ -270,14 +236,7 @@ impl Turn {
             }
             // Neither end is reached without its total or its reason.
             (SagaStep::Paid | SagaStep::Cancelled, _, _) => {}
-            (
-                SagaStep::Reserving
-                | SagaStep::Authorizing
-                | SagaStep::Confirming
-                | SagaStep::Capturing,
-                _,
-                _,
-            ) => {}
+            (SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing, _, _) => {}
             (SagaStep::Voiding | SagaStep::Refunding | SagaStep::Returning, _, _) => {}
         }
     }

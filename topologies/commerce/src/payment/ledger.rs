@@ -93,9 +93,7 @@ impl LedgerAccount {
         if let Some(account) = wallet.strip_suffix(":available") {
             return Some(Self::Available(account.into()));
         }
-        wallet
-            .strip_suffix(":held")
-            .map(|account| Self::Held(account.into()))
+        wallet.strip_suffix(":held").map(|account| Self::Held(account.into()))
     }
 }
 
@@ -139,17 +137,11 @@ pub(crate) fn entry(
     }
 }
 
-fn movement(
-    kind: LedgerKind,
-    account: &AccountId,
-    order: Option<&OrderId>,
-) -> (LedgerAccount, LedgerAccount) {
+fn movement(kind: LedgerKind, account: &AccountId, order: Option<&OrderId>) -> (LedgerAccount, LedgerAccount) {
     let available = LedgerAccount::Available(account.clone());
     let held = LedgerAccount::Held(account.clone());
     // Without an order there is no escrow; only transfers have none, and they do not touch it.
-    let escrow = order.map_or(LedgerAccount::Outside, |order| {
-        LedgerAccount::Escrow(order.clone())
-    });
+    let escrow = order.map_or(LedgerAccount::Outside, |order| LedgerAccount::Escrow(order.clone()));
     match kind {
         LedgerKind::Deposit => (LedgerAccount::Outside, available),
         LedgerKind::Withdrawal => (available, LedgerAccount::Outside),

@@ -9,9 +9,7 @@ use crate::ids::{AccountId, RefundId};
 use crate::money::Money;
 use crate::payment::ledger::LedgerEntry;
 use crate::payment::turn::Turn;
-use crate::payment::{
-    NotAllowed, PAYMENT_RETENTION_MS, PaymentCommand, PaymentEvent, PaymentRefusal, Wallet,
-};
+use crate::payment::{NotAllowed, PAYMENT_RETENTION_MS, PaymentCommand, PaymentEvent, PaymentRefusal, Wallet};
 
 /// Refunds of one payment, at most.
 pub const REFUNDS_MAX: usize = 100;
@@ -76,9 +74,7 @@ impl Payment {
     /// Whether everything that was taken is given back.
     #[must_use]
     pub fn is_refunded(&self) -> bool {
-        self.status == Standing::Captured
-            && !self.refunds.is_empty()
-            && self.refunded() == self.captured()
+        self.status == Standing::Captured && !self.refunds.is_empty() && self.refunded() == self.captured()
     }
 
     /// When it may be forgotten, in milliseconds since the epoch; `None` while it may still change.

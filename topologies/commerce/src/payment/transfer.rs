@@ -74,13 +74,7 @@ pub fn step(
         },
         Some(made) => TransferStep {
             transfer: Some(made),
-            ..refuse(
-                wallet,
-                account_id,
-                &transfer,
-                transfer_id,
-                PaymentRefusal::Conflict,
-            )
+            ..refuse(wallet, account_id, &transfer, transfer_id, PaymentRefusal::Conflict)
         },
         None => make(wallet, account_id, transfer, transfer_id, now),
     })
@@ -110,14 +104,8 @@ fn make(
     after.events += 1;
     let entry = ledger::entry(&after, kind, None, transfer_id.as_str(), amount);
     let event = match transfer.kind {
-        TransferKind::Deposit => PaymentEvent::DepositPosted {
-            transfer_id,
-            amount,
-        },
-        TransferKind::Withdrawal => PaymentEvent::WithdrawalPosted {
-            transfer_id,
-            amount,
-        },
+        TransferKind::Deposit => PaymentEvent::DepositPosted { transfer_id, amount },
+        TransferKind::Withdrawal => PaymentEvent::WithdrawalPosted { transfer_id, amount },
     };
     TransferStep {
         wallet: Some(after),

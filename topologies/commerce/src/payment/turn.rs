@@ -20,11 +20,9 @@ impl Turn<'_> {
     pub(super) fn authorize(self, order_id: OrderId, amount: Money, attempt: u32) -> PaymentStep {
         match &self.payment {
             None => self.authorize_first(order_id, amount, attempt),
-            Some(payment) if payment.amount.is_some_and(|known| known != amount) => self.refuse(
-                order_id,
-                PaymentOperation::Authorize,
-                PaymentRefusal::Conflict,
-            ),
+            Some(payment) if payment.amount.is_some_and(|known| known != amount) => {
+                self.refuse(order_id, PaymentOperation::Authorize, PaymentRefusal::Conflict)
+            }
             Some(payment) => {
                 let account_id = self.account_id.clone();
                 let fact = match payment.status {
@@ -33,9 +31,7 @@ impl Turn<'_> {
                         amount,
                         attempt,
                     },
-                    Standing::Captured if payment.is_refunded() => {
-                        refunded(account_id, payment, amount)
-                    }
+                    Standing::Captured if payment.is_refunded() => refunded(account_id, payment, amount),
                     Standing::Captured => PaymentFact::Authorized {
                         account_id,
                         amount,
@@ -113,11 +109,7 @@ impl Turn<'_> {
                 self.resolve(order_id, wallet, payment, LedgerKind::Capture)
             }
             (Some(payment), _) => self.answer_from(order_id, &payment, PaymentOperation::Capture),
-            (None, _) => self.refuse(
-                order_id,
-                PaymentOperation::Capture,
-                PaymentRefusal::UnknownPayment,
-            ),
+            (None, _) => self.refuse(order_id, PaymentOperation::Capture, PaymentRefusal::UnknownPayment),
         }
     }
 
@@ -139,13 +131,7 @@ impl Turn<'_> {
     }
 
     /// Captures or voids what is held.
-    fn resolve(
-        mut self,
-        order_id: OrderId,
-        mut wallet: Wallet,
-        payment: Payment,
-        kind: LedgerKind,
-    ) -> PaymentStep {
+    fn resolve(mut self, order_id: OrderId, mut wallet: Wallet, payment: Payment, kind: LedgerKind) -> PaymentStep {
         let Some(amount) = payment.amount else {
             return self.unresolved(order_id);
         };
@@ -154,10 +140,7 @@ impl Turn<'_> {
         } else {
             (0, Standing::Captured)
         };
-        if wallet
-            .book(amount.currency, free, -amount.amount, self.now)
-            .is_err()
-        {
+        if wallet.book(amount.currency, free, -amount.amount, self.now).is_err() {
             return self.unresolved(order_id);
         }
         let entry = ledger::entry(&wallet, kind, Some(&order_id), order_id.as_str(), amount);
@@ -176,25 +159,12 @@ impl Turn<'_> {
 
     /// A held payment has an amount, and the wallet holds at least that: the refusal is an alarm, not an answer.
     fn unresolved(self, order_id: OrderId) -> PaymentStep {
-        self.refuse(
-            order_id,
-            PaymentOperation::Capture,
-            PaymentRefusal::InvalidAmount,
-        )
+        self.refuse(order_id, PaymentOperation::Capture, PaymentRefusal::InvalidAmount)
     }
 
-    pub(super) fn refund(
-        self,
-        order_id: OrderId,
-        refund_id: RefundId,
-        amount: Money,
-    ) -> PaymentStep {
+    pub(super) fn refund(self, order_id: OrderId, refund_id: RefundId, amount: Money) -> PaymentStep {
         let Some(payment) = self.payment.clone() else {
-            return self.refuse(
-                order_id,
-                PaymentOperation::Refund,
-                PaymentRefusal::UnknownPayment,
-            );
+            return self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::UnknownPayment);
         };
         match payment.status {
             Standing::Captured => match payment.refunds.get(&refund_id) {
@@ -209,26 +179,12 @@ impl Turn<'_> {
                         },
                     )
                 }
-                Some(_) => {
-                    self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::Conflict)
-                }
+                Some(_) => self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::Conflict),
                 None => self.refund_first(order_id, refund_id, amount, payment),
             },
-            Standing::Held => self.refuse(
-                order_id,
-                PaymentOperation::Refund,
-                PaymentRefusal::InvalidAmount,
-            ),
-            Standing::Voided => self.refuse(
-                order_id,
-                PaymentOperation::Refund,
-                PaymentRefusal::AlreadyVoided,
-            ),
-            Standing::Declined(_) => self.refuse(
-                order_id,
-                PaymentOperation::Refund,
-                PaymentRefusal::UnknownPayment,
-            ),
+            Standing::Held => self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::InvalidAmount),
+            Standing::Voided => self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::AlreadyVoided),
+            Standing::Declined(_) => self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::UnknownPayment),
         }
     }
 
@@ -243,31 +199,15 @@ impl Turn<'_> {
         let same_currency = payment
             .amount
             .is_some_and(|captured| captured.currency == amount.currency);
-        let allowed = same_currency
-            && (0..=left).contains(&amount.amount)
-            && payment.refunds.len() < REFUNDS_MAX;
+        let allowed = same_currency && (0..=left).contains(&amount.amount) && payment.refunds.len() < REFUNDS_MAX;
         let mut wallet = self
             .wallet
             .clone()
             .unwrap_or_else(|| Wallet::empty(self.account_id.clone()));
-        if !allowed
-            || wallet
-                .book(amount.currency, amount.amount, 0, self.now)
-                .is_err()
-        {
-            return self.refuse(
-                order_id,
-                PaymentOperation::Refund,
-                PaymentRefusal::InvalidAmount,
-            );
+        if !allowed || wallet.book(amount.currency, amount.amount, 0, self.now).is_err() {
+            return self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::InvalidAmount);
         }
-        let entry = ledger::entry(
-            &wallet,
-            LedgerKind::Refund,
-            Some(&order_id),
-            refund_id.as_str(),
-            amount,
-        );
+        let entry = ledger::entry(&wallet, LedgerKind::Refund, Some(&order_id), refund_id.as_str(), amount);
         payment.refunds.insert(refund_id.clone(), amount.amount);
         payment.changed_at = self.now;
         (self.wallet, self.payment) = (Some(wallet), Some(payment));
@@ -286,12 +226,7 @@ impl Turn<'_> {
     }
 
     /// The answer to a command that finds its question settled.
-    fn answer_from(
-        self,
-        order_id: OrderId,
-        payment: &Payment,
-        operation: PaymentOperation,
-    ) -> PaymentStep {
+    fn answer_from(self, order_id: OrderId, payment: &Payment, operation: PaymentOperation) -> PaymentStep {
         match payment.amount {
             Some(amount) => {
                 let fact = self.fact_of(payment, amount);
@@ -345,12 +280,7 @@ impl Turn<'_> {
         self.emit(PaymentEvent::Fact { order_id, fact })
     }
 
-    fn refuse(
-        self,
-        order_id: OrderId,
-        operation: PaymentOperation,
-        reason: PaymentRefusal,
-    ) -> PaymentStep {
+    fn refuse(self, order_id: OrderId, operation: PaymentOperation, reason: PaymentRefusal) -> PaymentStep {
         self.emit(PaymentEvent::Refused {
             order_id,
             operation,

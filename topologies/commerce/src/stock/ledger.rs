@@ -5,8 +5,8 @@ use crate::ids::{LineNo, OrderId, ProductId};
 use crate::order::QUANTITY_MAX;
 use crate::product::Product;
 use crate::stock::{
-    Hold, HoldStatus, ProductRefusal, Rejection, Reservation, StockChange, StockChangeKind,
-    StockCommand, StockEvent, StockEventKind, StockRejection, StockReply,
+    Hold, HoldStatus, ProductRefusal, Rejection, Reservation, StockChange, StockChangeKind, StockCommand, StockEvent,
+    StockEventKind, StockRejection, StockReply,
 };
 
 /// What one command leads to.
@@ -118,21 +118,12 @@ fn with_hold(product: Product, hold: Hold, command: &StockCommand, now: i64) -> 
         ) => answer(product, hold, command),
         (
             HoldStatus::Rejected { .. },
-            StockCommand::Confirm { .. }
-            | StockCommand::Release { .. }
-            | StockCommand::Restock { .. },
+            StockCommand::Confirm { .. } | StockCommand::Release { .. } | StockCommand::Restock { .. },
         ) => answer(product, hold, command),
     }
 }
 
-fn reserve(
-    product: Product,
-    order_id: &OrderId,
-    line: LineNo,
-    attempt: u32,
-    quantity: i64,
-    now: i64,
-) -> StockStep {
+fn reserve(product: Product, order_id: &OrderId, line: LineNo, attempt: u32, quantity: i64, now: i64) -> StockStep {
     let rejection = if (1..=QUANTITY_MAX).contains(&quantity) {
         (quantity > product.available()).then_some(StockRejection::OutOfStock)
     } else {
@@ -161,12 +152,7 @@ fn reserve(
     if rejection.is_some() {
         step.product = Some(product);
     } else {
-        let change = (
-            StockChangeKind::Reserved,
-            Some((order_id.clone(), line)),
-            0,
-            quantity,
-        );
+        let change = (StockChangeKind::Reserved, Some((order_id.clone(), line)), 0, quantity);
         let (product, event) = ledger_changed(product, change, now);
         (step.product, step.event) = (Some(product), Some(event));
     }
@@ -174,13 +160,7 @@ fn reserve(
 }
 
 /// The same request gets the same answer; another one under the same name is a conflict.
-fn reserve_again(
-    product: Product,
-    hold: Hold,
-    line: LineNo,
-    attempt: u32,
-    quantity: i64,
-) -> StockStep {
+fn reserve_again(product: Product, hold: Hold, line: LineNo, attempt: u32, quantity: i64) -> StockStep {
     if hold.quantity == quantity {
         let reply = reservation_reply(&product, &hold, line, attempt);
         StockStep {
@@ -201,10 +181,7 @@ fn reservation_reply(product: &Product, hold: &Hold, line: LineNo, attempt: u32)
             attempt,
             product_id: product.product_id.clone(),
             seller_id: product.seller_id.clone(),
-            product_name: hold
-                .product_name
-                .clone()
-                .unwrap_or_else(|| product.name.clone()),
+            product_name: hold.product_name.clone().unwrap_or_else(|| product.name.clone()),
             quantity: hold.quantity,
             unit_price: hold.unit_price.unwrap_or(product.price),
         }),
@@ -224,30 +201,17 @@ fn reservation_reply(product: &Product, hold: &Hold, line: LineNo, attempt: u32)
     }
 }
 
-fn resolve(
-    product: Product,
-    hold: Hold,
-    command: &StockCommand,
-    kind: StockChangeKind,
-    now: i64,
-) -> StockStep {
+fn resolve(product: Product, hold: Hold, command: &StockCommand, kind: StockChangeKind, now: i64) -> StockStep {
     let pieces = hold.quantity;
     let (status, delta_on_hand, delta_reserved) = match kind {
         StockChangeKind::Confirmed => (HoldStatus::Confirmed, -pieces, -pieces),
         StockChangeKind::Released => (HoldStatus::Released, 0, -pieces),
         StockChangeKind::Restocked => (HoldStatus::Restocked, pieces, 0),
         // The others make no hold move on.
-        StockChangeKind::Created | StockChangeKind::Adjusted | StockChangeKind::Reserved => {
-            (hold.status, 0, 0)
-        }
+        StockChangeKind::Created | StockChangeKind::Adjusted | StockChangeKind::Reserved => (hold.status, 0, 0),
     };
     let (order_id, line) = command.hold();
-    let change = (
-        kind,
-        Some((order_id.clone(), line)),
-        delta_on_hand,
-        delta_reserved,
-    );
+    let change = (kind, Some((order_id.clone(), line)), delta_on_hand, delta_reserved);
     let (product, event) = ledger_changed(product, change, now);
     let hold = Hold {
         status,
@@ -265,10 +229,9 @@ fn answer(product: Product, hold: Hold, command: &StockCommand) -> StockStep {
     let (line, product_id) = (command.hold().1, product.product_id.clone());
     let reply = match hold.status {
         HoldStatus::Confirmed => StockReply::Confirmed { line, product_id },
-        HoldStatus::Reserved
-        | HoldStatus::Released
-        | HoldStatus::Restocked
-        | HoldStatus::Rejected { .. } => reservation_reply(&product, &hold, line, 1),
+        HoldStatus::Reserved | HoldStatus::Released | HoldStatus::Restocked | HoldStatus::Rejected { .. } => {
+            reservation_reply(&product, &hold, line, 1)
+        }
     };
     StockStep {
         product: Some(product),
@@ -315,12 +278,7 @@ fn released(line: LineNo, product_id: &ProductId) -> StockReply {
 /// Books a change: its kind, the hold it is for, and by how much shelf and holds change.
 pub(crate) fn ledger_changed(
     mut product: Product,
-    (kind, hold, delta_on_hand, delta_reserved): (
-        StockChangeKind,
-        Option<(OrderId, LineNo)>,
-        i64,
-        i64,
-    ),
+    (kind, hold, delta_on_hand, delta_reserved): (StockChangeKind, Option<(OrderId, LineNo)>, i64, i64),
     now: i64,
 ) -> (Product, StockEvent) {
     product.on_hand += delta_on_hand;
@@ -345,10 +303,7 @@ pub(crate) fn ledger_changed(
 }
 
 /// Numbers a refusal under the product, where there is one.
-pub(crate) fn ledger_refused(
-    product: Option<Product>,
-    refusal: ProductRefusal,
-) -> (Option<Product>, StockEvent) {
+pub(crate) fn ledger_refused(product: Option<Product>, refusal: ProductRefusal) -> (Option<Product>, StockEvent) {
     let product = product.map(|product| Product {
         events: product.events + 1,
         ..product

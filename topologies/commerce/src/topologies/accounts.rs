@@ -6,8 +6,8 @@ use schemas::SchemaTable;
 use schemas::wire::account as wire_types;
 use streams::serde::StringSerde;
 use streams::{
-    ProcessError, Processor, ProcessorContext, ProcessorSpec, Record, SinkRef, StoreRef, Topology,
-    TopologyBuilder, TopologyError,
+    ProcessError, Processor, ProcessorContext, ProcessorSpec, Record, SinkRef, StoreRef, Topology, TopologyBuilder,
+    TopologyError,
 };
 
 use crate::account::{Account, AccountEvent, step};

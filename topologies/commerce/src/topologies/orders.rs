@@ -6,16 +6,14 @@ use schemas::SchemaTable;
 use schemas::wire::{order as order_wire, payment as payment_wire, stock as stock_wire};
 use streams::serde::{BytesSerde, StringSerde};
 use streams::{
-    FiredTimer, ProcessError, Processor, ProcessorContext, ProcessorSpec, PunctuationType, Record,
-    SinkRef, StoreRef, TimerRef, Topology, TopologyBuilder, TopologyError,
+    FiredTimer, ProcessError, Processor, ProcessorContext, ProcessorSpec, PunctuationType, Record, SinkRef, StoreRef,
+    TimerRef, Topology, TopologyBuilder, TopologyError,
 };
 
 use crate::authority::Actor;
 use crate::ids::{OrderId, RecordId, event_id};
 use crate::keys;
-use crate::order::{
-    Effect, OrderEvent, OrderInput, OrderSnapshot, OrderState, RecordedEvent, step,
-};
+use crate::order::{Effect, OrderEvent, OrderInput, OrderSnapshot, OrderState, RecordedEvent, step};
 use crate::state_serde::StateSerde;
 use crate::topologies::{admit, topic};
 use crate::views;
@@ -30,11 +28,7 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
     let saga = Saga {
         orders: builder.store(views::ORDERS.store, StringSerde, StateSerde::new()),
         timeline: builder.store(views::TIMELINE.store, BytesSerde, StateSerde::new()),
-        deadlines: builder.timers(
-            "order-deadlines",
-            StringSerde,
-            PunctuationType::WallClockTime,
-        ),
+        deadlines: builder.timers("order-deadlines", StringSerde, PunctuationType::WallClockTime),
         events: builder.sink(&topic(schemas)),
         snapshots: builder.sink(&topic(schemas)),
         stock: builder.sink(&topic(schemas)),
@@ -49,12 +43,8 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
         .sink(&saga.stock)
         .sink(&saga.payment);
     let commands = builder.stream(&topic(schemas)).map_values(Arrived::Command);
-    let stock = builder
-        .stream(&topic(schemas))
-        .map_values(Arrived::StockReply);
-    let payment = builder
-        .stream(&topic(schemas))
-        .map_values(Arrived::PaymentEvent);
+    let stock = builder.stream(&topic(schemas)).map_values(Arrived::StockReply);
+    let payment = builder.stream(&topic(schemas)).map_values(Arrived::PaymentEvent);
     commands
         .merge(&stock)
         .merge(&payment)
@@ -84,11 +74,7 @@ struct Saga {
 type Context<'s, 'n> = ProcessorContext<'s, 'n, (), ()>;
 
 impl Processor<String, Arrived> for Saga {
-    fn process(
-        &mut self,
-        context: &mut Context<'_, '_>,
-        record: Record<String, Arrived>,
-    ) -> Result<(), ProcessError> {
+    fn process(&mut self, context: &mut Context<'_, '_>, record: Record<String, Arrived>) -> Result<(), ProcessError> {
         let (causation, input) = read(&record.key, record.value)?;
         match input {
             Some(input) => self.take(context, record.key, input, &causation),
@@ -97,11 +83,7 @@ impl Processor<String, Arrived> for Saga {
         }
     }
 
-    fn on_timer(
-        &mut self,
-        context: &mut Context<'_, '_>,
-        timer: &FiredTimer,
-    ) -> Result<(), ProcessError> {
+    fn on_timer(&mut self, context: &mut Context<'_, '_>, timer: &FiredTimer) -> Result<(), ProcessError> {
         let key = timer.key(&self.deadlines).map_err(ProcessError::Key)?;
         let causation = format!("{key}.deadline.{}", timer.at_ms);
         self.take(context, key, OrderInput::DeadlinePassed, &causation)
@@ -115,8 +97,7 @@ fn read(key: &str, arrived: Arrived) -> Result<(String, Option<OrderInput>), Pro
         Arrived::Command(envelope) => {
             let actor = admit(key, &envelope)?;
             let command_id = RecordId(envelope.id.clone());
-            let input = wire::order::command(envelope.payload, command_id, actor, envelope.at)
-                .map_err(refused)?;
+            let input = wire::order::command(envelope.payload, command_id, actor, envelope.at).map_err(refused)?;
             Ok((envelope.id, Some(input)))
         }
         Arrived::StockReply(envelope) => {
@@ -149,12 +130,7 @@ impl Saga {
             causation,
             at: context.now_ms(),
         };
-        self.move_deadline(
-            context,
-            &order_id.0,
-            next.deadline_before,
-            next.deadline_after,
-        )?;
+        self.move_deadline(context, &order_id.0, next.deadline_before, next.deadline_after)?;
         let recorded = next.events.iter().any(|event| event.seq > 0);
         for event in next.events {
             self.publish_event(context, &out, event)?;
@@ -167,10 +143,7 @@ impl Saga {
         };
         if recorded {
             let snapshot = wire::order::snapshot(&OrderSnapshot::of(&state));
-            context.send(
-                &self.snapshots,
-                &Record::new(order_id.0.clone(), snapshot, out.at),
-            )?;
+            context.send(&self.snapshots, &Record::new(order_id.0.clone(), snapshot, out.at))?;
         }
         context.store(&self.orders)?.put(&order_id.0, state)
     }
@@ -199,9 +172,7 @@ impl Saga {
         recorded: RecordedEvent,
     ) -> Result<(), ProcessError> {
         let id = match (&recorded.event, recorded.seq) {
-            (OrderEvent::CommandRefused { command_id, .. }, 0) => {
-                RecordId(format!("{command_id}.refused"))
-            }
+            (OrderEvent::CommandRefused { command_id, .. }, 0) => RecordId(format!("{command_id}.refused")),
             (_, seq) => event_id(out.order_id.as_str(), seq),
         };
         let (seq, at) = (recorded.seq, recorded.at);
@@ -210,10 +181,7 @@ impl Saga {
             at,
             ..out.meta(id, recorded.actor)
         };
-        let value = meta.envelope(wire::order_event::event_to_wire(
-            out.order_id,
-            recorded.event,
-        ));
+        let value = meta.envelope(wire::order_event::event_to_wire(out.order_id, recorded.event));
         let record = Record::new(out.order_id.0.clone(), value, out.at);
         context.send(&self.events, &record)?;
         if seq == 0 {
@@ -224,12 +192,7 @@ impl Saga {
             .put(&keys::timeline(out.order_id, seq), record.value)
     }
 
-    fn send_command(
-        &self,
-        context: &mut Context<'_, '_>,
-        out: &Out<'_>,
-        effect: Effect,
-    ) -> Result<(), ProcessError> {
+    fn send_command(&self, context: &mut Context<'_, '_>, out: &Out<'_>, effect: Effect) -> Result<(), ProcessError> {
         match effect {
             Effect::Stock(ask) => {
                 let value = out

@@ -6,8 +6,8 @@ use schemas::SchemaTable;
 use schemas::wire::payment as wire_types;
 use streams::serde::{BytesSerde, StringSerde};
 use streams::{
-    FiredTimer, ProcessError, Processor, ProcessorContext, ProcessorSpec, PunctuationType, Record,
-    SinkRef, StoreRef, TimerRef, Topology, TopologyBuilder, TopologyError,
+    FiredTimer, ProcessError, Processor, ProcessorContext, ProcessorSpec, PunctuationType, Record, SinkRef, StoreRef,
+    TimerRef, Topology, TopologyBuilder, TopologyError,
 };
 
 use crate::authority::Actor;
@@ -15,8 +15,7 @@ use crate::ids::{AccountId, OrderId, RecordId, TransferId};
 use crate::keys;
 use crate::money::Money;
 use crate::payment::{
-    LedgerEntry, Payment, PaymentCommand, PaymentEvent, Transfer, TransferKind, Wallet,
-    step_payment, step_transfer,
+    LedgerEntry, Payment, PaymentCommand, PaymentEvent, Transfer, TransferKind, Wallet, step_payment, step_transfer,
 };
 use crate::state_serde::StateSerde;
 use crate::topologies::{Cause, admit, topic};
@@ -33,11 +32,7 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
         wallets: builder.store(views::WALLETS.store, StringSerde, StateSerde::new()),
         payments: builder.store("payments", BytesSerde, StateSerde::new()),
         transfers: builder.store("transfers", BytesSerde, StateSerde::new()),
-        expiries: builder.timers(
-            "payment-expiries",
-            BytesSerde,
-            PunctuationType::WallClockTime,
-        ),
+        expiries: builder.timers("payment-expiries", BytesSerde, PunctuationType::WallClockTime),
         events: builder.sink(&topic(schemas)),
         entries: builder.sink(&topic(schemas)),
     };
@@ -76,20 +71,14 @@ impl Processor<String, wire_types::PaymentCommand> for Till {
         let (actor, cause) = (admit(&key, &envelope)?, Cause::of(&envelope));
         let command = payment::command(envelope.payload).map_err(ProcessError::refused)?;
         match command {
-            PaymentCommand::Deposit {
-                transfer_id,
-                amount,
-            } => self.transfer(
+            PaymentCommand::Deposit { transfer_id, amount } => self.transfer(
                 context,
                 &key,
                 (TransferKind::Deposit, transfer_id, amount),
                 actor,
                 &cause,
             ),
-            PaymentCommand::Withdraw {
-                transfer_id,
-                amount,
-            } => self.transfer(
+            PaymentCommand::Withdraw { transfer_id, amount } => self.transfer(
                 context,
                 &key,
                 (TransferKind::Withdrawal, transfer_id, amount),
@@ -107,11 +96,7 @@ impl Processor<String, wire_types::PaymentCommand> for Till {
     }
 
     /// Forgets what has been resolved long enough; what has changed since has another timer.
-    fn on_timer(
-        &mut self,
-        context: &mut Context<'_, '_>,
-        timer: &FiredTimer,
-    ) -> Result<(), ProcessError> {
+    fn on_timer(&mut self, context: &mut Context<'_, '_>, timer: &FiredTimer) -> Result<(), ProcessError> {
         let tagged = timer.key(&self.expiries).map_err(ProcessError::Key)?;
         let now = context.now_ms();
         match Expiry::untag(tagged)? {
@@ -143,8 +128,7 @@ impl Till {
         let wallet = context.store(&self.wallets)?.get(key)?;
         let made = context.store(&self.transfers)?.get(&transfer_key)?;
         let now = context.now_ms();
-        let next = step_transfer(&account_id, wallet, made, transfer, &actor, now)
-            .map_err(ProcessError::refused)?;
+        let next = step_transfer(&account_id, wallet, made, transfer, &actor, now).map_err(ProcessError::refused)?;
         let Some(event) = next.event else {
             return Ok(());
         };
@@ -154,9 +138,7 @@ impl Till {
                 &Expiry::Transfer(transfer_key.clone()).tag(),
                 transfer.forget_at(),
             )?;
-            context
-                .store(&self.transfers)?
-                .put(&transfer_key, transfer)?;
+            context.store(&self.transfers)?.put(&transfer_key, transfer)?;
         }
         let seq = next.wallet.as_ref().map_or(0, |wallet| wallet.events);
         let meta = Meta {
@@ -185,8 +167,7 @@ impl Till {
         let payment = context.store(&self.payments)?.get(&payment_key)?;
         let version = wallet.as_ref().map(|wallet| wallet.version);
         let now = context.now_ms();
-        let next = step_payment(&account_id, wallet, payment, command, actor, now)
-            .map_err(ProcessError::refused)?;
+        let next = step_payment(&account_id, wallet, payment, command, actor, now).map_err(ProcessError::refused)?;
         let seq = next.payment.as_ref().map_or(0, |payment| payment.events);
         // Without a payment there is no number, so the command names its refusal.
         let id = if seq == 0 {
@@ -252,16 +233,10 @@ impl Till {
         let at = meta.at;
         if let Some(entry) = entry {
             let entry = payment::entry_to_wire(entry, meta.clone());
-            context.send(
-                &self.entries,
-                &Record::new(wallet_key.to_owned(), entry, at),
-            )?;
+            context.send(&self.entries, &Record::new(wallet_key.to_owned(), entry, at))?;
         }
         let payload = payment_event::event_to_wire(event, &AccountId::from(wallet_key));
-        context.send(
-            &self.events,
-            &Record::new(event_key, meta.envelope(payload), at),
-        )
+        context.send(&self.events, &Record::new(event_key, meta.envelope(payload), at))
     }
 }
 

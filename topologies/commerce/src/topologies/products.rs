@@ -6,8 +6,8 @@ use schemas::SchemaTable;
 use schemas::wire::{product as product_wire, stock as stock_wire};
 use streams::serde::{BytesSerde, StringSerde};
 use streams::{
-    FiredTimer, ProcessError, Processor, ProcessorContext, ProcessorSpec, PunctuationType, Record,
-    SinkRef, StoreRef, TimerRef, Topology, TopologyBuilder, TopologyError,
+    FiredTimer, ProcessError, Processor, ProcessorContext, ProcessorSpec, PunctuationType, Record, SinkRef, StoreRef,
+    TimerRef, Topology, TopologyBuilder, TopologyError,
 };
 
 use crate::authority::Actor;
@@ -72,11 +72,7 @@ struct Shelf {
 type Context<'s, 'n> = ProcessorContext<'s, 'n, (), ()>;
 
 impl Processor<String, Asked> for Shelf {
-    fn process(
-        &mut self,
-        context: &mut Context<'_, '_>,
-        record: Record<String, Asked>,
-    ) -> Result<(), ProcessError> {
+    fn process(&mut self, context: &mut Context<'_, '_>, record: Record<String, Asked>) -> Result<(), ProcessError> {
         match record.value {
             Asked::BySeller(command) => self.ask_product(context, &record.key, command),
             Asked::ByOrder(command) => self.ask_stock(context, &record.key, command),
@@ -84,11 +80,7 @@ impl Processor<String, Asked> for Shelf {
     }
 
     /// Forgets what has been resolved long enough; what has changed since has another timer.
-    fn on_timer(
-        &mut self,
-        context: &mut Context<'_, '_>,
-        timer: &FiredTimer,
-    ) -> Result<(), ProcessError> {
+    fn on_timer(&mut self, context: &mut Context<'_, '_>, timer: &FiredTimer) -> Result<(), ProcessError> {
         let tagged = timer.key(&self.expiries).map_err(ProcessError::Key)?;
         let now = context.now_ms();
         match Expiry::untag(tagged)? {
@@ -117,9 +109,7 @@ impl Shelf {
         let command = product_border::command(envelope.payload).map_err(ProcessError::refused)?;
         let product_id = ProductId(key.clone());
         let adjustment_key = match &command {
-            ProductCommand::Adjust { adjustment_id, .. } => {
-                Some(keys::adjustment(&product_id, adjustment_id))
-            }
+            ProductCommand::Adjust { adjustment_id, .. } => Some(keys::adjustment(&product_id, adjustment_id)),
             ProductCommand::Create { .. } | ProductCommand::Change { .. } => None,
         };
         let made = match &adjustment_key {
@@ -131,11 +121,7 @@ impl Shelf {
         let next = product::step(&product_id, before, made, command, &actor, context.now_ms());
         if let (None, Some(adjustment), Some(key)) = (made, next.adjustment, adjustment_key) {
             context.store(&self.adjustments)?.put(&key, adjustment)?;
-            context.set_timer(
-                &self.expiries,
-                &Expiry::Adjustment(key).tag(),
-                adjustment.forget_at(),
-            )?;
+            context.set_timer(&self.expiries, &Expiry::Adjustment(key).tag(), adjustment.forget_at())?;
         }
         self.publish_event(context, key, next.event, actor, &cause)?;
         self.keep_product(context, key, known.as_ref(), next.product)
@@ -157,14 +143,7 @@ impl Shelf {
             context.store(&self.holds)?.get(&hold_key)?,
         );
         let (product_before, hold_before) = (product.clone(), hold.clone());
-        let next = stock::step(
-            &product_id,
-            product,
-            hold,
-            &command,
-            &actor,
-            context.now_ms(),
-        );
+        let next = stock::step(&product_id, product, hold, &command, &actor, context.now_ms());
         self.publish_event(context, key, next.event, actor, &cause)?;
         self.reply(context, order_key, next.reply, &cause)?;
         self.keep_hold(context, &hold_key, hold_before.as_ref(), next.hold)?;
@@ -184,10 +163,7 @@ impl Shelf {
         // A refusal takes a number but changes nothing that is published.
         if before.map(|before| before.version) != Some(product.version) {
             let snapshot = product_border::snapshot(&product);
-            context.send(
-                &self.snapshots,
-                &Record::new(key.clone(), snapshot, context.now_ms()),
-            )?;
+            context.send(&self.snapshots, &Record::new(key.clone(), snapshot, context.now_ms()))?;
         }
         context.store(&self.products)?.put(key, product)
     }
@@ -253,10 +229,7 @@ impl Shelf {
             correlation: order_key.clone(),
         };
         let value = meta.envelope(stock_border::reply_to_wire(reply));
-        context.send(
-            &self.replies,
-            &Record::new(order_key, value, context.now_ms()),
-        )
+        context.send(&self.replies, &Record::new(order_key, value, context.now_ms()))
     }
 }
 

@@ -7,8 +7,8 @@ use schemas::wire::account as account_wire;
 use schemas::wire::order as wire;
 use streams::serde::{BytesSerde, StringSerde};
 use streams::{
-    ProcessError, Processor, ProcessorContext, ProcessorSpec, Record, StoreRef, Topic, Topology,
-    TopologyBuilder, TopologyError,
+    ProcessError, Processor, ProcessorContext, ProcessorSpec, Record, StoreRef, Topic, Topology, TopologyBuilder,
+    TopologyError,
 };
 
 use crate::keys;
@@ -116,21 +116,14 @@ impl Processor<String, wire::Order> for Sales {
 }
 
 impl Sales {
-    fn count(
-        &self,
-        context: &mut Context<'_, '_>,
-        seller: &str,
-        order: &wire::Order,
-    ) -> Result<(), ProcessError> {
+    fn count(&self, context: &mut Context<'_, '_>, seller: &str, order: &wire::Order) -> Result<(), ProcessError> {
         let key = keys::buyer(seller, &order.buyer_id);
         let mut buyers = context.store(&self.buyers)?;
         let known = buyers.get(&key)?;
         let buyer = BuyerOfSeller {
             buyer_id: order.buyer_id.clone(),
             paid_orders: known.as_ref().map_or(0, |known| known.paid_orders) + 1,
-            last_paid_at: order
-                .updated_at
-                .max(known.map_or(0, |known| known.last_paid_at)),
+            last_paid_at: order.updated_at.max(known.map_or(0, |known| known.last_paid_at)),
         };
         buyers.put(&key, buyer)
     }
@@ -148,9 +141,7 @@ impl Processor<String, account_wire::Account> for Accounts {
         context: &mut Context<'_, '_>,
         record: Record<String, account_wire::Account>,
     ) -> Result<(), ProcessError> {
-        context
-            .store(&self.accounts)?
-            .put(&record.key, record.value)
+        context.store(&self.accounts)?.put(&record.key, record.value)
     }
 }
 

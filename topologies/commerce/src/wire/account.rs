@@ -4,13 +4,13 @@ use schemas::wire::account as wire;
 
 use crate::account::{Account, AccountCommand, AccountEventKind, AccountStatus};
 use crate::ids::AccountId;
-use crate::wire::{WireError, number, role, role_to_wire};
+use crate::wire::{WireError, id, number, role, role_to_wire};
 
 /// Reads a command.
 pub fn command(payload: wire::AccountCommandPayload) -> Result<AccountCommand, WireError> {
     Ok(match payload {
         wire::AccountCommandPayload::RegisterAccount(register) => AccountCommand::Register {
-            account_id: register.account_id.into(),
+            account_id: id(register.account_id, "account id")?,
             display_name: register.display_name,
             role: role(register.role)?,
             password_hash: register.password_hash,
@@ -18,9 +18,7 @@ pub fn command(payload: wire::AccountCommandPayload) -> Result<AccountCommand, W
         wire::AccountCommandPayload::ChangePassword(change) => AccountCommand::ChangePassword {
             password_hash: change.password_hash,
         },
-        wire::AccountCommandPayload::DisableAccount(wire::DisableAccount {}) => {
-            AccountCommand::Disable
-        }
+        wire::AccountCommandPayload::DisableAccount(wire::DisableAccount {}) => AccountCommand::Disable,
     })
 }
 
@@ -37,15 +35,10 @@ pub fn event_to_wire(account_id: AccountId, kind: AccountEventKind) -> wire::Acc
                 display_name,
             })
         }
-        AccountEventKind::Disabled => {
-            wire::AccountEventPayload::AccountDisabled(wire::AccountDisabled { account_id })
-        }
+        AccountEventKind::Disabled => wire::AccountEventPayload::AccountDisabled(wire::AccountDisabled { account_id }),
         AccountEventKind::RegistrationRefused => {
             let reason = wire::RegistrationRefusal::EmailTaken;
-            wire::AccountEventPayload::RegistrationRefused(wire::RegistrationRefused {
-                account_id,
-                reason,
-            })
+            wire::AccountEventPayload::RegistrationRefused(wire::RegistrationRefused { account_id, reason })
         }
     }
 }

@@ -30,9 +30,9 @@ pub enum WireError {
     /// A number is outside its range.
     #[error("the record has a {0} outside its range")]
     OutOfRange(&'static str),
-    /// The key is empty, too long, or holds a zero byte, which separates the parts of store keys.
-    #[error("the record's key is no id")]
-    BadKey,
+    /// A key or a field is empty, too long, or holds a zero byte, which separates the parts of store keys.
+    #[error("the record's {0} is no id")]
+    BadId(&'static str),
 }
 
 /// What an outgoing record says about itself.
@@ -72,7 +72,16 @@ pub fn check_key(key: &str) -> Result<(), WireError> {
     if is_id(key) {
         Ok(())
     } else {
-        Err(WireError::BadKey)
+        Err(WireError::BadId("key"))
+    }
+}
+
+/// Reads a field that must be an id.
+pub fn id<I: From<String>>(text: String, field: &'static str) -> Result<I, WireError> {
+    if is_id(&text) {
+        Ok(I::from(text))
+    } else {
+        Err(WireError::BadId(field))
     }
 }
 

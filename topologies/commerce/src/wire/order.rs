@@ -5,12 +5,10 @@ use schemas::wire::order as wire;
 use crate::authority::Actor;
 use crate::ids::RecordId;
 use crate::order::{
-    CancelOrder, CancelReason, CommandRefusal, LineStatus, OrderInput, OrderLine, OrderSnapshot,
-    OrderStatus, PaymentStatus, PlaceOrder, RequestedLine, SagaStep,
+    CancelOrder, CancelReason, CommandRefusal, LineStatus, OrderInput, OrderLine, OrderSnapshot, OrderStatus,
+    PaymentStatus, PlaceOrder, RequestedLine, SagaStep,
 };
-use crate::wire::{
-    WireError, line, money_to_wire, number, optional_currency, optional_currency_to_wire,
-};
+use crate::wire::{WireError, id, line, money_to_wire, number, optional_currency, optional_currency_to_wire};
 
 /// Reads a command with its envelope id, its actor and its time in milliseconds since the epoch.
 pub fn command(
@@ -24,12 +22,8 @@ pub fn command(
             command_id,
             at,
             actor,
-            buyer_id: place.buyer_id.into(),
-            lines: place
-                .lines
-                .into_iter()
-                .map(requested)
-                .collect::<Result<_, _>>()?,
+            buyer_id: id(place.buyer_id, "buyer id")?,
+            lines: place.lines.into_iter().map(requested).collect::<Result<_, _>>()?,
             currency: optional_currency(&place.currency)?,
             request_hash: place.request_hash,
         }),
@@ -47,11 +41,7 @@ pub fn snapshot(order: &OrderSnapshot) -> wire::Order {
     wire::Order {
         order_id: order.order_id.0.clone(),
         buyer_id: order.buyer_id.0.clone(),
-        seller_ids: order
-            .seller_ids
-            .iter()
-            .map(|seller| seller.0.clone())
-            .collect(),
+        seller_ids: order.seller_ids.iter().map(|seller| seller.0.clone()).collect(),
         status: status_to_wire(order.status),
         cancel_reason: order.cancel_reason.map(cancel_reason_to_wire),
         payment_status: payment_status_to_wire(order.payment),

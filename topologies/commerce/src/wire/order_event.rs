@@ -7,14 +7,10 @@ use crate::order::{OrderEvent, RecordedEvent};
 use crate::payment::PaymentFact;
 use crate::stock::StockReply;
 use crate::wire::order::{
-    cancel_reason, cancel_reason_to_wire, refusal, refusal_to_wire, requested, requested_to_wire,
-    step, step_to_wire,
+    cancel_reason, cancel_reason_to_wire, refusal, refusal_to_wire, requested, requested_to_wire, step, step_to_wire,
 };
 use crate::wire::payment_event as payments;
-use crate::wire::{
-    WireError, actor, count, money, money_to_wire, optional_currency, optional_currency_to_wire,
-    stock,
-};
+use crate::wire::{WireError, actor, count, money, money_to_wire, optional_currency, optional_currency_to_wire, stock};
 
 /// Reads an event with its place in the order's history.
 pub fn recorded(wire: wire::OrderEvent) -> Result<RecordedEvent, WireError> {
@@ -32,11 +28,7 @@ pub fn event(payload: wire::OrderEventPayload) -> Result<OrderEvent, WireError> 
     Ok(match payload {
         wire::OrderEventPayload::OrderCreated(wire) => OrderEvent::OrderCreated {
             buyer_id: wire.buyer_id.into(),
-            lines: wire
-                .lines
-                .into_iter()
-                .map(requested)
-                .collect::<Result<_, _>>()?,
+            lines: wire.lines.into_iter().map(requested).collect::<Result<_, _>>()?,
             currency: optional_currency(&wire.currency)?,
             request_hash: wire.request_hash,
         },
@@ -55,30 +47,18 @@ pub fn event(payload: wire::OrderEventPayload) -> Result<OrderEvent, WireError> 
         wire::OrderEventPayload::StockRestocked(wire) => {
             stock_event(stock_wire::StockReplyPayload::StockRestocked(wire))?
         }
-        wire::OrderEventPayload::PaymentAuthorized(wire) => {
-            OrderEvent::Payment(payments::authorized(wire)?)
-        }
-        wire::OrderEventPayload::PaymentDeclined(wire) => {
-            OrderEvent::Payment(payments::declined(wire)?)
-        }
-        wire::OrderEventPayload::PaymentCaptured(wire) => {
-            OrderEvent::Payment(payments::captured(wire)?)
-        }
-        wire::OrderEventPayload::PaymentVoided(wire) => {
-            OrderEvent::Payment(payments::voided(wire)?)
-        }
-        wire::OrderEventPayload::PaymentRefunded(wire) => {
-            OrderEvent::Payment(payments::refunded(wire)?)
-        }
+        wire::OrderEventPayload::PaymentAuthorized(wire) => OrderEvent::Payment(payments::authorized(wire)?),
+        wire::OrderEventPayload::PaymentDeclined(wire) => OrderEvent::Payment(payments::declined(wire)?),
+        wire::OrderEventPayload::PaymentCaptured(wire) => OrderEvent::Payment(payments::captured(wire)?),
+        wire::OrderEventPayload::PaymentVoided(wire) => OrderEvent::Payment(payments::voided(wire)?),
+        wire::OrderEventPayload::PaymentRefunded(wire) => OrderEvent::Payment(payments::refunded(wire)?),
         wire::OrderEventPayload::OrderPaid(wire) => OrderEvent::OrderPaid {
             total: money(&wire.total)?,
         },
-        wire::OrderEventPayload::CancellationRequested(wire) => OrderEvent::CancellationRequested {
-            reason: wire.reason,
-        },
-        wire::OrderEventPayload::StepTimedOut(wire) => OrderEvent::StepTimedOut {
-            step: step(wire.step)?,
-        },
+        wire::OrderEventPayload::CancellationRequested(wire) => {
+            OrderEvent::CancellationRequested { reason: wire.reason }
+        }
+        wire::OrderEventPayload::StepTimedOut(wire) => OrderEvent::StepTimedOut { step: step(wire.step)? },
         wire::OrderEventPayload::OrderCancelled(wire) => OrderEvent::OrderCancelled {
             reason: cancel_reason(wire.reason)?,
         },
@@ -86,9 +66,7 @@ pub fn event(payload: wire::OrderEventPayload) -> Result<OrderEvent, WireError> 
             command_id: wire.command_id.into(),
             reason: refusal(wire.reason)?,
         },
-        wire::OrderEventPayload::NeedsAttention(wire) => OrderEvent::NeedsAttention {
-            step: step(wire.step)?,
-        },
+        wire::OrderEventPayload::NeedsAttention(wire) => OrderEvent::NeedsAttention { step: step(wire.step)? },
     })
 }
 
@@ -119,11 +97,9 @@ pub fn event_to_wire(order_id: &OrderId, event: OrderEvent) -> wire::OrderEventP
         OrderEvent::CancellationRequested { reason } => {
             wire::OrderEventPayload::CancellationRequested(wire::CancellationRequested { reason })
         }
-        OrderEvent::StepTimedOut { step } => {
-            wire::OrderEventPayload::StepTimedOut(wire::StepTimedOut {
-                step: step_to_wire(step),
-            })
-        }
+        OrderEvent::StepTimedOut { step } => wire::OrderEventPayload::StepTimedOut(wire::StepTimedOut {
+            step: step_to_wire(step),
+        }),
         OrderEvent::OrderCancelled { reason } => {
             let reason = cancel_reason_to_wire(reason);
             wire::OrderEventPayload::OrderCancelled(wire::OrderCancelled { reason })
@@ -132,11 +108,9 @@ pub fn event_to_wire(order_id: &OrderId, event: OrderEvent) -> wire::OrderEventP
             let (command_id, reason) = (command_id.0, refusal_to_wire(reason));
             wire::OrderEventPayload::CommandRefused(wire::CommandRefused { command_id, reason })
         }
-        OrderEvent::NeedsAttention { step } => {
-            wire::OrderEventPayload::NeedsAttention(wire::NeedsAttention {
-                step: step_to_wire(step),
-            })
-        }
+        OrderEvent::NeedsAttention { step } => wire::OrderEventPayload::NeedsAttention(wire::NeedsAttention {
+            step: step_to_wire(step),
+        }),
     }
 }
 
@@ -145,9 +119,7 @@ fn stock_to_wire(reply: StockReply) -> wire::OrderEventPayload {
         StockReply::Reserved(reservation) => {
             wire::OrderEventPayload::StockReserved(stock::reservation_to_wire(reservation))
         }
-        StockReply::Rejected(rejection) => {
-            wire::OrderEventPayload::StockRejected(stock::rejection_to_wire(rejection))
-        }
+        StockReply::Rejected(rejection) => wire::OrderEventPayload::StockRejected(stock::rejection_to_wire(rejection)),
         StockReply::Confirmed { line, product_id } => {
             wire::OrderEventPayload::StockConfirmed(stock::confirmed_to_wire(line, product_id))
         }
@@ -176,16 +148,15 @@ fn payment_to_wire(order_id: &OrderId, fact: PaymentFact) -> wire::OrderEventPay
             attempt,
             reason,
         } => {
-            let declined =
-                payments::declined_to_wire(order_id, account_id, amount, (attempt, reason));
+            let declined = payments::declined_to_wire(order_id, account_id, amount, (attempt, reason));
             wire::OrderEventPayload::PaymentDeclined(declined)
         }
-        PaymentFact::Captured { account_id, amount } => wire::OrderEventPayload::PaymentCaptured(
-            payments::captured_to_wire(order_id, account_id, amount),
-        ),
-        PaymentFact::Voided { account_id, amount } => wire::OrderEventPayload::PaymentVoided(
-            payments::voided_to_wire(order_id, account_id, amount),
-        ),
+        PaymentFact::Captured { account_id, amount } => {
+            wire::OrderEventPayload::PaymentCaptured(payments::captured_to_wire(order_id, account_id, amount))
+        }
+        PaymentFact::Voided { account_id, amount } => {
+            wire::OrderEventPayload::PaymentVoided(payments::voided_to_wire(order_id, account_id, amount))
+        }
         PaymentFact::Refunded {
             account_id,
             refund_id,

@@ -4,33 +4,33 @@ use schemas::wire::payment as wire;
 
 use crate::money::Currency;
 use crate::payment::{LedgerAccount, LedgerEntry, LedgerKind, PaymentCommand, Posting};
-use crate::wire::{Meta, WireError, attempt, attempt_to_wire, count, money, money_to_wire, number};
+use crate::wire::{Meta, WireError, attempt, attempt_to_wire, count, id, money, money_to_wire, number};
 
 /// Reads a command.
 pub fn command(payload: wire::PaymentCommandPayload) -> Result<PaymentCommand, WireError> {
     Ok(match payload {
         wire::PaymentCommandPayload::Deposit(deposit) => PaymentCommand::Deposit {
-            transfer_id: deposit.deposit_id.into(),
+            transfer_id: id(deposit.deposit_id, "deposit id")?,
             amount: money(&deposit.amount)?,
         },
         wire::PaymentCommandPayload::Withdraw(withdraw) => PaymentCommand::Withdraw {
-            transfer_id: withdraw.withdrawal_id.into(),
+            transfer_id: id(withdraw.withdrawal_id, "withdrawal id")?,
             amount: money(&withdraw.amount)?,
         },
         wire::PaymentCommandPayload::AuthorizePayment(authorize) => PaymentCommand::Authorize {
-            order_id: authorize.order_id.into(),
+            order_id: id(authorize.order_id, "order id")?,
             amount: money(&authorize.amount)?,
             attempt: attempt(authorize.attempt)?,
         },
         wire::PaymentCommandPayload::CapturePayment(capture) => PaymentCommand::Capture {
-            order_id: capture.order_id.into(),
+            order_id: id(capture.order_id, "order id")?,
         },
         wire::PaymentCommandPayload::VoidPayment(void) => PaymentCommand::Void {
-            order_id: void.order_id.into(),
+            order_id: id(void.order_id, "order id")?,
         },
         wire::PaymentCommandPayload::RefundPayment(refund) => PaymentCommand::Refund {
-            order_id: refund.order_id.into(),
-            refund_id: refund.refund_id.into(),
+            order_id: id(refund.order_id, "order id")?,
+            refund_id: id(refund.refund_id, "refund id")?,
             amount: money(&refund.amount)?,
         },
     })
@@ -40,22 +40,13 @@ pub fn command(payload: wire::PaymentCommandPayload) -> Result<PaymentCommand, W
 #[must_use]
 pub fn command_to_wire(command: PaymentCommand) -> wire::PaymentCommandPayload {
     match command {
-        PaymentCommand::Deposit {
-            transfer_id,
-            amount,
-        } => {
+        PaymentCommand::Deposit { transfer_id, amount } => {
             let (deposit_id, amount) = (transfer_id.0, money_to_wire(amount));
             wire::PaymentCommandPayload::Deposit(wire::Deposit { deposit_id, amount })
         }
-        PaymentCommand::Withdraw {
-            transfer_id,
-            amount,
-        } => {
+        PaymentCommand::Withdraw { transfer_id, amount } => {
             let (withdrawal_id, amount) = (transfer_id.0, money_to_wire(amount));
-            wire::PaymentCommandPayload::Withdraw(wire::Withdraw {
-                withdrawal_id,
-                amount,
-            })
+            wire::PaymentCommandPayload::Withdraw(wire::Withdraw { withdrawal_id, amount })
         }
         PaymentCommand::Authorize {
             order_id,
@@ -67,14 +58,10 @@ pub fn command_to_wire(command: PaymentCommand) -> wire::PaymentCommandPayload {
             attempt: attempt_to_wire(attempt),
         }),
         PaymentCommand::Capture { order_id } => {
-            wire::PaymentCommandPayload::CapturePayment(wire::CapturePayment {
-                order_id: order_id.0,
-            })
+            wire::PaymentCommandPayload::CapturePayment(wire::CapturePayment { order_id: order_id.0 })
         }
         PaymentCommand::Void { order_id } => {
-            wire::PaymentCommandPayload::VoidPayment(wire::VoidPayment {
-                order_id: order_id.0,
-            })
+            wire::PaymentCommandPayload::VoidPayment(wire::VoidPayment { order_id: order_id.0 })
         }
         PaymentCommand::Refund {
             order_id,
@@ -91,8 +78,7 @@ pub fn command_to_wire(command: PaymentCommand) -> wire::PaymentCommandPayload {
 /// Reads an entry of the books.
 pub fn entry(wire: wire::LedgerEntry) -> Result<LedgerEntry, WireError> {
     let posting = |posting: wire::Posting| {
-        let account = LedgerAccount::parse(&posting.account)
-            .ok_or(WireError::UnknownSymbol("ledger account"))?;
+        let account = LedgerAccount::parse(&posting.account).ok_or(WireError::UnknownSymbol("ledger account"))?;
         Ok(Posting {
             account,
             amount: posting.amount,

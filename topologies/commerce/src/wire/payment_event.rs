@@ -11,19 +11,11 @@ use crate::wire::{WireError, attempt, attempt_to_wire, money, money_to_wire};
 /// What an event of a wallet means to an order; `None` of a deposit or a withdrawal, which are not about orders.
 pub fn order_input(payload: wire::PaymentEventPayload) -> Result<Option<OrderInput>, WireError> {
     Ok(match payload {
-        wire::PaymentEventPayload::PaymentAuthorized(wire) => {
-            Some(OrderInput::Payment(authorized(wire)?))
-        }
-        wire::PaymentEventPayload::PaymentDeclined(wire) => {
-            Some(OrderInput::Payment(declined(wire)?))
-        }
-        wire::PaymentEventPayload::PaymentCaptured(wire) => {
-            Some(OrderInput::Payment(captured(wire)?))
-        }
+        wire::PaymentEventPayload::PaymentAuthorized(wire) => Some(OrderInput::Payment(authorized(wire)?)),
+        wire::PaymentEventPayload::PaymentDeclined(wire) => Some(OrderInput::Payment(declined(wire)?)),
+        wire::PaymentEventPayload::PaymentCaptured(wire) => Some(OrderInput::Payment(captured(wire)?)),
         wire::PaymentEventPayload::PaymentVoided(wire) => Some(OrderInput::Payment(voided(wire)?)),
-        wire::PaymentEventPayload::PaymentRefunded(wire) => {
-            Some(OrderInput::Payment(refunded(wire)?))
-        }
+        wire::PaymentEventPayload::PaymentRefunded(wire) => Some(OrderInput::Payment(refunded(wire)?)),
         wire::PaymentEventPayload::PaymentRefused(_) => Some(OrderInput::PaymentRefused),
         wire::PaymentEventPayload::DepositPosted(_) => None,
         wire::PaymentEventPayload::DepositRefused(_) => None,
@@ -48,10 +40,7 @@ pub fn event_to_wire(event: PaymentEvent, account_id: &AccountId) -> wire::Payme
             operation: operation_to_wire(operation),
             reason: refusal_to_wire(reason),
         }),
-        PaymentEvent::DepositPosted {
-            transfer_id,
-            amount,
-        } => {
+        PaymentEvent::DepositPosted { transfer_id, amount } => {
             let (deposit_id, amount) = (transfer_id.0, money_to_wire(amount));
             wire::PaymentEventPayload::DepositPosted(wire::DepositPosted {
                 deposit_id,
@@ -69,10 +58,7 @@ pub fn event_to_wire(event: PaymentEvent, account_id: &AccountId) -> wire::Payme
             amount: money_to_wire(amount),
             reason: refusal_to_wire(reason),
         }),
-        PaymentEvent::WithdrawalPosted {
-            transfer_id,
-            amount,
-        } => {
+        PaymentEvent::WithdrawalPosted { transfer_id, amount } => {
             let (withdrawal_id, amount) = (transfer_id.0, money_to_wire(amount));
             wire::PaymentEventPayload::WithdrawalPosted(wire::WithdrawalPosted {
                 withdrawal_id,
@@ -99,9 +85,7 @@ fn fact_to_wire(order_id: &OrderId, fact: PaymentFact) -> wire::PaymentEventPayl
             account_id,
             amount,
             attempt,
-        } => wire::PaymentEventPayload::PaymentAuthorized(authorized_to_wire(
-            order_id, account_id, amount, attempt,
-        )),
+        } => wire::PaymentEventPayload::PaymentAuthorized(authorized_to_wire(order_id, account_id, amount, attempt)),
         PaymentFact::Declined {
             account_id,
             amount,
@@ -111,9 +95,9 @@ fn fact_to_wire(order_id: &OrderId, fact: PaymentFact) -> wire::PaymentEventPayl
             let declined = declined_to_wire(order_id, account_id, amount, (attempt, reason));
             wire::PaymentEventPayload::PaymentDeclined(declined)
         }
-        PaymentFact::Captured { account_id, amount } => wire::PaymentEventPayload::PaymentCaptured(
-            captured_to_wire(order_id, account_id, amount),
-        ),
+        PaymentFact::Captured { account_id, amount } => {
+            wire::PaymentEventPayload::PaymentCaptured(captured_to_wire(order_id, account_id, amount))
+        }
         PaymentFact::Voided { account_id, amount } => {
             wire::PaymentEventPayload::PaymentVoided(voided_to_wire(order_id, account_id, amount))
         }
@@ -121,9 +105,7 @@ fn fact_to_wire(order_id: &OrderId, fact: PaymentFact) -> wire::PaymentEventPayl
             account_id,
             refund_id,
             amount,
-        } => wire::PaymentEventPayload::PaymentRefunded(refunded_to_wire(
-            order_id, account_id, refund_id, amount,
-        )),
+        } => wire::PaymentEventPayload::PaymentRefunded(refunded_to_wire(order_id, account_id, refund_id, amount)),
     }
 }
 
@@ -206,11 +188,7 @@ pub(super) fn declined_to_wire(
 }
 
 /// Writes a capture.
-pub(super) fn captured_to_wire(
-    order_id: &OrderId,
-    account_id: AccountId,
-    amount: Money,
-) -> wire::PaymentCaptured {
+pub(super) fn captured_to_wire(order_id: &OrderId, account_id: AccountId, amount: Money) -> wire::PaymentCaptured {
     wire::PaymentCaptured {
         order_id: order_id.0.clone(),
         account_id: account_id.0,
@@ -219,11 +197,7 @@ pub(super) fn captured_to_wire(
 }
 
 /// Writes a void.
-pub(super) fn voided_to_wire(
-    order_id: &OrderId,
-    account_id: AccountId,
-    amount: Option<Money>,
-) -> wire::PaymentVoided {
+pub(super) fn voided_to_wire(order_id: &OrderId, account_id: AccountId, amount: Option<Money>) -> wire::PaymentVoided {
     wire::PaymentVoided {
         order_id: order_id.0.clone(),
         account_id: account_id.0,

@@ -3,13 +3,13 @@
 use schemas::wire::product as wire;
 
 use crate::product::{Product, ProductCommand};
-use crate::wire::{WireError, money, money_to_wire, number};
+use crate::wire::{WireError, id, money, money_to_wire, number};
 
 /// Reads a command.
 pub fn command(payload: wire::ProductCommandPayload) -> Result<ProductCommand, WireError> {
     Ok(match payload {
         wire::ProductCommandPayload::CreateProduct(create) => ProductCommand::Create {
-            seller_id: create.seller_id.into(),
+            seller_id: id(create.seller_id, "seller id")?,
             name: create.name,
             price: money(&create.price)?,
             stock: create.stock,
@@ -20,7 +20,7 @@ pub fn command(payload: wire::ProductCommandPayload) -> Result<ProductCommand, W
         },
         wire::ProductCommandPayload::AdjustStock(adjust) => ProductCommand::Adjust {
             delta: adjust.delta,
-            adjustment_id: adjust.adjustment_id.into(),
+            adjustment_id: id(adjust.adjustment_id, "adjustment id")?,
         },
     })
 }

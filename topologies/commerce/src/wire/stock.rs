@@ -4,30 +4,30 @@ use schemas::wire::stock as wire;
 
 use crate::ids::{LineNo, OrderId, ProductId};
 use crate::stock::{
-    ProductRefusal, Rejection, Reservation, StockChange, StockChangeKind, StockCommand,
-    StockEventKind, StockRejection, StockReply,
+    ProductRefusal, Rejection, Reservation, StockChange, StockChangeKind, StockCommand, StockEventKind, StockRejection,
+    StockReply,
 };
-use crate::wire::{WireError, attempt, attempt_to_wire, line, money, money_to_wire};
+use crate::wire::{WireError, attempt, attempt_to_wire, id, line, money, money_to_wire};
 
 /// Reads a command.
 pub fn command(payload: wire::StockCommandPayload) -> Result<StockCommand, WireError> {
     Ok(match payload {
         wire::StockCommandPayload::ReserveStock(reserve) => StockCommand::Reserve {
-            order_id: reserve.order_id.into(),
+            order_id: id(reserve.order_id, "order id")?,
             line: line(reserve.line)?,
             attempt: attempt(reserve.attempt)?,
             quantity: reserve.quantity,
         },
         wire::StockCommandPayload::ConfirmStock(confirm) => StockCommand::Confirm {
-            order_id: confirm.order_id.into(),
+            order_id: id(confirm.order_id, "order id")?,
             line: line(confirm.line)?,
         },
         wire::StockCommandPayload::ReleaseStock(release) => StockCommand::Release {
-            order_id: release.order_id.into(),
+            order_id: id(release.order_id, "order id")?,
             line: line(release.line)?,
         },
         wire::StockCommandPayload::RestockStock(restock) => StockCommand::Restock {
-            order_id: restock.order_id.into(),
+            order_id: id(restock.order_id, "order id")?,
             line: line(restock.line)?,
         },
     })
@@ -66,23 +66,19 @@ pub fn command_to_wire(command: StockCommand) -> wire::StockCommandPayload {
 /// Reads a reply.
 pub fn reply(payload: wire::StockReplyPayload) -> Result<StockReply, WireError> {
     Ok(match payload {
-        wire::StockReplyPayload::StockReserved(reserved) => {
-            StockReply::Reserved(reservation(reserved)?)
-        }
-        wire::StockReplyPayload::StockRejected(rejected) => {
-            StockReply::Rejected(rejection(rejected)?)
-        }
+        wire::StockReplyPayload::StockReserved(reserved) => StockReply::Reserved(reservation(reserved)?),
+        wire::StockReplyPayload::StockRejected(rejected) => StockReply::Rejected(rejection(rejected)?),
         wire::StockReplyPayload::StockConfirmed(confirmed) => StockReply::Confirmed {
             line: line(confirmed.line)?,
-            product_id: confirmed.product_id.into(),
+            product_id: id(confirmed.product_id, "product id")?,
         },
         wire::StockReplyPayload::StockReleased(released) => StockReply::Released {
             line: line(released.line)?,
-            product_id: released.product_id.into(),
+            product_id: id(released.product_id, "product id")?,
         },
         wire::StockReplyPayload::StockRestocked(restocked) => StockReply::Restocked {
             line: line(restocked.line)?,
-            product_id: restocked.product_id.into(),
+            product_id: id(restocked.product_id, "product id")?,
         },
     })
 }
@@ -91,12 +87,8 @@ pub fn reply(payload: wire::StockReplyPayload) -> Result<StockReply, WireError> 
 #[must_use]
 pub fn reply_to_wire(reply: StockReply) -> wire::StockReplyPayload {
     match reply {
-        StockReply::Reserved(reservation) => {
-            wire::StockReplyPayload::StockReserved(reservation_to_wire(reservation))
-        }
-        StockReply::Rejected(rejection) => {
-            wire::StockReplyPayload::StockRejected(rejection_to_wire(rejection))
-        }
+        StockReply::Reserved(reservation) => wire::StockReplyPayload::StockReserved(reservation_to_wire(reservation)),
+        StockReply::Rejected(rejection) => wire::StockReplyPayload::StockRejected(rejection_to_wire(rejection)),
         StockReply::Confirmed { line, product_id } => {
             wire::StockReplyPayload::StockConfirmed(confirmed_to_wire(line, product_id))
         }
@@ -114,8 +106,8 @@ pub fn reservation(wire: wire::StockReserved) -> Result<Reservation, WireError> 
     Ok(Reservation {
         line: line(wire.line)?,
         attempt: attempt(wire.attempt)?,
-        product_id: wire.product_id.into(),
-        seller_id: wire.seller_id.into(),
+        product_id: id(wire.product_id, "product id")?,
+        seller_id: id(wire.seller_id, "seller id")?,
         product_name: wire.product_name,
         quantity: wire.quantity,
         unit_price: money(&wire.unit_price)?,
@@ -141,7 +133,7 @@ pub fn rejection(wire: wire::StockRejected) -> Result<Rejection, WireError> {
     Ok(Rejection {
         line: line(wire.line)?,
         attempt: attempt(wire.attempt)?,
-        product_id: wire.product_id.into(),
+        product_id: id(wire.product_id, "product id")?,
         reason: match wire.reason {
             wire::StockRejection::OutOfStock => StockRejection::OutOfStock,
             wire::StockRejection::UnknownProduct => StockRejection::UnknownProduct,
@@ -202,12 +194,8 @@ pub fn restocked_to_wire(line: LineNo, product_id: ProductId) -> wire::StockRest
 /// Reads an event of the stock ledger.
 pub fn event(payload: wire::StockEventPayload) -> Result<StockEventKind, WireError> {
     match payload {
-        wire::StockEventPayload::StockChanged(changed) => {
-            Ok(StockEventKind::Changed(change(changed)?))
-        }
-        wire::StockEventPayload::ProductRefused(refused) => {
-            Ok(StockEventKind::Refused(refusal(refused.reason)?))
-        }
+        wire::StockEventPayload::StockChanged(changed) => Ok(StockEventKind::Changed(change(changed)?)),
+        wire::StockEventPayload::ProductRefused(refused) => Ok(StockEventKind::Refused(refusal(refused.reason)?)),
     }
 }
 
@@ -215,14 +203,10 @@ pub fn event(payload: wire::StockEventPayload) -> Result<StockEventKind, WireErr
 #[must_use]
 pub fn event_to_wire(kind: StockEventKind) -> wire::StockEventPayload {
     match kind {
-        StockEventKind::Changed(change) => {
-            wire::StockEventPayload::StockChanged(change_to_wire(change))
-        }
-        StockEventKind::Refused(refusal) => {
-            wire::StockEventPayload::ProductRefused(wire::ProductRefused {
-                reason: refusal_to_wire(refusal),
-            })
-        }
+        StockEventKind::Changed(change) => wire::StockEventPayload::StockChanged(change_to_wire(change)),
+        StockEventKind::Refused(refusal) => wire::StockEventPayload::ProductRefused(wire::ProductRefused {
+            reason: refusal_to_wire(refusal),
+        }),
     }
 }
 

@@ -36,10 +36,7 @@ fn successors(world: &World, budget: Budget) -> Vec<(World, Budget)> {
         if let Some(duplicates) = budget.duplicates.checked_sub(1) {
             next.push((
                 after(world, |world| world.deliver(at, true)),
-                Budget {
-                    duplicates,
-                    ..budget
-                },
+                Budget { duplicates, ..budget },
             ));
         }
     }
@@ -47,10 +44,7 @@ fn successors(world: &World, budget: Budget) -> Vec<(World, Budget)> {
         for order in world.waiting() {
             next.push((
                 after(world, |world| world.pass_deadline(&order)),
-                Budget {
-                    deadlines,
-                    ..budget
-                },
+                Budget { deadlines, ..budget },
             ));
         }
     }

@@ -8,12 +8,8 @@ use crate::world::World;
 fn world(orders: &[(bool, Vec<(bool, i64)>)], stock: [i64; 2], money: [i64; 2]) -> World {
     let mut world = World::default();
     world.history.keep_messages = true;
-    world = world
-        .with_product("p", 10, stock[0])
-        .with_product("q", 7, stock[1]);
-    world = world
-        .with_wallet("ann", money[0])
-        .with_wallet("bob", money[1]);
+    world = world.with_product("p", 10, stock[0]).with_product("q", 7, stock[1]);
+    world = world.with_wallet("ann", money[0]).with_wallet("bob", money[1]);
     for (at, (of_ann, lines)) in orders.iter().enumerate() {
         let buyer = if *of_ann { "ann" } else { "bob" };
         let lines: Vec<_> = lines
@@ -28,12 +24,8 @@ fn world(orders: &[(bool, Vec<(bool, i64)>)], stock: [i64; 2], money: [i64; 2]) 
 /// One random act: mostly a delivery, sometimes a duplicate, a deadline or a cancellation.
 fn act(world: &mut World, kind: u8, choice: usize) {
     match kind {
-        0..=79 if !world.under_way.is_empty() => {
-            world.deliver(choice % world.under_way.len(), false)
-        }
-        80..=89 if !world.under_way.is_empty() => {
-            world.deliver(choice % world.under_way.len(), true)
-        }
+        0..=79 if !world.under_way.is_empty() => world.deliver(choice % world.under_way.len(), false),
+        80..=89 if !world.under_way.is_empty() => world.deliver(choice % world.under_way.len(), true),
         90..=96 => {
             let waiting = world.waiting();
             if !waiting.is_empty() {

@@ -8,12 +8,11 @@ use commerce::ids::{AccountId, LineNo, OrderId, ProductId};
 use commerce::invariants::{self, Violation};
 use commerce::money::{Currency, Money};
 use commerce::order::{
-    CancelOrder, Deadline, Effect, OrderInput, OrderSnapshot, OrderState, PlaceOrder,
-    RecordedEvent, RequestedLine, SagaStep,
+    CancelOrder, Deadline, Effect, OrderInput, OrderSnapshot, OrderState, PlaceOrder, RecordedEvent, RequestedLine,
+    SagaStep,
 };
 use commerce::payment::{
-    LedgerEntry, Payment, PaymentCommand, PaymentEvent, TransferKind, Wallet, step_payment,
-    step_transfer,
+    LedgerEntry, Payment, PaymentCommand, PaymentEvent, TransferKind, Wallet, step_payment, step_transfer,
 };
 use commerce::product::{Product, ProductCommand};
 use commerce::stock::{Hold, StockChange, StockCommand, StockEventKind};
@@ -161,10 +160,7 @@ impl World {
     }
 
     pub fn waiting(&self) -> Vec<OrderId> {
-        let waiting = self
-            .orders
-            .iter()
-            .filter(|(_, state)| state.deadline.is_some());
+        let waiting = self.orders.iter().filter(|(_, state)| state.deadline.is_some());
         waiting.map(|(id, _)| id.clone()).collect()
     }
 
@@ -184,11 +180,7 @@ impl World {
                 Effect::Payment(ask) => self.send(Message::ToWallet(ask.account_id, ask.command)),
             }
         }
-        self.history
-            .events
-            .entry(id.clone())
-            .or_default()
-            .extend(step.events);
+        self.history.events.entry(id.clone()).or_default().extend(step.events);
         if let Some(state) = step.state {
             self.orders.insert(id.clone(), state);
         }
@@ -199,14 +191,7 @@ impl World {
         let key = (id.clone(), order.clone(), line);
         let product = self.products.get(id).cloned();
         let hold = self.holds.get(&key).cloned();
-        let step = stock::step(
-            id,
-            product,
-            hold,
-            command,
-            &Actor::system("orders"),
-            self.now,
-        );
+        let step = stock::step(id, product, hold, command, &Actor::system("orders"), self.now);
         if let Some(StockEventKind::Changed(change)) = step.event.map(|event| event.kind) {
             self.history.changes.push((id.clone(), change));
         }
@@ -232,19 +217,8 @@ impl World {
             }
         };
         let key = (id.clone(), order.clone());
-        let (wallet, payment) = (
-            self.wallets.get(id).cloned(),
-            self.payments.get(&key).cloned(),
-        );
-        let step = step_payment(
-            id,
-            wallet,
-            payment,
-            command,
-            &Actor::system("orders"),
-            self.now,
-        )
-        .unwrap();
+        let (wallet, payment) = (self.wallets.get(id).cloned(), self.payments.get(&key).cloned());
+        let step = step_payment(id, wallet, payment, command, &Actor::system("orders"), self.now).unwrap();
         self.history.entries.extend(step.entry);
         if let Some(wallet) = step.wallet {
             self.wallets.insert(id.clone(), wallet);
@@ -263,10 +237,7 @@ impl World {
     /// What must hold at every moment.
     pub fn check_now(&self) {
         for product in self.products.values() {
-            let own = self
-                .holds
-                .iter()
-                .filter(|((id, ..), _)| *id == product.product_id);
+            let own = self.holds.iter().filter(|((id, ..), _)| *id == product.product_id);
             self.expect_none(&invariants::i1_stock(product, own.map(|(_, hold)| hold)));
         }
         let mut money = 0;
@@ -286,33 +257,16 @@ impl World {
     /// What must hold when nothing is under way: every order has ended, and left behind what it should.
     pub fn check_end(&self) {
         assert!(self.under_way.is_empty());
-        let changes = || {
-            self.history
-                .changes
-                .iter()
-                .map(|(product, change)| (product, change))
-        };
+        let changes = || self.history.changes.iter().map(|(product, change)| (product, change));
         self.expect_none(&invariants::i1_stock_changes(changes()));
         self.expect_none(&invariants::i2_holds_resolved_once(changes()));
         self.expect_none(&invariants::i3_ledger_sums_to_zero(&self.history.entries));
-        self.expect_none(&invariants::i4_refunded_captured_authorised(
-            &self.history.entries,
-        ));
-        let ids = self
-            .history
-            .entries
-            .iter()
-            .map(|entry| entry.entry_id.as_str());
+        self.expect_none(&invariants::i4_refunded_captured_authorised(&self.history.entries));
+        let ids = self.history.entries.iter().map(|entry| entry.entry_id.as_str());
         self.expect_none(&invariants::i5_no_operation_twice(ids));
         for (id, state) in &self.orders {
-            assert!(
-                state.step().is_final(),
-                "order {id} never ended: {state:#?}"
-            );
-            assert!(
-                !state.needs_attention,
-                "order {id} needs attention: {state:#?}"
-            );
+            assert!(state.step().is_final(), "order {id} never ended: {state:#?}");
+            assert!(!state.needs_attention, "order {id} needs attention: {state:#?}");
             let published = wire::order::snapshot(&OrderSnapshot::of(state));
             self.expect_none(&invariants::i6_every_order_ends(&published, i64::MAX));
             let all = self.history.changes.iter().map(|(_, change)| change);
@@ -321,19 +275,12 @@ impl World {
                 &self.history.entries,
                 all,
             ));
-            self.expect_none(&invariants::i8_snapshot_is_fold(
-                &self.history.events[id],
-                &published,
-            ));
+            self.expect_none(&invariants::i8_snapshot_is_fold(&self.history.events[id], &published));
         }
     }
 
     fn expect_none(&self, violations: &[Violation]) {
-        assert!(
-            violations.is_empty(),
-            "{violations:#?}\n{:#?}",
-            self.history.events
-        );
+        assert!(violations.is_empty(), "{violations:#?}\n{:#?}", self.history.events);
     }
 
     /// What tells two worlds apart: everything that can change what happens next. Times cannot.
@@ -343,10 +290,7 @@ impl World {
             let timeless = OrderState {
                 created_at: 0,
                 updated_at: 0,
-                deadline: state.deadline.map(|deadline| Deadline {
-                    due_at: 0,
-                    ..deadline
-                }),
+                deadline: state.deadline.map(|deadline| Deadline { due_at: 0, ..deadline }),
                 ..state.clone()
             };
             rmp_serde::to_vec(&timeless).unwrap().hash(&mut hasher);

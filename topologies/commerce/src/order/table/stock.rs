@@ -8,11 +8,7 @@ pub(super) fn reserved(step: SagaStep, line: LineStatus) -> Decision {
         (SagaStep::Reserving, LineStatus::Requested) => Decision::Record,
         // Going forward, a line past its reservation has been answered before.
         (
-            SagaStep::Reserving
-            | SagaStep::Authorizing
-            | SagaStep::Confirming
-            | SagaStep::Capturing
-            | SagaStep::Paid,
+            SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing | SagaStep::Paid,
             LineStatus::Reserved | LineStatus::Confirmed,
         ) => Decision::Duplicate,
         (
@@ -21,20 +17,12 @@ pub(super) fn reserved(step: SagaStep, line: LineStatus) -> Decision {
         ) => Decision::Alarm,
         // Going forward no line has ended: each of these would have begun an unwinding.
         (
-            SagaStep::Reserving
-            | SagaStep::Authorizing
-            | SagaStep::Confirming
-            | SagaStep::Capturing
-            | SagaStep::Paid,
+            SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing | SagaStep::Paid,
             LineStatus::Rejected | LineStatus::Released | LineStatus::Restocked,
         ) => Decision::Alarm,
         // The goods are given back after the money; the hold is known by then.
-        (SagaStep::Voiding | SagaStep::Refunding, LineStatus::Requested | LineStatus::Rejected) => {
-            Decision::Record
-        }
-        (SagaStep::Voiding | SagaStep::Refunding, LineStatus::Reserved | LineStatus::Confirmed) => {
-            Decision::Duplicate
-        }
+        (SagaStep::Voiding | SagaStep::Refunding, LineStatus::Requested | LineStatus::Rejected) => Decision::Record,
+        (SagaStep::Voiding | SagaStep::Refunding, LineStatus::Reserved | LineStatus::Confirmed) => Decision::Duplicate,
         (SagaStep::Voiding | SagaStep::Refunding, LineStatus::Released) => Decision::ReleaseLate,
         // A restocked line has been confirmed, and the ledger reserves no line twice.
         (SagaStep::Voiding | SagaStep::Refunding, LineStatus::Restocked) => Decision::Duplicate,
@@ -99,16 +87,11 @@ pub(super) fn confirmed(step: SagaStep, line: LineStatus) -> Decision {
             | LineStatus::Restocked,
         ) => Decision::TooEarly,
         (SagaStep::Confirming, LineStatus::Reserved) => Decision::Record,
-        (SagaStep::Confirming | SagaStep::Capturing | SagaStep::Paid, LineStatus::Confirmed) => {
-            Decision::Duplicate
-        }
+        (SagaStep::Confirming | SagaStep::Capturing | SagaStep::Paid, LineStatus::Confirmed) => Decision::Duplicate,
         (SagaStep::Capturing | SagaStep::Paid, LineStatus::Reserved) => Decision::Alarm,
         (
             SagaStep::Confirming | SagaStep::Capturing | SagaStep::Paid,
-            LineStatus::Requested
-            | LineStatus::Rejected
-            | LineStatus::Released
-            | LineStatus::Restocked,
+            LineStatus::Requested | LineStatus::Rejected | LineStatus::Released | LineStatus::Restocked,
         ) => Decision::Alarm,
         (
             SagaStep::Voiding | SagaStep::Refunding,
@@ -119,18 +102,14 @@ pub(super) fn confirmed(step: SagaStep, line: LineStatus) -> Decision {
             LineStatus::Confirmed | LineStatus::Released | LineStatus::Restocked,
         ) => Decision::Duplicate,
         // A release does not undo a confirmation, so the line needs the other command.
-        (
-            SagaStep::Returning,
-            LineStatus::Requested | LineStatus::Reserved | LineStatus::Rejected,
-        ) => Decision::RecordAndRestock,
+        (SagaStep::Returning, LineStatus::Requested | LineStatus::Reserved | LineStatus::Rejected) => {
+            Decision::RecordAndRestock
+        }
         (SagaStep::Returning, LineStatus::Confirmed | LineStatus::Restocked) => Decision::Duplicate,
         (SagaStep::Returning | SagaStep::Cancelled, LineStatus::Released) => Decision::RestockLate,
         (
             SagaStep::Cancelled,
-            LineStatus::Requested
-            | LineStatus::Reserved
-            | LineStatus::Confirmed
-            | LineStatus::Rejected,
+            LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed | LineStatus::Rejected,
         ) => Decision::RestockLate,
         (SagaStep::Cancelled, LineStatus::Restocked) => Decision::Duplicate,
     }
@@ -140,10 +119,7 @@ pub(super) fn released(step: SagaStep, line: LineStatus) -> Decision {
     match (step, line) {
         // Recording it begins the unwinding: what is not held cannot be sold.
         (
-            SagaStep::Reserving
-            | SagaStep::Authorizing
-            | SagaStep::Confirming
-            | SagaStep::Capturing,
+            SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing,
             LineStatus::Requested | LineStatus::Reserved,
         ) => Decision::Record,
         (
@@ -183,10 +159,7 @@ pub(super) fn released(step: SagaStep, line: LineStatus) -> Decision {
 pub(super) fn restocked(step: SagaStep, line: LineStatus) -> Decision {
     match (step, line) {
         (
-            SagaStep::Reserving
-            | SagaStep::Authorizing
-            | SagaStep::Confirming
-            | SagaStep::Capturing,
+            SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing,
             LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed,
         ) => Decision::Record,
         (
@@ -194,13 +167,10 @@ pub(super) fn restocked(step: SagaStep, line: LineStatus) -> Decision {
             LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed,
         ) => Decision::Record,
         // The cancellation that restocked it will be read again, and will ask again.
-        (SagaStep::Paid, LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed) => {
-            Decision::TooEarly
+        (SagaStep::Paid, LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed) => Decision::TooEarly,
+        (SagaStep::Cancelled, LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed) => {
+            Decision::Duplicate
         }
-        (
-            SagaStep::Cancelled,
-            LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed,
-        ) => Decision::Duplicate,
         (
             SagaStep::Reserving
             | SagaStep::Authorizing

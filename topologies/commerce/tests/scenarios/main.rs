@@ -1,0 +1,30 @@
+//! The topologies through the test driver, which runs the production task: one scenario per file.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails by panicking"
+)]
+
+mod shop;
+
+mod a_buyer_cancels_after_paying;
+mod a_buyer_cancels_before_paying;
+mod a_cancellation_at_any_moment;
+mod a_crash_at_any_moment;
+mod a_late_reply_is_acted_on;
+mod a_participant_is_silent;
+mod a_product_that_does_not_exist;
+mod a_second_post_of_the_same_order;
+mod accounts_are_taken_once;
+mod an_order_is_paid;
+mod deposits_count_once;
+mod descriptions;
+mod not_enough_money;
+mod not_enough_stock;
+mod poison_records;
+mod products_belong_to_their_sellers;
+mod several_sellers;
+mod what_is_resolved_is_forgotten;

@@ -1,0 +1,108 @@
+use schemas::wire::envelope::Role;
+use schemas::wire::product::{ChangeProduct, ProductCommandPayload};
+use schemas::wire::stock::{ProductRefusal, ReserveStock, StockCommandPayload, StockEvent, StockEventPayload};
+
+use crate::shop::{Shop, actor, krw};
+
+fn refusals(shop: &Shop) -> Vec<ProductRefusal> {
+    let refused = |payload| match payload {
+        StockEventPayload::ProductRefused(refused) => Some(refused.reason),
+        StockEventPayload::StockChanged(_) => None,
+    };
+    shop.records::<StockEvent>()
+        .into_iter()
+        .filter_map(|record| refused(record.value.payload))
+        .collect()
+}
+
+#[test]
+fn a_seller_changes_own_products_only() {
+    let mut shop = Shop::open().stocked();
+    let change = |name: &str| {
+        ProductCommandPayload::ChangeProduct(ChangeProduct {
+            name: Some(name.to_owned()),
+            price: Some(krw(2_000)),
+        })
+    };
+    shop.send("book", actor("sue", Role::Seller), "c1", change("Stolen"));
+    shop.send("book", actor("ann", Role::Buyer), "c2", change("Free"));
+    shop.send("nothing", actor("sam", Role::Seller), "c3", change("New"));
+    shop.send("book", actor("sam", Role::Seller), "c4", change("Better"));
+    let product = shop.product("book");
+    assert_eq!(
+        (product.name.as_str(), product.price, product.version),
+        ("Better", krw(2_000), 2)
+    );
+    assert_eq!(
+        refusals(&shop),
+        [
+            ProductRefusal::NotOwner,
+            ProductRefusal::NotOwner,
+            ProductRefusal::UnknownProduct
+        ]
+    );
+    shop.check_books();
+}
+
+#[test]
+fn a_product_is_created_once() {
+    let mut shop = Shop::open().stocked();
+    shop.create_product("book", "sam", 1_500, 10);
+    assert_eq!(refusals(&shop), []);
+    shop.create_product("book", "sue", 1, 1);
+    assert_eq!(refusals(&shop), [ProductRefusal::AlreadyExists]);
+    assert_eq!(shop.product("book").seller_id, "sam");
+}
+
+#[test]
+fn an_adjustment_counts_once_and_never_goes_below_what_is_held() {
+    let mut shop = Shop::without("payments");
+    shop.create_product("book", "sam", 1_500, 10);
+    shop.place("o1", "ann", &[("book", 4)]);
+    shop.adjust_stock("book", "sam", "a1", -6);
+    shop.adjust_stock("book", "sam", "a1", -6);
+    assert_eq!(shop.stock("book"), (4, 4));
+    shop.adjust_stock("book", "sam", "a2", -1);
+    shop.adjust_stock("book", "sam", "a1", -5);
+    shop.adjust_stock("book", "sam", "a3", i64::MAX);
+    let expected = [
+        ProductRefusal::StockWouldBeNegative,
+        ProductRefusal::Conflict,
+        ProductRefusal::Invalid,
+    ];
+    assert_eq!(refusals(&shop), expected);
+    assert_eq!(shop.stock("book"), (4, 4));
+    shop.check_books();
+}
+
+#[test]
+fn a_reservation_keeps_its_price_and_nobody_but_the_saga_reserves() {
+    let mut shop = Shop::without("payments");
+    shop.create_product("book", "sam", 1_500, 10);
+    shop.place("o1", "ann", &[("book", 1)]);
+    let change = ChangeProduct {
+        name: None,
+        price: Some(krw(9_000)),
+    };
+    shop.send(
+        "book",
+        actor("sam", Role::Seller),
+        "c1",
+        ProductCommandPayload::ChangeProduct(change),
+    );
+    assert_eq!(shop.order("o1").total, Some(krw(1_500)));
+    let reserve = ReserveStock {
+        order_id: "o2".to_owned(),
+        line: 1,
+        attempt: 1,
+        quantity: 1,
+    };
+    shop.send(
+        "book",
+        actor("ann", Role::Buyer),
+        "r1",
+        StockCommandPayload::ReserveStock(reserve),
+    );
+    assert_eq!(refusals(&shop), [ProductRefusal::NotOwner]);
+    assert_eq!(shop.stock("book"), (10, 1));
+}
