@@ -62,7 +62,8 @@ pub fn i4_refunded_captured_authorised<'a>(entries: impl IntoIterator<Item = &'a
         .collect()
 }
 
-/// I5: no operation is carried out twice. The ids are of ledger entries, of events, or of what else happens once.
+/// I5: no operation is carried out twice. The ids are of ledger entries, of events that have a number, or of what else
+/// happens once; a refusal without a number comes as often as its command does.
 #[must_use]
 pub fn i5_no_operation_twice<'a>(ids: impl IntoIterator<Item = &'a str>) -> Vec<Violation> {
     let mut seen = BTreeSet::new();

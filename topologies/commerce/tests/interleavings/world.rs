@@ -18,12 +18,12 @@ use commerce::product::{Product, ProductCommand};
 use commerce::stock::{Hold, StockChange, StockCommand, StockEventKind};
 use commerce::{order, product, stock, wire};
 
-/// Something on its way to a participant.
+/// Something on its way to an order, a stock ledger or a wallet.
 #[derive(Debug, Clone)]
 pub enum Message {
-    ToOrder(OrderId, OrderInput),
-    ToStock(ProductId, StockCommand),
-    ToWallet(AccountId, PaymentCommand),
+    Order(OrderId, OrderInput),
+    Stock(ProductId, StockCommand),
+    Wallet(AccountId, PaymentCommand),
 }
 
 /// A message with the text by which two worlds are compared.
@@ -112,7 +112,7 @@ impl World {
             currency: None,
             request_hash: id.to_owned(),
         };
-        self.send(Message::ToOrder(id.into(), OrderInput::Place(place)));
+        self.send(Message::Order(id.into(), OrderInput::Place(place)));
         self
     }
 
@@ -136,9 +136,9 @@ impl World {
 
     pub fn handle(&mut self, message: Message) {
         match message {
-            Message::ToOrder(order, input) => self.at_order(&order, input),
-            Message::ToStock(product, command) => self.at_stock(&product, &command),
-            Message::ToWallet(account, command) => self.at_wallet(&account, command),
+            Message::Order(order, input) => self.at_order(&order, input),
+            Message::Stock(product, command) => self.at_stock(&product, &command),
+            Message::Wallet(account, command) => self.at_wallet(&account, command),
         }
     }
 
@@ -150,7 +150,7 @@ impl World {
             actor,
             reason: None,
         });
-        self.send(Message::ToOrder(order.clone(), input));
+        self.send(Message::Order(order.clone(), input));
     }
 
     pub fn pass_deadline(&mut self, order: &OrderId) {
@@ -176,8 +176,8 @@ impl World {
         }
         for effect in step.effects {
             match effect {
-                Effect::Stock(ask) => self.send(Message::ToStock(ask.product_id, ask.command)),
-                Effect::Payment(ask) => self.send(Message::ToWallet(ask.account_id, ask.command)),
+                Effect::Stock(ask) => self.send(Message::Stock(ask.product_id, ask.command)),
+                Effect::Payment(ask) => self.send(Message::Wallet(ask.account_id, ask.command)),
             }
         }
         self.history.events.entry(id.clone()).or_default().extend(step.events);
@@ -202,7 +202,7 @@ impl World {
             self.holds.insert(key, hold);
         }
         if let Some(reply) = step.reply {
-            self.send(Message::ToOrder(order.clone(), OrderInput::Stock(reply)));
+            self.send(Message::Order(order.clone(), OrderInput::Stock(reply)));
         }
     }
 
@@ -231,7 +231,7 @@ impl World {
             Some(PaymentEvent::Refused { .. }) => OrderInput::PaymentRefused,
             other => panic!("an order was answered with {other:?}"),
         };
-        self.send(Message::ToOrder(order, input));
+        self.send(Message::Order(order, input));
     }
 
     /// What must hold at every moment.

@@ -1,0 +1,338 @@
+//! The saga: each step, each input.
+
+use commerce::authority::{Actor, Role};
+use commerce::ids::{LineNo, OrderId, ProductId, refund_id};
+use commerce::money::{Currency, Money};
+use commerce::order::{
+    CancelOrder, Effect, InputKind, LineStatus, OrderInput, OrderState, PlaceOrder, RequestedLine, SagaStep, Step,
+    decide, step,
+};
+use commerce::payment::{PaymentFact, PaymentRefusal};
+use commerce::stock::{Rejection, Reservation, StockRejection, StockReply};
+
+use crate::{check, row, variant};
+
+fn order_id() -> OrderId {
+    "o".into()
+}
+
+fn total() -> Money {
+    Money::new(30, Currency::parse("KRW").unwrap())
+}
+
+fn ann() -> Actor {
+    Actor {
+        account_id: "ann".into(),
+        role: Role::Buyer,
+    }
+}
+
+fn place(request_hash: &str) -> OrderInput {
+    OrderInput::Place(PlaceOrder {
+        command_id: "place".into(),
+        at: 0,
+        actor: ann(),
+        buyer_id: "ann".into(),
+        lines: vec![RequestedLine {
+            line: LineNo(1),
+            product_id: "p".into(),
+            quantity: 3,
+        }],
+        currency: None,
+        request_hash: request_hash.to_owned(),
+    })
+}
+
+fn cancel(command_id: &str) -> OrderInput {
+    OrderInput::Cancel(CancelOrder {
+        command_id: command_id.into(),
+        actor: ann(),
+        reason: None,
+    })
+}
+
+fn stock(name: &str) -> OrderInput {
+    let (line, product_id) = (LineNo(1), ProductId::from("p"));
+    OrderInput::Stock(match name {
+        "reserved" => StockReply::Reserved(Reservation {
+            line,
+            attempt: 1,
+            product_id,
+            seller_id: "sam".into(),
+            product_name: "P".to_owned(),
+            quantity: 3,
+            unit_price: Money::new(10, total().currency),
+        }),
+        "rejected" => StockReply::Rejected(Rejection {
+            line,
+            attempt: 1,
+            product_id,
+            reason: StockRejection::OutOfStock,
+            requested: 3,
+            available: 2,
+        }),
+        "confirmed" => StockReply::Confirmed { line, product_id },
+        "released" => StockReply::Released { line, product_id },
+        _ => StockReply::Restocked { line, product_id },
+    })
+}
+
+fn payment(name: &str) -> OrderInput {
+    let (account_id, amount) = ("ann".into(), total());
+    OrderInput::Payment(match name {
+        "authorized" => PaymentFact::Authorized {
+            account_id,
+            amount,
+            attempt: 1,
+        },
+        "authorized other" => {
+            let amount = Money::new(29, amount.currency);
+            PaymentFact::Authorized {
+                account_id,
+                amount,
+                attempt: 1,
+            }
+        }
+        "declined" => {
+            let reason = PaymentRefusal::InsufficientFunds;
+            PaymentFact::Declined {
+                account_id,
+                amount,
+                attempt: 1,
+                reason,
+            }
+        }
+        "captured" => PaymentFact::Captured { account_id, amount },
+        "voided" => PaymentFact::Voided {
+            account_id,
+            amount: Some(amount),
+        },
+        _ => PaymentFact::Refunded {
+            account_id,
+            refund_id: refund_id(&order_id()),
+            amount,
+        },
+    })
+}
+
+fn inputs() -> Vec<(&'static str, OrderInput)> {
+    let mut inputs = vec![
+        ("place again", place("h")),
+        ("place another", place("other")),
+        ("cancel", cancel("c2")),
+        ("cancel again", cancel("c1")),
+        ("cancel by another", {
+            let actor = Actor {
+                account_id: "bob".into(),
+                role: Role::Buyer,
+            };
+            OrderInput::Cancel(CancelOrder {
+                command_id: "c3".into(),
+                actor,
+                reason: None,
+            })
+        }),
+    ];
+    for name in ["reserved", "rejected", "confirmed", "released", "restocked"] {
+        inputs.push((name, stock(name)));
+    }
+    for name in [
+        "authorized",
+        "authorized other",
+        "declined",
+        "captured",
+        "voided",
+        "refunded",
+    ] {
+        inputs.push((name, payment(name)));
+    }
+    inputs.push(("payment refused", OrderInput::PaymentRefused));
+    inputs
+}
+
+/// The states in which an order can stand, by the way that leads there.
+fn states() -> Vec<(&'static str, Vec<OrderInput>)> {
+    let paid = || {
+        vec![
+            place("h"),
+            stock("reserved"),
+            payment("authorized"),
+            stock("confirmed"),
+            payment("captured"),
+        ]
+    };
+    let with = |mut way: Vec<OrderInput>, more: Vec<OrderInput>| {
+        way.extend(more);
+        way
+    };
+    let until = |steps: usize| paid().into_iter().take(steps).collect::<Vec<_>>();
+    vec![
+        ("reserving", until(1)),
+        ("authorizing", until(2)),
+        ("confirming", until(3)),
+        ("capturing", until(4)),
+        ("paid", paid()),
+        ("voiding unknown", with(until(2), vec![cancel("c1")])),
+        ("voiding held", with(until(3), vec![cancel("c1")])),
+        ("voiding confirmed", with(until(4), vec![cancel("c1")])),
+        ("refunding", with(paid(), vec![cancel("c1")])),
+        ("returning unknown", with(until(1), vec![cancel("c1")])),
+        ("returning held", with(until(2), vec![cancel("c1"), payment("voided")])),
+        (
+            "returning confirmed",
+            with(paid(), vec![cancel("c1"), payment("refunded")]),
+        ),
+        ("cancelled rejected", with(until(1), vec![stock("rejected")])),
+        (
+            "cancelled released",
+            with(until(1), vec![cancel("c1"), stock("released")]),
+        ),
+        (
+            "cancelled restocked",
+            with(paid(), vec![cancel("c1"), payment("refunded"), stock("restocked")]),
+        ),
+    ]
+}
+
+fn reach(way: Vec<OrderInput>) -> OrderState {
+    let take = |state: Option<OrderState>, input| step(state, &order_id(), input, 0).state;
+    way.into_iter().fold(None, take).unwrap()
+}
+
+fn outcome(before: Option<&OrderState>, step: &Step) -> Vec<String> {
+    let moved = match (before, &step.state) {
+        (Some(before), Some(after)) if before.step() != after.step() => format!("-> {:?}", after.step()),
+        (None, Some(after)) => format!("-> {:?}", after.step()),
+        _ => String::new(),
+    };
+    let event = |event: &commerce::order::RecordedEvent| match &event.event {
+        commerce::order::OrderEvent::Stock(reply) => format!("Stock{}", variant(reply)),
+        commerce::order::OrderEvent::Payment(fact) => format!("Payment{}", variant(fact)),
+        commerce::order::OrderEvent::CommandRefused { reason, .. } => format!("refused {reason:?}"),
+        other => variant(other),
+    };
+    let effect = |effect: &Effect| match effect {
+        Effect::Stock(ask) => format!("{}", ask.id),
+        Effect::Payment(ask) => format!("{}", ask.id),
+    };
+    let list = |title: &str, items: Vec<String>| match items.len() {
+        0 => String::new(),
+        _ => format!("{title} {}", items.join(", ")),
+    };
+    vec![
+        moved,
+        list("records", step.events.iter().map(event).collect()),
+        list("sends", step.effects.iter().map(effect).collect()),
+    ]
+}
+
+/// What holds after every turn, whatever came.
+fn check_turn(before: &OrderState, turn: &Step) {
+    let after = turn.state.as_ref().unwrap();
+    let numbers: Vec<u64> = turn.events.iter().map(|event| event.seq).collect();
+    let expected: Vec<u64> = (before.seq + 1..=after.seq).collect();
+    assert_eq!(numbers, expected);
+    assert_eq!(turn.deadline_after, after.deadline.map(|deadline| deadline.due_at));
+    if after.step().is_final() {
+        assert_eq!(turn.deadline_after, None, "{after:?}");
+    } else {
+        assert!(turn.deadline_after.is_some() || after.needs_attention, "{after:?}");
+    }
+    if before.step() == SagaStep::Cancelled {
+        assert_eq!(after.step(), SagaStep::Cancelled);
+    }
+}
+
+#[test]
+fn every_step_answers_every_input() {
+    let mut rows = vec![];
+    for (name, input) in inputs() {
+        let turn = step(None, &order_id(), input, 0);
+        rows.push(row("no order", name, &outcome(None, &turn)));
+    }
+    for (state, way) in states() {
+        for (name, input) in inputs() {
+            let before = reach(way.clone());
+            let turn = step(Some(before.clone()), &order_id(), input, 0);
+            check_turn(&before, &turn);
+            rows.push(row(state, name, &outcome(Some(&before), &turn)));
+        }
+        let mut before = reach(way.clone());
+        for send in 1..=4 {
+            let now = before.deadline.map_or(i64::MAX, |deadline| deadline.due_at);
+            let turn = step(Some(before.clone()), &order_id(), OrderInput::DeadlinePassed, now);
+            check_turn(&before, &turn);
+            rows.push(row(state, &format!("deadline {send}"), &outcome(Some(&before), &turn)));
+            let after = turn.state.unwrap();
+            let moved = after.step() != before.step();
+            before = after;
+            if moved {
+                break;
+            }
+        }
+    }
+    check("order", &rows);
+}
+
+#[test]
+fn a_timer_before_its_time_does_nothing() {
+    for (_, way) in states() {
+        let before = reach(way);
+        let turn = step(Some(before.clone()), &order_id(), OrderInput::DeadlinePassed, 9_999);
+        assert_eq!(
+            (turn.events.len(), turn.effects.len(), turn.state),
+            (0, 0, Some(before))
+        );
+    }
+}
+
+type OfLine = fn(LineStatus) -> InputKind;
+
+/// Every pair of the decision table itself, reachable or not.
+#[test]
+fn every_pair_of_step_and_answer_is_decided() {
+    const LINES: [LineStatus; 6] = [
+        LineStatus::Requested,
+        LineStatus::Reserved,
+        LineStatus::Rejected,
+        LineStatus::Confirmed,
+        LineStatus::Released,
+        LineStatus::Restocked,
+    ];
+    let of_stock: [(&str, OfLine); 5] = [
+        ("reserved", InputKind::StockReserved),
+        ("rejected", InputKind::StockRejected),
+        ("confirmed", InputKind::StockConfirmed),
+        ("released", InputKind::StockReleased),
+        ("restocked", InputKind::StockRestocked),
+    ];
+    let mut rows = vec![];
+    for step in SagaStep::ALL {
+        for (name, kind) in of_stock {
+            let decided = |line: &LineStatus| format!("{line:?} {:?}", decide(step, kind(*line)));
+            rows.push(row(
+                &format!("{step:?}"),
+                name,
+                &LINES.iter().map(decided).collect::<Vec<_>>(),
+            ));
+        }
+        for kind in [
+            InputKind::PlaceOrder,
+            InputKind::CancelOrder,
+            InputKind::PaymentAuthorized,
+            InputKind::PaymentDeclined,
+            InputKind::PaymentCaptured,
+            InputKind::PaymentVoided,
+            InputKind::PaymentRefunded,
+            InputKind::PaymentRefused,
+            InputKind::DeadlinePassed,
+        ] {
+            rows.push(row(
+                &format!("{step:?}"),
+                &variant(&kind),
+                &[format!("{:?}", decide(step, kind))],
+            ));
+        }
+    }
+    check("decisions", &rows);
+}

@@ -1,0 +1,177 @@
+//! The wallet: each standing of an order's payment, each command; and transfers.
+
+use commerce::authority::Actor;
+use commerce::ids::AccountId;
+use commerce::money::{Currency, Money};
+use commerce::payment::{
+    LedgerEntry, Payment, PaymentCommand, PaymentEvent, PaymentStep, TransferKind, TransferStep, Wallet, step_payment,
+    step_transfer,
+};
+
+use crate::{check, row, variant};
+
+fn krw(amount: i64) -> Money {
+    Money::new(amount, Currency::parse("KRW").unwrap())
+}
+
+fn ann() -> AccountId {
+    "ann".into()
+}
+
+fn wallet() -> Wallet {
+    let deposit = (TransferKind::Deposit, "d".into(), krw(100));
+    step_transfer(&ann(), None, None, deposit, &Actor::system("test"), 0)
+        .unwrap()
+        .wallet
+        .unwrap()
+}
+
+fn commands() -> Vec<(&'static str, PaymentCommand)> {
+    let authorize = |amount| PaymentCommand::Authorize {
+        order_id: "o".into(),
+        amount: krw(amount),
+        attempt: 1,
+    };
+    let refund = |id: &str, amount| PaymentCommand::Refund {
+        order_id: "o".into(),
+        refund_id: id.into(),
+        amount: krw(amount),
+    };
+    vec![
+        ("authorize 30", authorize(30)),
+        ("authorize 101", authorize(101)),
+        ("authorize -1", authorize(-1)),
+        ("capture", PaymentCommand::Capture { order_id: "o".into() }),
+        ("void", PaymentCommand::Void { order_id: "o".into() }),
+        ("refund r1 of 30", refund("r1", 30)),
+        ("refund r1 of 10", refund("r1", 10)),
+        ("refund r2 of 20", refund("r2", 20)),
+        ("refund r2 of 31", refund("r2", 31)),
+        ("refund r2 of -1", refund("r2", -1)),
+    ]
+}
+
+fn take(wallet: Option<Wallet>, payment: Option<Payment>, command: PaymentCommand) -> PaymentStep {
+    step_payment(&ann(), wallet, payment, command, &Actor::system("orders"), 0).unwrap()
+}
+
+fn reach(way: &[usize]) -> (Option<Wallet>, Option<Payment>) {
+    way.iter().fold((Some(wallet()), None), |(wallet, payment), at| {
+        let step = take(wallet, payment, commands()[*at].1.clone());
+        (step.wallet, step.payment)
+    })
+}
+
+fn movements(entry: Option<&LedgerEntry>) -> String {
+    let Some(entry) = entry else { return String::new() };
+    let moved: Vec<String> = entry
+        .postings
+        .iter()
+        .map(|posting| format!("{} {:+}", posting.account, posting.amount))
+        .collect();
+    format!("books {} {}", entry.entry_id, moved.join(", "))
+}
+
+fn outcome(before: Option<&Payment>, step: &PaymentStep) -> Vec<String> {
+    let standing = match (&step.payment, before) {
+        (Some(after), Some(before)) if after.status == before.status => String::new(),
+        (Some(after), _) => format!("-> {:?}", after.status),
+        (None, _) => String::new(),
+    };
+    let event = match &step.event {
+        Some(PaymentEvent::Fact { fact, .. }) => format!("answers {}", variant(fact)),
+        Some(PaymentEvent::Refused { operation, reason, .. }) => format!("refuses {operation:?}: {reason:?}"),
+        other => format!("{other:?}"),
+    };
+    vec![standing, event, movements(step.entry.as_ref())]
+}
+
+#[test]
+fn every_payment_answers_every_command() {
+    let mut rows = vec![];
+    let states: [(&str, &[usize]); 8] = [
+        ("no payment", &[]),
+        ("held 30", &[0]),
+        ("captured 30", &[0, 3]),
+        ("refunded r1 10 of 30", &[0, 3, 6]),
+        ("refunded r1 30 of 30", &[0, 3, 5]),
+        ("voided 30", &[0, 4]),
+        ("voided unseen", &[4]),
+        ("declined 101", &[1]),
+    ];
+    for (state, way) in states {
+        for (name, command) in commands() {
+            let (wallet, payment) = reach(way);
+            rows.push(row(
+                state,
+                name,
+                &outcome(payment.as_ref(), &take(wallet, payment.clone(), command)),
+            ));
+        }
+    }
+    for (name, command) in commands() {
+        rows.push(row("no wallet", name, &outcome(None, &take(None, None, command))));
+    }
+    check("payment", &rows);
+}
+
+#[test]
+fn only_the_saga_moves_an_orders_money() {
+    for (_, command) in commands() {
+        let ann_herself = Actor {
+            account_id: ann(),
+            role: commerce::authority::Role::Buyer,
+        };
+        assert!(step_payment(&ann(), Some(wallet()), None, command, &ann_herself, 0).is_err());
+    }
+}
+
+#[test]
+fn every_transfer_is_made_once() {
+    let transfers = [
+        ("deposit t1 of 5", (TransferKind::Deposit, "t1".into(), krw(5))),
+        ("deposit t1 of 6", (TransferKind::Deposit, "t1".into(), krw(6))),
+        ("deposit t1 of 0", (TransferKind::Deposit, "t1".into(), krw(0))),
+        ("deposit t1 of -5", (TransferKind::Deposit, "t1".into(), krw(-5))),
+        (
+            "deposit t1 of too much",
+            (TransferKind::Deposit, "t1".into(), krw(i64::MAX)),
+        ),
+        ("withdraw t1 of 5", (TransferKind::Withdrawal, "t1".into(), krw(5))),
+        ("withdraw t1 of 101", (TransferKind::Withdrawal, "t1".into(), krw(101))),
+    ];
+    let take =
+        |made, transfer| step_transfer(&ann(), Some(wallet()), made, transfer, &Actor::system("test"), 0).unwrap();
+    let outcome = |step: &TransferStep| {
+        let event = step.event.as_ref().map_or(String::new(), |event| match event {
+            PaymentEvent::DepositRefused { reason, .. } | PaymentEvent::WithdrawalRefused { reason, .. } => {
+                format!("{} {reason:?}", variant(event))
+            }
+            posted => variant(posted),
+        });
+        vec![event, movements(step.entry.as_ref())]
+    };
+    let mut rows = vec![];
+    for (name, transfer) in transfers.clone() {
+        rows.push(row("never made", name, &outcome(&take(None, transfer))));
+    }
+    for (name, transfer) in transfers {
+        let made = take(None, (TransferKind::Deposit, "t1".into(), krw(5))).transfer;
+        rows.push(row("deposit of 5 made", name, &outcome(&take(made, transfer))));
+    }
+    check("transfer", &rows);
+}
+
+#[test]
+fn a_wallet_has_a_bounded_number_of_currencies() {
+    let mut wallet = Some(wallet());
+    let codes = (b'A'..=b'Z').flat_map(|first| [b'A', b'B'].map(|second| [first, second, b'X']));
+    for (at, code) in codes.enumerate() {
+        let currency = Currency::parse(std::str::from_utf8(&code).unwrap()).unwrap();
+        let transfer = (TransferKind::Deposit, format!("t{at}").into(), Money::new(1, currency));
+        wallet = step_transfer(&ann(), wallet, None, transfer, &Actor::system("test"), 0)
+            .unwrap()
+            .wallet;
+    }
+    assert_eq!(wallet.unwrap().balances.len(), commerce::payment::CURRENCIES_MAX);
+}
