@@ -1,0 +1,315 @@
+//! Three instances are killed with -9 and restarted at random moments while orders come in; afterwards the books must be right.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and tells what it did"
+)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use e2e::books::{Accepted, check};
+use e2e::topics::TopicReader;
+use e2e::{Sluice, Stack, free_port, wait_until};
+use schemas::SchemaTable;
+use state_stores::{StateDirectory, StoreBudget, StoreMemory};
+use streams::store::{KeyRange, KeyValueStore};
+use streams::{StoreIndex, Topology};
+
+/// Orders of a full run. `SLUICE_E2E_ORDERS` overrides it.
+const ORDERS: usize = 20_000;
+const INSTANCES: usize = 3;
+/// Partitions of every topic between the topologies.
+const PARTITIONS: i32 = 6;
+/// Time between two kills, drawn from this range in milliseconds.
+const KILL_EVERY_MS: std::ops::Range<u64> = 1_500..4_500;
+/// Time for everything, kills included.
+const RUN_WAIT: Duration = Duration::from_secs(1_500);
+const READY_WAIT: Duration = Duration::from_secs(120);
+
+#[test]
+fn the_books_are_right_after_instances_were_killed_at_random_moments() {
+    let stack = Stack::start().unwrap();
+    let orders = std::env::var("SLUICE_E2E_ORDERS")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(ORDERS);
+    let mut random = Random::from_environment();
+    let mut instances: Vec<Instance> = (0..INSTANCES).map(|number| Instance::new(&stack, number)).collect();
+    let edge_port = free_port().unwrap();
+    let mut edge = edge(&stack, edge_port);
+    // The first process creates topics and registers schemas; it is there before the others look.
+    edge.start().unwrap();
+    wait_for_edge(edge_port, &edge);
+    for instance in &mut instances {
+        instance.sluice.start().unwrap();
+    }
+    instances.iter().for_each(Instance::wait_until_ready);
+
+    let ledger = stack.directory().join("ledger.jsonl");
+    let mut load = load(&stack, edge_port, orders, &ledger);
+    let began = Instant::now();
+    load.start().unwrap();
+    let mut kills = 0;
+    while load.is_running() {
+        assert!(
+            began.elapsed() < RUN_WAIT,
+            "the load did not end\n{}",
+            tail(&load.output())
+        );
+        std::thread::sleep(random.kill_after());
+        let victim = random.below(INSTANCES);
+        let instance = instances.get_mut(victim).unwrap();
+        instance.sluice.kill_9().unwrap();
+        instance.sluice.start().unwrap();
+        kills += 1;
+    }
+    println!(
+        "load ended after {:?} and {kills} kills\n{}",
+        began.elapsed(),
+        tail(&load.output())
+    );
+    assert!(kills > 0);
+
+    let mut reader = TopicReader::new(&stack.kafka(), &stack.registry());
+    let accepted = read_ledger(&ledger);
+    assert_eq!(
+        accepted.len(),
+        orders,
+        "every order was accepted in the end\n{}",
+        tail(&load.output())
+    );
+    instances.iter().for_each(Instance::wait_until_ready);
+    for instance in &mut instances {
+        instance.sluice.stop().unwrap();
+    }
+    edge.stop().unwrap();
+
+    assert_eq!(
+        reader.open_transactions().unwrap(),
+        Vec::<String>::new(),
+        "no transaction stays open"
+    );
+    let findings = check(&mut reader, &accepted).unwrap();
+    println!(
+        "{} records, orders by status {:?}, seed {}",
+        findings.records, findings.orders, random.seed
+    );
+    assert_eq!(findings.violations, Vec::<String>::new());
+    assert_eq!(findings.orders.values().sum::<usize>(), orders);
+    assert!(findings.orders.contains_key("PAID") && findings.orders.contains_key("CANCELLED"));
+    let compared = compare_stores(&mut reader, &instances);
+    println!("{compared} stores equal their changelogs");
+    assert!(compared > 0);
+}
+
+/// One instance with a state directory of its own.
+struct Instance {
+    sluice: Sluice,
+    admin_port: u16,
+    state: PathBuf,
+}
+
+impl Instance {
+    fn new(stack: &Stack, number: usize) -> Self {
+        let admin_port = free_port().unwrap();
+        let state = stack.directory().join(format!("state-{number}"));
+        let admin = format!("127.0.0.1:{admin_port}");
+        let id = number.to_string();
+        let arguments = [
+            "run",
+            "accounts",
+            "products",
+            "payments",
+            "orders",
+            "views",
+            "--admin-listen",
+            &admin,
+            "--instance-id",
+            &id,
+        ];
+        let mut environment = stack.environment();
+        environment.push(("SLUICE_STATE_DIR".to_owned(), state.display().to_string()));
+        let log = stack.directory().join(format!("instance-{number}.log"));
+        Self {
+            sluice: Sluice::new(&arguments, environment, log),
+            admin_port,
+            state,
+        }
+    }
+
+    fn wait_until_ready(&self) {
+        let url = format!("http://127.0.0.1:{}/readyz", self.admin_port);
+        let ready = || {
+            reqwest::blocking::get(&url)
+                .ok()
+                .filter(|answer| answer.status().is_success())
+                .map(drop)
+        };
+        wait_until("the instance is ready", READY_WAIT, ready)
+            .unwrap_or_else(|error| panic!("{error}\n{}", tail(&self.sluice.output())));
+    }
+}
+
+fn edge(stack: &Stack, port: u16) -> Sluice {
+    let (listen, admin) = (
+        format!("127.0.0.1:{port}"),
+        format!("127.0.0.1:{}", free_port().unwrap()),
+    );
+    let mut environment = stack.environment();
+    let state = stack.directory().join("state-edge");
+    environment.push(("SLUICE_STATE_DIR".to_owned(), state.display().to_string()));
+    let log = stack.directory().join("edge.log");
+    Sluice::new(
+        &["edge", "--listen", &listen, "--admin-listen", &admin],
+        environment,
+        log,
+    )
+}
+
+fn wait_for_edge(port: u16, edge: &Sluice) {
+    let url = format!("http://127.0.0.1:{port}/openapi.json");
+    wait_until("the edge answers", READY_WAIT, || {
+        reqwest::blocking::get(&url).ok().map(drop)
+    })
+    .unwrap_or_else(|error| panic!("{error}\n{}", tail(&edge.output())));
+}
+
+fn load(stack: &Stack, port: u16, orders: usize, ledger: &Path) -> Sluice {
+    let (url, count) = (format!("http://127.0.0.1:{port}"), orders.to_string());
+    let ledger = ledger.display().to_string();
+    let arguments = [
+        "load",
+        "--url",
+        &url,
+        "--orders",
+        &count,
+        "--concurrency",
+        "64",
+        "--declines",
+        "5",
+        "--stock-outs",
+        "5",
+        "--ledger",
+        &ledger,
+    ];
+    Sluice::new(&arguments, stack.environment(), stack.directory().join("load.log"))
+}
+
+fn read_ledger(path: &Path) -> Vec<Accepted> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Compares each store on disk with its changelog, up to the position that the store itself names: state that an instance
+/// kept of a task that moved away is behind, and must be right as far as it goes.
+fn compare_stores(reader: &mut TopicReader, instances: &[Instance]) -> usize {
+    let memory = StoreMemory::new(StoreBudget::default()).unwrap();
+    let mut changelogs = Changelogs::new();
+    for topic in reader
+        .topics()
+        .unwrap()
+        .into_keys()
+        .filter(|topic| topic.ends_with("-changelog"))
+    {
+        let records = reader.read_raw(&topic).unwrap();
+        changelogs.insert(topic, records);
+    }
+    let mut compared = 0;
+    let topologies = commerce::topologies::all(&Arc::new(SchemaTable::new())).unwrap();
+    for instance in instances {
+        for topology in &topologies {
+            compared += compare_application(&instance.state, topology, &memory, &changelogs);
+        }
+    }
+    compared
+}
+
+type Changelogs = BTreeMap<String, Vec<(i32, i64, Vec<u8>, Option<Vec<u8>>)>>;
+
+fn compare_application(state: &Path, topology: &Topology, memory: &StoreMemory, changelogs: &Changelogs) -> usize {
+    let application = format!("sluice-{}", topology.name());
+    let directory = StateDirectory::new(&state.join("state"), &application, memory.clone()).unwrap();
+    let counts = topology
+        .external_topics()
+        .map(|name| (name.to_owned(), PARTITIONS))
+        .collect();
+    let layout = topology.place(&application, &counts).unwrap();
+    let prefix = format!("{application}-");
+    let mut compared = 0;
+    for task in directory.tasks().unwrap() {
+        let own = layout.task(task.task).unwrap();
+        let name = |store: &StoreIndex| layout.stores.get(usize::from(store.0)).cloned().unwrap();
+        let stores: Vec<_> = own.changelogs.iter().map(|(store, _)| (*store, name(store))).collect();
+        let store = directory.open(task.task, &stores).unwrap();
+        let positions = store.positions();
+        for (index, name) in &stores {
+            let Some(position) = positions.changelog.get(index) else {
+                continue;
+            };
+            let records = changelogs.get(&format!("{prefix}{name}-changelog")).unwrap();
+            let mut expected = BTreeMap::new();
+            for (_, _, key, value) in records
+                .iter()
+                .filter(|record| record.0 == task.task.partition && record.1 < *position)
+            {
+                match value {
+                    Some(value) => expected.insert(key.clone(), value.clone()),
+                    None => expected.remove(key),
+                };
+            }
+            let mut found = BTreeMap::new();
+            let visit = &mut |key: &[u8], value: &[u8]| {
+                found.insert(key.to_vec(), value.to_vec());
+                std::ops::ControlFlow::Continue(())
+            };
+            store.range(*index, KeyRange::all(), false, visit).unwrap();
+            assert!(
+                found == expected,
+                "{application} task {} store {name} differs from its changelog",
+                task.task
+            );
+            compared += 1;
+        }
+    }
+    compared
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let start = lines.len().saturating_sub(40);
+    lines.get(start..).unwrap_or_default().join("\n")
+}
+
+/// A small generator (xorshift), so that a run's kills can be repeated with `SLUICE_E2E_SEED`.
+struct Random {
+    seed: u64,
+    state: u64,
+}
+
+impl Random {
+    fn from_environment() -> Self {
+        let given = std::env::var("SLUICE_E2E_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = given.unwrap_or_else(|| u64::from(std::process::id()) | 1);
+        Self { seed, state: seed }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).unwrap()
+    }
+
+    fn kill_after(&mut self) -> Duration {
+        let span = KILL_EVERY_MS.end - KILL_EVERY_MS.start;
+        Duration::from_millis(KILL_EVERY_MS.start + self.next() % span)
+    }
+}
