@@ -9,6 +9,7 @@
 
 mod batch;
 mod consumer;
+mod ends;
 mod partitions;
 mod producer;
 

@@ -106,6 +106,10 @@ impl KafkaLog {
         self.consumer.as_ref().ok_or_else(closed)
     }
 
+    fn consumer_mut(&mut self) -> Result<&mut Consumer, LogError> {
+        self.consumer.as_mut().ok_or_else(closed)
+    }
+
     /// Whether the tasks are still this thread's to commit for.
     fn check_owned(&self, commits: &[Commit]) -> Result<(), LogError> {
         let foreign = commits
@@ -229,7 +233,7 @@ impl Log for KafkaLog {
                 return Ok(event);
             }
             self.maintain();
-            if !self.batch.is_empty() || self.consumer()?.has_records() {
+            if self.batch.refill(self.consumer.as_ref().ok_or_else(closed)?) {
                 return Ok(Event::Records);
             }
             if Instant::now() >= deadline {
@@ -240,14 +244,7 @@ impl Log for KafkaLog {
     }
 
     fn drain(&mut self, take: &mut dyn FnMut(InputRecord<'_>) -> ControlFlow<()>) -> Result<(), LogError> {
-        loop {
-            if self.batch.is_empty() {
-                let consumer = self.consumer.as_ref().ok_or_else(closed)?;
-                self.batch.refill(consumer);
-                if self.batch.is_empty() {
-                    return Ok(());
-                }
-            }
+        while self.batch.refill(self.consumer.as_ref().ok_or_else(closed)?) {
             while let Some(fetched) = self.batch.next() {
                 let topic = self.inputs.topic(fetched.topic());
                 if let Some(code) = fetched.error() {
@@ -273,6 +270,7 @@ impl Log for KafkaLog {
                 }
             }
         }
+        Ok(())
     }
 
     fn committed(&mut self, task: TaskId) -> Result<Vec<InputOffset>, LogError> {
@@ -295,7 +293,7 @@ impl Log for KafkaLog {
             return Err(LogError::Retriable(format!("task {task} waits for a rebalance to end")));
         }
         let list = self.inputs.list(from, "").map_err(fatal)?;
-        let begun = self.consumer()?.assign(&list);
+        let begun = self.consumer_mut()?.assign(&list);
         begun.map_err(|error| retriable("cannot begin to read", &error))?;
         self.inputs.start(task, from.to_vec());
         self.recommit_at = Some(Instant::now() + RECOMMIT_AFTER_START);
@@ -350,7 +348,7 @@ impl Log for KafkaLog {
         self.transactions.close();
         self.batch.clear();
         self.inputs.stop_all();
-        if let Some(consumer) = self.consumer.take() {
+        if let Some(mut consumer) = self.consumer.take() {
             let deadline = Instant::now() + CLOSE_WAIT;
             if self.config.leave_on_close {
                 consumer.leave(deadline);

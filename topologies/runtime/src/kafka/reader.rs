@@ -15,6 +15,10 @@ use super::witness::Witness;
 
 /// Questions to a broker wait this long for their answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// Open transactions are waited for so long before the caller is asked to come again.
+const SETTLE_WAIT: Duration = Duration::from_millis(500);
+/// Between two looks at an open transaction.
+const SETTLE_LOOK: Duration = Duration::from_millis(2);
 /// A read that gets neither a record nor the end for so long is given up.
 const STALL_WAIT: Duration = Duration::from_secs(30);
 
@@ -39,8 +43,7 @@ impl KafkaReader {
         let mut position = range.from;
         let mut deadline = Instant::now() + STALL_WAIT;
         loop {
-            self.batch.refill(&self.consumer);
-            if self.batch.is_empty() {
+            if !self.batch.refill(&self.consumer) {
                 self.consumer.wait_until(deadline);
                 self.report_errors();
                 if Instant::now() >= deadline {
@@ -147,10 +150,26 @@ impl LogReader for KafkaReader {
             .map_err(|error| retriable(&error))
     }
 
+    /// A transaction that is over for its producer becomes visible in each partition a moment later. What was committed
+    /// before this call must be below the answered end, so the answer waits until no transaction is open below the
+    /// partition's present end.
     fn offsets(&mut self, topic: &str, partition: i32) -> Result<(i64, i64), LogError> {
-        self.consumer
-            .watermarks(topic, partition, ANSWER_WAIT)
-            .map_err(|error| retriable(&error))
+        let last = self.consumer.high_watermark(topic, partition, ANSWER_WAIT);
+        let last = last.map_err(|error| retriable(&error))?;
+        let deadline = Instant::now() + SETTLE_WAIT;
+        loop {
+            let ends = self.consumer.watermarks(topic, partition, ANSWER_WAIT);
+            let (first, committed) = ends.map_err(|error| retriable(&error))?;
+            if committed >= last {
+                return Ok((first, committed));
+            }
+            if Instant::now() >= deadline {
+                return Err(LogError::Retriable(format!(
+                    "a transaction is open in {topic}/{partition} at offset {committed}"
+                )));
+            }
+            std::thread::sleep(SETTLE_LOOK);
+        }
     }
 
     fn read(

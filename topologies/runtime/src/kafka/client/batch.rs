@@ -16,6 +16,8 @@ pub(in crate::kafka) const BATCH_RECORDS_MAX: usize = 1024;
 pub(in crate::kafka) struct Batch {
     messages: Vec<*mut sys::rd_kafka_message_t>,
     next: usize,
+    /// Partitions take turns.
+    turn: usize,
 }
 
 // SAFETY: messages belong to this value alone, and reading or freeing them is allowed from any thread.
@@ -26,6 +28,7 @@ impl Batch {
         Self {
             messages: Vec::with_capacity(BATCH_RECORDS_MAX),
             next: 0,
+            turn: 0,
         }
     }
 
@@ -34,19 +37,23 @@ impl Batch {
         self.next >= self.messages.len()
     }
 
-    /// Takes what the consumer has fetched, without waiting. Only an empty batch is refilled.
-    pub(in crate::kafka) fn refill(&mut self, consumer: &Consumer) {
-        if !self.is_empty() {
-            return;
+    /// Takes what the consumer has fetched of one partition, without waiting. Only an empty batch is refilled.
+    /// Answers whether there is something to look at.
+    pub(in crate::kafka) fn refill(&mut self, consumer: &Consumer) -> bool {
+        while self.is_empty() {
+            self.clear();
+            let Some(queue) = consumer.next_records(&mut self.turn) else {
+                return false;
+            };
+            // SAFETY: the buffer has room for as many pointers as said, the queue is live, and only this thread takes
+            // batches from this consumer. The call answers how many pointers it wrote, or -1. What is in the queue may be
+            // outdated or no record at all; then it writes none, and the queue is empty.
+            unsafe {
+                let taken = sys::rd_kafka_consume_batch_queue(queue, 0, self.messages.as_mut_ptr(), BATCH_RECORDS_MAX);
+                self.messages.set_len(usize::try_from(taken).unwrap_or(0));
+            }
         }
-        self.clear();
-        // SAFETY: the buffer has room for as many pointers as said, the queue is live, and only this thread takes
-        // batches from this consumer. The call answers how many pointers it wrote, or -1.
-        unsafe {
-            let taken =
-                sys::rd_kafka_consume_batch_queue(consumer.records(), 0, self.messages.as_mut_ptr(), BATCH_RECORDS_MAX);
-            self.messages.set_len(usize::try_from(taken).unwrap_or(0));
-        }
+        true
     }
 
     /// The next record. It is counted as taken.

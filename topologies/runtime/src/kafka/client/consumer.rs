@@ -50,11 +50,14 @@ impl Drop for GroupMetadata {
     }
 }
 
-/// A consumer. Records of assigned partitions arrive in one queue, everything else in another.
+/// A consumer. Records of each assigned partition arrive in a queue of their own, everything else in another.
+///
+/// One common queue for all records would be one call less, but the client takes a partition's queue out of it when the
+/// partition is removed, at a moment that nobody is told, and records of a partition that is added again could get stuck.
 pub(in crate::kafka) struct Consumer {
     // Fields are dropped in this order: what belongs to the handle goes before the handle.
     topics: Vec<Topic>,
-    records: Queue,
+    records: Vec<Records>,
     events: Queue,
     client: Client,
     // The queues ring it until the handle is gone.
@@ -65,28 +68,22 @@ impl Consumer {
     /// A consumer with these settings, not subscribed and without partitions.
     pub(in crate::kafka) fn new(settings: &Settings, witness: Arc<Witness>) -> Result<Self, ClientError> {
         let client = Client::consumer(settings, witness)?;
-        // SAFETY: the handle is live; both calls answer a queue that is ours to free, or null.
-        let (events, records) = unsafe {
+        // SAFETY: the handle is live; the second call answers a queue that is ours to free, or null.
+        let events = unsafe {
             checked(
                 sys::rd_kafka_poll_set_consumer(client.ptr()),
                 "cannot use the group queue",
             )?;
-            (
-                sys::rd_kafka_queue_get_consumer(client.ptr()),
-                sys::rd_kafka_queue_new(client.ptr()),
-            )
+            sys::rd_kafka_queue_get_consumer(client.ptr())
         };
         let consumer = Self {
             topics: Vec::new(),
-            records: Queue::owned(records)?,
+            records: Vec::new(),
             events: Queue::owned(events)?,
             client,
             bell: Arc::default(),
         };
-        for queue in [&consumer.records, &consumer.events] {
-            // SAFETY: the queue is live, and the bell lives until after the handle, which is the last to ring it.
-            unsafe { sys::rd_kafka_queue_cb_event_enable(queue.ptr(), Some(ring), consumer.bell_ptr()) }
-        }
+        consumer.events.ring_at(&consumer.bell);
         Ok(consumer)
     }
 
@@ -109,7 +106,7 @@ impl Consumer {
     }
 
     /// Leaves the group, also as a static member, and gives up at the deadline.
-    pub(in crate::kafka) fn leave(&self, deadline: Instant) {
+    pub(in crate::kafka) fn leave(&mut self, deadline: Instant) {
         // SAFETY: the handle is live.
         let begun = checked(
             unsafe { sys::rd_kafka_unsubscribe(self.client.ptr()) },
@@ -119,8 +116,8 @@ impl Consumer {
             tracing::debug!(%error, "the group finds out by itself that this member is gone");
             return;
         }
-        let is_member = || self.group_metadata().is_some_and(|member| member.generation() >= 0);
-        self.answer_until(deadline, || !is_member());
+        let is_member = |this: &Self| this.group_metadata().is_some_and(|member| member.generation() >= 0);
+        self.answer_until(deadline, |this| !is_member(this));
     }
 
     /// The next event, without waiting.
@@ -140,12 +137,6 @@ impl Consumer {
         }
     }
 
-    /// Whether fetched records wait.
-    pub(in crate::kafka) fn has_records(&self) -> bool {
-        // SAFETY: the queue is live.
-        unsafe { sys::rd_kafka_queue_length(self.records.ptr()) > 0 }
-    }
-
     /// Waits until a record or an event has come since the last wait, or the deadline passes.
     pub(in crate::kafka) fn wait_until(&self, deadline: Instant) {
         self.bell.wait_until(deadline);
@@ -153,20 +144,26 @@ impl Consumer {
 
     /// Begins to fetch these partitions at the offsets given with them. Partitions that are fetched already must not be named.
     /// An empty list is how a rebalance that gave something is answered.
-    pub(in crate::kafka) fn assign(&self, list: &PartitionList) -> Result<(), ClientError> {
-        for partition in list.to_vec() {
-            self.route(&partition)?;
-        }
+    pub(in crate::kafka) fn assign(&mut self, list: &PartitionList) -> Result<(), ClientError> {
+        let partitions = list.to_vec();
+        let records = partitions.iter().map(|partition| self.records_of(partition));
+        let records = records.collect::<Result<Vec<_>, _>>()?;
         // SAFETY: the handle and the list live across the call.
-        self.client
-            .take_error(unsafe { sys::rd_kafka_incremental_assign(self.client.ptr(), list.ptr()) })
+        let error = unsafe { sys::rd_kafka_incremental_assign(self.client.ptr(), list.ptr()) };
+        self.client.take_error(error)?;
+        self.records.extend(records);
+        Ok(())
     }
 
     /// Stops fetching these partitions. An empty list is how a rebalance that took something is answered.
-    pub(in crate::kafka) fn unassign(&self, list: &PartitionList) -> Result<(), ClientError> {
+    pub(in crate::kafka) fn unassign(&mut self, list: &PartitionList) -> Result<(), ClientError> {
         // SAFETY: the handle and the list live across the call.
-        self.client
-            .take_error(unsafe { sys::rd_kafka_incremental_unassign(self.client.ptr(), list.ptr()) })
+        let error = unsafe { sys::rd_kafka_incremental_unassign(self.client.ptr(), list.ptr()) };
+        self.client.take_error(error)?;
+        let partitions = list.to_vec();
+        let removed = |records: &Records| partitions.iter().any(|partition| records.is_of(partition));
+        self.records.retain(|records| !removed(records));
+        Ok(())
     }
 
     /// Goes on reading fetched partitions at other offsets. What was fetched before is forgotten.
@@ -221,7 +218,7 @@ impl Consumer {
     }
 
     /// Leaves the group if it is no static member, answering every rebalance on the way, and gives up at the deadline.
-    pub(in crate::kafka) fn close(self, deadline: Instant) {
+    pub(in crate::kafka) fn close(mut self, deadline: Instant) {
         // SAFETY: the handle and the queue are live; the error, if any, is taken over.
         let begun = self
             .client
@@ -230,19 +227,18 @@ impl Consumer {
             tracing::debug!(%error, "the consumer is closed without leaving its group");
         } else {
             // SAFETY: the handle is live.
-            self.answer_until(
-                deadline,
-                || unsafe { sys::rd_kafka_consumer_closed(self.client.ptr()) } != 0,
-            );
+            self.answer_until(deadline, |this| unsafe {
+                sys::rd_kafka_consumer_closed(this.client.ptr()) != 0
+            });
         }
         destroy_aside(self);
     }
 
     /// Answers every rebalance with "nothing" until `done` or the deadline.
-    fn answer_until(&self, deadline: Instant, done: impl Fn() -> bool) {
+    fn answer_until(&mut self, deadline: Instant, done: impl Fn(&Self) -> bool) {
         /// Nothing rings when a consumer is done, so it is looked at this often.
         const DONE_CHECK: Duration = Duration::from_millis(20);
-        while !done() && Instant::now() < deadline {
+        while !done(self) && Instant::now() < deadline {
             while let Some(event) = self.next_event() {
                 if let Err(error) = self.answer_with_nothing(&event) {
                     tracing::debug!(%error, "a rebalance during the close was not answered");
@@ -252,7 +248,7 @@ impl Consumer {
         }
     }
 
-    fn answer_with_nothing(&self, event: &ConsumerEvent) -> Result<(), ClientError> {
+    fn answer_with_nothing(&mut self, event: &ConsumerEvent) -> Result<(), ClientError> {
         match event {
             ConsumerEvent::Assigned(_) => self.assign(&PartitionList::new(0)?),
             ConsumerEvent::Revoked { .. } => self.unassign(&PartitionList::new(0)?),
@@ -260,20 +256,35 @@ impl Consumer {
         }
     }
 
-    pub(super) fn records(&self) -> *mut sys::rd_kafka_queue_t {
-        self.records.ptr()
+    pub(super) fn client(&self) -> &Client {
+        &self.client
     }
 
-    /// Sends the partition's records to the record queue. Must come before the partition is assigned.
-    fn route(&self, partition: &Partition) -> Result<(), ClientError> {
+    /// The queue of the next partition that has records, beginning with the one at `turn`, which is moved on behind it.
+    pub(super) fn next_records(&self, turn: &mut usize) -> Option<*mut sys::rd_kafka_queue_t> {
+        let count = self.records.len();
+        let at = (0..count)
+            .map(|step| (*turn + step) % count)
+            .find(|at| self.records.get(*at).is_some_and(|records| !records.queue.is_empty()))?;
+        *turn = at + 1;
+        self.records.get(at).map(|records| records.queue.ptr())
+    }
+
+    /// The queue for the partition's records. Made before the partition is assigned, so that none goes elsewhere.
+    fn records_of(&self, partition: &Partition) -> Result<Records, ClientError> {
         let topic: CString = terminated(&partition.topic)?;
-        // SAFETY: the handle, the name and both queues live across the calls; the partition's queue is ours to free.
-        unsafe {
-            let queue = sys::rd_kafka_queue_get_partition(self.client.ptr(), topic.as_ptr(), partition.partition);
-            let queue = Queue::owned(queue)?;
-            sys::rd_kafka_queue_forward(queue.ptr(), self.records.ptr());
-        }
-        Ok(())
+        // SAFETY: the handle and the name live across the call; the queue is ours to free.
+        let queue = Queue::owned(unsafe {
+            sys::rd_kafka_queue_get_partition(self.client.ptr(), topic.as_ptr(), partition.partition)
+        })?;
+        // SAFETY: the queue is live; null means that it is forwarded nowhere, also after the partition was removed and added.
+        unsafe { sys::rd_kafka_queue_forward(queue.ptr(), std::ptr::null_mut()) };
+        queue.ring_at(&self.bell);
+        Ok(Records {
+            topic: partition.topic.clone(),
+            partition: partition.partition,
+            queue,
+        })
     }
 
     /// # Safety
@@ -302,10 +313,6 @@ impl Consumer {
             )),
             _ => None,
         }
-    }
-
-    fn bell_ptr(&self) -> *mut c_void {
-        Arc::as_ptr(&self.bell).cast_mut().cast()
     }
 }
 
@@ -346,20 +353,47 @@ impl Drop for Topic {
     }
 }
 
-struct Queue(NonNull<sys::rd_kafka_queue_t>);
+/// What was fetched of one partition.
+struct Records {
+    topic: String,
+    partition: i32,
+    queue: Queue,
+}
+
+impl Records {
+    fn is_of(&self, partition: &Partition) -> bool {
+        self.partition == partition.partition && self.topic == partition.topic
+    }
+}
+
+pub(super) struct Queue(NonNull<sys::rd_kafka_queue_t>);
 
 // SAFETY: queue handles may be used and freed from any thread.
 unsafe impl Send for Queue {}
 
 impl Queue {
-    fn owned(queue: *mut sys::rd_kafka_queue_t) -> Result<Self, ClientError> {
+    pub(super) fn owned(queue: *mut sys::rd_kafka_queue_t) -> Result<Self, ClientError> {
         NonNull::new(queue)
             .map(Self)
             .ok_or_else(|| ClientError::of_settings("the Kafka client has no such queue".to_owned()))
     }
 
-    fn ptr(&self) -> *mut sys::rd_kafka_queue_t {
+    pub(super) fn ptr(&self) -> *mut sys::rd_kafka_queue_t {
         self.0.as_ptr()
+    }
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        // SAFETY: the queue is live.
+        unsafe { sys::rd_kafka_queue_length(self.ptr()) == 0 }
+    }
+
+    /// The bell must live until after the client, which rings it whenever something comes into the empty queue.
+    fn ring_at(&self, bell: &Arc<Bell>) {
+        let bell = Arc::as_ptr(bell).cast_mut().cast();
+        // SAFETY: the queue is live, and every bell of this module is dropped after its client.
+        unsafe { sys::rd_kafka_queue_cb_event_enable(self.ptr(), Some(ring), bell) }
     }
 }
 

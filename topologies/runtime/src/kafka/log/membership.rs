@@ -24,7 +24,7 @@ impl KafkaLog {
     fn assigned(&mut self, partitions: &[Partition]) -> Result<(), LogError> {
         let tasks = self.tasks(partitions);
         let nothing = PartitionList::new(0).map_err(fatal)?;
-        self.consumer()?
+        self.consumer_mut()?
             .assign(&nothing)
             .map_err(|error| retriable("cannot take tasks over", &error))?;
         self.owned.extend(&tasks);
@@ -44,7 +44,7 @@ impl KafkaLog {
             .collect();
         if tasks.is_empty() {
             let nothing = PartitionList::new(0).map_err(fatal)?;
-            let answered = self.consumer()?.unassign(&nothing);
+            let answered = self.consumer_mut()?.unassign(&nothing);
             return answered.map_err(|error| retriable("cannot give tasks up", &error));
         }
         tracing::info!(tasks = %names(&tasks), lost, "tasks revoked");
@@ -106,7 +106,7 @@ impl KafkaLog {
     pub(super) fn release(&mut self, answers_rebalance: bool) -> Result<(), LogError> {
         let released = std::mem::take(&mut self.releasing);
         let list = self.inputs.list(&released, "").map_err(fatal)?;
-        let unassigned = self.consumer()?.unassign(&list);
+        let unassigned = self.consumer_mut()?.unassign(&list);
         unassigned.map_err(|error| retriable("cannot give tasks up", &error))?;
         // A revocation that came in the meantime was answered by this call, though nobody had seen it: those tasks are lost.
         self.collect_events(!answers_rebalance)

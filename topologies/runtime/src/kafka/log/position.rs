@@ -63,8 +63,7 @@ impl KafkaLog {
             return Ok(());
         }
         let list = self.inputs.list(&offsets, "").map_err(fatal)?;
-        let consumer = self.consumer()?;
-        let sought = consumer.seek(&list, SEEK_WAIT);
+        let sought = self.consumer()?.seek(&list, SEEK_WAIT);
         let refused = list.to_vec().into_iter().find_map(|partition| partition.error);
         if sought.is_ok() && refused.is_none() {
             return Ok(());
@@ -76,6 +75,7 @@ impl KafkaLog {
         }
         // A partition that was added a moment ago cannot be sought yet; it can be taken out and added at the right place.
         let list = self.inputs.list(&offsets, "").map_err(fatal)?;
+        let consumer = self.consumer_mut()?;
         let again = consumer.unassign(&list).and_then(|()| consumer.assign(&list));
         again.map_err(|error| retriable("inputs cannot be rewound", &error))?;
         self.collect_events(true)

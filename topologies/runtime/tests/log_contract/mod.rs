@@ -1,0 +1,64 @@
+//! What every log promises a stream thread, as one suite. A log takes part by a [`LogFixture`] and one line:
+//! `log_contract!(MyFixture);`.
+
+mod fixture;
+pub(crate) mod input;
+pub(crate) mod membership;
+pub(crate) mod reading;
+pub(crate) mod transactions;
+
+pub(crate) use fixture::{Appended, LogFixture, layout};
+
+/// Runs every scenario of the suite on the log of a fixture.
+macro_rules! log_contract {
+    ($fixture:ty) => {
+        $crate::log_contract::scenarios! { $fixture,
+            transactions: [
+                a_commit_makes_outputs_changelog_and_offsets_true_together,
+                commits_of_several_tasks_are_one_transaction,
+                a_commit_without_input_progress_is_true_as_well,
+                an_empty_commit_changes_nothing,
+                many_commits_in_a_row_stand_in_their_order,
+                the_changelog_end_is_after_the_tasks_own_last_record,
+                a_commit_for_a_task_that_was_not_started_makes_nothing_true,
+                the_newest_commit_record_tells_what_the_transaction_was,
+            ],
+            input: [
+                records_of_a_partition_come_in_their_order,
+                a_record_at_which_the_caller_breaks_counts_as_taken_and_the_rest_waits,
+                an_abort_hands_over_again_what_was_not_committed,
+                nulls_headers_and_times_arrive_as_they_were_sent,
+                a_paused_task_gets_no_records_until_it_is_started_again,
+                a_waiting_thread_wakes_up_when_a_record_comes,
+                a_thread_that_comes_back_begins_at_the_committed_offset,
+            ],
+            membership: [
+                a_lone_thread_is_given_every_task,
+                a_second_thread_gets_its_share_only_after_the_first_has_stopped_it,
+                revoked_tasks_can_still_be_committed_before_they_are_stopped,
+                tasks_of_a_thread_that_leaves_go_to_the_others,
+                a_thread_that_was_replaced_makes_nothing_true_and_its_heir_does,
+            ],
+            reading: [
+                a_range_ends_at_its_end_whatever_holds_the_last_offsets,
+                a_range_ends_where_the_reader_breaks,
+                a_reader_sees_only_what_was_committed_in_the_order_of_commits,
+                a_reader_knows_which_topics_there_are,
+            ],
+        }
+    };
+}
+
+macro_rules! scenarios {
+    ($fixture:ty, $($module:ident: [$($scenario:ident),+ $(,)?],)+) => {
+        $(mod $module {
+            use super::*;
+            $(#[test]
+            fn $scenario() {
+                $crate::log_contract::$module::$scenario(<$fixture as $crate::log_contract::LogFixture>::new);
+            })+
+        })+
+    };
+}
+
+pub(crate) use {log_contract, scenarios};

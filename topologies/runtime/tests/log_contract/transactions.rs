@@ -1,0 +1,124 @@
+//! A commit is one step for everybody who looks.
+
+use streams::log::Log;
+use streams::{Commit, LogError, OutputBuffer};
+
+use super::fixture::{
+    CHANGELOG, LogFixture, OUTPUT, append, commit_of, committed, joined, one, pair, read, read_topic, taken, task,
+    wait_for,
+};
+
+pub(crate) fn a_commit_makes_outputs_changelog_and_offsets_true_together<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(1);
+    append(&fixture, 0, &["a", "b"]);
+    let mut log = joined(&fixture, 0, 1);
+    taken(&mut log, 2);
+    let ends = committed(&mut log, &[commit_of(task(0), 1, 2, "k", "v")]);
+    assert_eq!(ends[0].get(&CHANGELOG), Some(&1));
+    assert_eq!(read(&fixture, OUTPUT, 0), [pair("k", "v")]);
+    assert_eq!(read(&fixture, CHANGELOG, 0), [pair("k", "v")]);
+    assert_eq!(fixture.committed(), [(0, 2)].into());
+}
+
+pub(crate) fn commits_of_several_tasks_are_one_transaction<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(2);
+    let mut log = joined(&fixture, 0, 2);
+    let ends = committed(
+        &mut log,
+        &[commit_of(task(0), 1, 1, "k", "0"), commit_of(task(1), 1, 1, "k", "1")],
+    );
+    assert_eq!(ends.len(), 2);
+    assert_eq!(read(&fixture, OUTPUT, 0), [pair("k", "0")]);
+    assert_eq!(read(&fixture, OUTPUT, 1), [pair("k", "1")]);
+    assert_eq!(fixture.committed(), [(0, 1), (1, 1)].into());
+}
+
+pub(crate) fn a_commit_without_input_progress_is_true_as_well<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(1);
+    let mut log = joined(&fixture, 0, 1);
+    let punctuation = Commit {
+        offsets: Vec::new(),
+        ..commit_of(task(0), 1, 0, "timer", "fired")
+    };
+    committed(&mut log, &[punctuation]);
+    assert_eq!(read(&fixture, OUTPUT, 0), [pair("timer", "fired")]);
+}
+
+pub(crate) fn an_empty_commit_changes_nothing<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(1);
+    let mut log = joined(&fixture, 0, 1);
+    let empty = Commit {
+        outputs: OutputBuffer::default(),
+        changelog: OutputBuffer::default(),
+        offsets: Vec::new(),
+        ..commit_of(task(0), 1, 0, "", "")
+    };
+    let ends = committed(&mut log, &[empty]);
+    assert_eq!((ends.len(), ends[0].len()), (1, 0));
+    assert_eq!(fixture.committed(), [].into());
+    assert_eq!(read_topic(&fixture, &fixture.layout().task_topic(), 0), []);
+}
+
+pub(crate) fn many_commits_in_a_row_stand_in_their_order<F: LogFixture>(new: impl Fn(i32) -> F) {
+    const COMMITS: u64 = 50;
+    let fixture = new(1);
+    let mut log = joined(&fixture, 0, 1);
+    for sequence in 1..=COMMITS {
+        let next = i64::try_from(sequence).unwrap();
+        committed(
+            &mut log,
+            &[commit_of(task(0), sequence, next, "k", &sequence.to_string())],
+        );
+    }
+    let expected: Vec<_> = (1..=COMMITS).map(|sequence| pair("k", &sequence.to_string())).collect();
+    assert_eq!(read(&fixture, OUTPUT, 0), expected);
+    wait_for("the last offset", || {
+        (fixture.committed() == [(0, 50)].into()).then_some(())
+    });
+}
+
+pub(crate) fn the_changelog_end_is_after_the_tasks_own_last_record<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(2);
+    let mut log = joined(&fixture, 0, 2);
+    let mut last = [0, 0];
+    for sequence in 1..=3 {
+        let commits = [0, 1].map(|partition| commit_of(task(partition), sequence, 1, &format!("k{sequence}"), "v"));
+        let ends = committed(&mut log, &commits);
+        for (last, end) in last.iter_mut().zip(&ends) {
+            assert!(end[&CHANGELOG] > *last, "{ends:?} after {last}");
+            *last = end[&CHANGELOG];
+        }
+    }
+    let outputs_only = Commit {
+        changelog: OutputBuffer::default(),
+        ..commit_of(task(0), 4, 2, "k", "v")
+    };
+    assert!(committed(&mut log, &[outputs_only])[0].is_empty());
+}
+
+pub(crate) fn a_commit_for_a_task_that_was_not_started_makes_nothing_true<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(2);
+    let mut log = joined(&fixture, 0, 2);
+    log.pause(task(1)).unwrap();
+    let commits = [commit_of(task(0), 1, 1, "k", "v"), commit_of(task(1), 1, 1, "k", "v")];
+    assert!(matches!(log.commit(&commits), Err(LogError::Migrated(_))));
+    assert_eq!(read(&fixture, OUTPUT, 0), []);
+    assert_eq!(fixture.committed(), [].into());
+}
+
+pub(crate) fn the_newest_commit_record_tells_what_the_transaction_was<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(1);
+    let layout = fixture.layout();
+    let mut log = joined(&fixture, 0, 1);
+    let mut commit = commit_of(task(0), 7, 3, "k", "v");
+    commit.outputs = one(OUTPUT, 0, "k", None);
+    committed(&mut log, &[commit]);
+    let (key, value) = read_topic(&fixture, &layout.task_topic(), 0).pop().unwrap();
+    let record = runtime::commit_record::CommitRecord::from_bytes(value.as_bytes()).unwrap();
+    assert_eq!(
+        (key.as_str(), record.task.as_str(), record.sequence, record.outputs),
+        ("0_0", "0_0", 7, 1)
+    );
+    assert_eq!(record.changelog, [(layout.topics[2].name.clone(), 1)].into());
+    assert_eq!(record.offsets, [(format!("{}/0", layout.topics[0].name), 3)].into());
+}
