@@ -12,8 +12,8 @@ use crate::account::Account;
 use crate::ids::OrderId;
 use crate::keys;
 use crate::order::{OrderSnapshot, OrderState};
-use crate::payment::Wallet;
-use crate::product::Product;
+use crate::payment::{Transfer, Wallet};
+use crate::product::{Adjustment, Product};
 use crate::state_serde::decode;
 use crate::wire;
 
@@ -48,6 +48,18 @@ pub const PRODUCTS: View = View {
 pub const WALLETS: View = View {
     topology: "payments",
     store: "wallets",
+};
+
+/// Adjustments of stock that have been made; keys from [`adjustment_key`], read with [`adjustment`].
+pub const ADJUSTMENTS: View = View {
+    topology: "products",
+    store: "adjustments",
+};
+
+/// Deposits and withdrawals that have been made; keys from [`transfer_key`], read with [`transfer`].
+pub const TRANSFERS: View = View {
+    topology: "payments",
+    store: "transfers",
 };
 
 /// Credentials by sign-in key; read with [`credential`].
@@ -205,6 +217,28 @@ pub fn wallet(bytes: &[u8]) -> Result<WalletView, SerdeError> {
         account_id: wallet.account_id.0,
         balances,
     })
+}
+
+/// The key of one adjustment in [`ADJUSTMENTS`]. It is remembered for seven days.
+#[must_use]
+pub fn adjustment_key(product_id: &str, adjustment_id: &str) -> Vec<u8> {
+    keys::adjustment(&product_id.into(), &adjustment_id.into())
+}
+
+/// Reads an entry of [`ADJUSTMENTS`].
+pub fn adjustment(bytes: &[u8]) -> Result<Adjustment, SerdeError> {
+    decode(bytes)
+}
+
+/// The key of one deposit or withdrawal in [`TRANSFERS`]. It is remembered for seven days.
+#[must_use]
+pub fn transfer_key(account_id: &str, transfer_id: &str) -> Vec<u8> {
+    keys::transfer(&account_id.into(), &transfer_id.into())
+}
+
+/// Reads an entry of [`TRANSFERS`].
+pub fn transfer(bytes: &[u8]) -> Result<Transfer, SerdeError> {
+    decode(bytes)
 }
 
 /// Reads an entry of [`CREDENTIALS`].

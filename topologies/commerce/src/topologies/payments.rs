@@ -31,7 +31,7 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
     let till = Till {
         wallets: builder.store(views::WALLETS.store, StringSerde, StateSerde::new()),
         payments: builder.store("payments", BytesSerde, StateSerde::new()),
-        transfers: builder.store("transfers", BytesSerde, StateSerde::new()),
+        transfers: builder.store(views::TRANSFERS.store, BytesSerde, StateSerde::new()),
         expiries: builder.timers("payment-expiries", BytesSerde, PunctuationType::WallClockTime),
         events: builder.sink(&topic(schemas)),
         entries: builder.sink(&topic(schemas)),

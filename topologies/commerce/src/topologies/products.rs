@@ -29,7 +29,7 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
     let shelf = Shelf {
         products: builder.store(views::PRODUCTS.store, StringSerde, StateSerde::new()),
         holds: builder.store("holds", BytesSerde, StateSerde::new()),
-        adjustments: builder.store("adjustments", BytesSerde, StateSerde::new()),
+        adjustments: builder.store(views::ADJUSTMENTS.store, BytesSerde, StateSerde::new()),
         expiries: builder.timers("stock-expiries", BytesSerde, PunctuationType::WallClockTime),
         snapshots: builder.sink(&topic(schemas)),
         events: builder.sink(&topic(schemas)),

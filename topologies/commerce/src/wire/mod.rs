@@ -11,6 +11,10 @@ pub mod payment_event;
 pub mod product;
 pub mod stock;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod round_trips;
+
 use schemas::wire::envelope;
 use thiserror::Error;
 
