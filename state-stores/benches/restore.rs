@@ -28,7 +28,7 @@ const OTHER_TASK: TaskId = TaskId {
     subtopology: 0,
     partition: 1,
 };
-const RESTORE_CHUNKS: [usize; 3] = [20_000, 100_000, 500_000];
+const RESTORE_CHUNKS: [usize; 3] = [20_000, 100_000, 200_000];
 const COMMIT_WRITES: usize = 1_000;
 const COMMITS: usize = 50_000;
 const READS: usize = 200_000;
