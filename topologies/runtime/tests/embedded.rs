@@ -24,6 +24,8 @@ mod fixture;
 mod group_offsets;
 #[path = "embedded/membership.rs"]
 mod membership;
+#[path = "embedded/power_loss.rs"]
+mod power_loss;
 #[path = "embedded/reopen.rs"]
 mod reopen;
 #[path = "embedded/retention.rs"]

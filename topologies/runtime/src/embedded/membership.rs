@@ -220,3 +220,84 @@ fn shares(tasks: usize, members: usize) -> Vec<usize> {
         .map(|position| tasks / members + usize::from(position < tasks % members))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Members that do at once what their events ask for.
+    fn settle(group: &mut Group) {
+        let ids: Vec<MemberId> = group.members.keys().copied().collect();
+        let mut quiet = false;
+        while !quiet {
+            quiet = true;
+            for id in &ids {
+                while let Some(event) = group.next_event(*id) {
+                    quiet = false;
+                    if let Event::Revoked(tasks) = event {
+                        group.release(*id, &tasks, 0);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tasks(count: i32) -> Vec<TaskId> {
+        let task = |partition| TaskId {
+            subtopology: 0,
+            partition,
+        };
+        (0..count).map(task).collect()
+    }
+
+    fn check(group: &Group) {
+        let owned: Vec<usize> = group
+            .members
+            .keys()
+            .map(|id| owned_by(&group.owners, *id).len())
+            .collect();
+        let (least, most) = (owned.iter().min().copied(), owned.iter().max().copied());
+        assert!(
+            most <= least.map(|least| least + 1),
+            "the shares {owned:?} are not balanced"
+        );
+        let expected = if group.is_empty() { 0 } else { group.tasks.len() };
+        assert_eq!(group.owners.len(), expected, "every task has an owner");
+    }
+
+    /// All ways in which three threads join and leave, six steps long, with and without time to settle in between.
+    #[test]
+    fn whatever_joins_and_leaves_every_task_ends_up_with_one_owner_and_the_shares_are_balanced() {
+        for history in 0..6_u32.pow(6) {
+            let (mut group, mut ids, mut next) = (Group::default(), BTreeMap::new(), 1);
+            for step in 0..6 {
+                let choice = history / 6_u32.pow(step) % 6;
+                let (thread, hurried) = (choice % 3, choice >= 3);
+                if let Some(id) = ids.remove(&thread) {
+                    group.leave(id, 0);
+                } else {
+                    group.join(next, thread as usize, &tasks(5), &Arc::default(), 0);
+                    ids.insert(thread, next);
+                    next += 1;
+                }
+                if !hurried {
+                    settle(&mut group);
+                    check(&group);
+                }
+            }
+            settle(&mut group);
+            check(&group);
+        }
+    }
+
+    #[test]
+    fn a_member_keeps_what_it_has_when_another_joins() {
+        let mut group = Group::default();
+        group.join(1, 0, &tasks(4), &Arc::default(), 0);
+        settle(&mut group);
+        group.join(2, 1, &tasks(4), &Arc::default(), 0);
+        let revoked = group.next_event(1);
+        assert_eq!(revoked, Some(Event::Revoked(tasks(4).split_off(2))));
+        assert_eq!(group.next_event(2), None, "the tasks are not free yet");
+    }
+}

@@ -258,6 +258,16 @@ struct Verdict {
 impl Verdict {
     /// Messages that are passed on; a registry may repeat them for every version.
     const MESSAGES_MAX: usize = 5;
+
+    /// Apicurio says no without a reason.
+    fn reason(self) -> String {
+        let mut messages = self.messages.unwrap_or_default();
+        messages.truncate(Self::MESSAGES_MAX);
+        if messages.is_empty() {
+            return "the registry says that it breaks the level of the subject".to_owned();
+        }
+        messages.join("; ")
+    }
 }
 
 /// A subject as part of a path.
