@@ -6,6 +6,7 @@ mod exit;
 mod platform;
 mod settings;
 mod terminal;
+mod times;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,129 @@
+//! `sluice offsets reset`: the plan, and its execution.
+
+use std::process::ExitCode;
+
+use runtime::SystemClock;
+use serde::Serialize;
+use state_stores::{StateDirectory, StoreBudget, StoreMemory};
+use streams::Layout;
+use streams::log::Clock;
+
+use super::arguments::ResetArguments;
+use super::inputs::inputs;
+use super::moves::{Move, moves};
+use super::placed;
+use super::state::{self, Allowed, StatePlan};
+use crate::exit::{self, Refusal};
+use crate::platform::{self, GroupOffsets, Platform};
+use crate::settings::Settings;
+use crate::terminal;
+
+/// All that a reset does, known before it does anything.
+#[derive(Debug, Serialize)]
+struct Plan {
+    topology: String,
+    application_id: String,
+    offsets: Vec<Move>,
+    state: StatePlan,
+    executed: bool,
+}
+
+pub(super) fn run(settings: &Settings, arguments: &ResetArguments) -> anyhow::Result<ExitCode> {
+    let platform = platform::open(settings)?;
+    let target = arguments.target(SystemClock.now_ms())?;
+    let (topology, layout) = placed(platform.as_ref(), settings, &arguments.topology)?;
+    let mut reader = platform.reader()?;
+    let inputs = inputs(platform.as_ref(), reader.as_mut(), &layout)?;
+    let offsets = moves(platform.as_ref(), topology.name(), &inputs, &arguments.topics, &target)?;
+    let directory = directory(settings, &layout)?;
+    let allowed = Allowed { keep_state: arguments.keep_state, state_loss: arguments.accept_state_loss };
+    let path = directory.path().to_owned();
+    let state = state::plan(reader.as_mut(), &layout, &inputs, &offsets, path, allowed)?;
+    let (topology, application_id) = (topology.name().to_owned(), layout.application_id.clone());
+    let mut plan = Plan { topology, application_id, offsets, state, executed: false };
+    // Before it is said to have been done, and after what would be done is known to be possible.
+    if !settings.json() {
+        print(settings, &plan)?;
+    }
+    refuse_live(platform.as_ref(), &layout)?;
+    if arguments.execute {
+        execute(platform.as_ref(), &layout, &plan, &directory)?;
+        plan.executed = true;
+    }
+    if settings.json() {
+        terminal::json(&plan)?;
+    } else if plan.executed {
+        terminal::line("done")?;
+    } else {
+        terminal::line("nothing was changed; add --execute to do it")?;
+    }
+    Ok(ExitCode::from(exit::SUCCESS))
+}
+
+fn directory(settings: &Settings, layout: &Layout) -> anyhow::Result<StateDirectory> {
+    let memory = StoreMemory::new(StoreBudget::default())?;
+    Ok(StateDirectory::new(&settings.state_dir().join("state"), &layout.application_id, memory)?)
+}
+
+fn refuse_live(platform: &dyn Platform, layout: &Layout) -> anyhow::Result<()> {
+    let members = platform.group_members(&layout.application_id)?;
+    if members.is_empty() {
+        return Ok(());
+    }
+    let (group, count, members) = (&layout.application_id, members.len(), members.join(", "));
+    Err(Refusal::refused(format!(
+        "{group} has {count} live members ({members}); stop them, wait until their sessions end, and try again. Nothing was changed"
+    )))
+}
+
+/// Offsets first: cut off after them, records are read again onto the old state, and the same command finishes the work.
+/// The other way round state would be gone with nothing to make it again.
+fn execute(platform: &dyn Platform, layout: &Layout, plan: &Plan, directory: &StateDirectory) -> anyhow::Result<()> {
+    let offsets: GroupOffsets = plan.offsets.iter().map(|to| ((to.topic.clone(), to.partition), to.target)).collect();
+    platform.alter_group_offsets(&layout.application_id, &offsets)?;
+    match plan.state {
+        StatePlan::None | StatePlan::Untouched | StatePlan::Kept => Ok(()),
+        StatePlan::Reset { .. } => state::reset(platform, layout, || Ok(directory.wipe()?)),
+    }
+}
+
+fn print(settings: &Settings, plan: &Plan) -> anyhow::Result<()> {
+    let row = |to: &Move| {
+        let committed = to.committed.map_or_else(|| "-".to_owned(), |offset| offset.to_string());
+        let position = to.committed.unwrap_or(to.first);
+        let change = match to.target - position {
+            0 => "stays".to_owned(),
+            by @ 1.. => format!("{by} skipped"),
+            by => format!("{} again", -by),
+        };
+        vec![to.topic.clone(), to.partition.to_string(), committed, to.target.to_string(), to.end.to_string(), change]
+    };
+    let rows: Vec<_> = plan.offsets.iter().map(row).collect();
+    terminal::table(&["TOPIC", "PARTITION", "COMMITTED", "NEW", "END", "RECORDS"], &rows)?;
+    let elsewhere = if settings.kafka.is_some() { ELSEWHERE } else { "" };
+    terminal::line(sentence(&plan.state, &plan.application_id, elsewhere))
+}
+
+/// State directories of other machines cannot be reached from here.
+const ELSEWHERE: &str = " On every other machine that ran it, remove this directory before it starts there again.";
+
+fn sentence(state: &StatePlan, application: &str, elsewhere: &str) -> String {
+    match state {
+        StatePlan::None => format!("{application} keeps no state."),
+        StatePlan::Untouched => format!("The state of {application} stays: it contains nothing of what will be read."),
+        StatePlan::Kept => format!("The state of {application} stays, and records that it contains are applied to it again."),
+        StatePlan::Reset { topics, directory, lost } => {
+            let lost = if lost.is_empty() {
+                "Nothing of it is lost.".to_owned()
+            } else {
+                format!("LOST is what came from the records of {}.", lost.join(", "))
+            };
+            format!(
+                "The state of {application} is emptied and built again from what is read. {lost}\nDeleted and made again: {}.\n\
+                 Emptied: {}.{elsewhere}",
+                topics.join(", "),
+                directory.display()
+            )
+        }
+    }
+}
