@@ -28,6 +28,9 @@ pub const RESTORE_BATCH_RECORDS_MAX: usize = 200_000;
 /// Bytes of one restore batch.
 pub const RESTORE_BATCH_BYTES_MAX: usize = 32 << 20;
 
+/// A stream thread that ends waits so long for its cancelled restores to let go of their state directories.
+pub const RESTORE_END_WAIT_MAX: Duration = Duration::from_secs(5);
+
 /// Restores of one stream thread that run at the same time.
 pub const RESTORES_AT_ONCE_MAX: usize = 2;
 

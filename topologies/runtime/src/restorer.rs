@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Instant;
 
 use streams::log::LogReader;
 use streams::{InputOffset, Layout, LogError, TaskId};
 
-use crate::limits::RESTORES_AT_ONCE_MAX;
+use crate::limits::{RESTORE_END_WAIT_MAX, RESTORES_AT_ONCE_MAX};
 use crate::restore::{RestoreError, RestoreProgress, Restored, restore};
 use crate::state::StateProvider;
 
@@ -23,6 +24,8 @@ pub(crate) struct Restorer {
     make_reader: MakeReader,
     wanted: BTreeMap<TaskId, Vec<InputOffset>>,
     running: BTreeMap<TaskId, Running>,
+    /// Threads that have not reported yet, those of cancelled restores included.
+    threads: usize,
     finished: (Sender<Finished>, Receiver<Finished>),
 }
 
@@ -46,7 +49,7 @@ pub(crate) struct RestoreOutcome {
 impl Restorer {
     pub(crate) fn new(layout: Arc<Layout>, states: Arc<dyn StateProvider>, make_reader: MakeReader) -> Self {
         let (wanted, running) = (BTreeMap::new(), BTreeMap::new());
-        Self { layout, states, make_reader, wanted, running, finished: channel() }
+        Self { layout, states, make_reader, wanted, running, threads: 0, finished: channel() }
     }
 
     /// Restores a task that will read its inputs from `inputs`.
@@ -63,15 +66,26 @@ impl Restorer {
         }
     }
 
-    /// Ends every restore.
+    /// Ends every restore and waits, at most [`RESTORE_END_WAIT_MAX`], until none holds a state directory any more.
     pub(crate) fn cancel_all(&mut self) {
         let tasks: Vec<TaskId> = self.wanted.keys().chain(self.running.keys()).copied().collect();
         tasks.into_iter().for_each(|task| self.cancel(task));
+        let deadline = Instant::now() + RESTORE_END_WAIT_MAX;
+        while self.threads > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(finished) = self.finished.1.recv_timeout(left) else {
+                tracing::warn!(restores = self.threads, "restores are still ending");
+                return;
+            };
+            drop(finished);
+            self.threads -= 1;
+        }
     }
 
     /// A restore that has ended since the last call.
     pub(crate) fn next_outcome(&mut self) -> Option<RestoreOutcome> {
         while let Ok(Finished { task, result }) = self.finished.1.try_recv() {
+            self.threads -= 1;
             // An outcome of a task that was cancelled meanwhile is dropped, and with it the lock on its directory.
             if matches!(result, Err(RestoreError::Cancelled)) {
                 continue;
@@ -94,7 +108,6 @@ impl Restorer {
         waiting.chain(running).collect()
     }
 
-
     fn start_waiting(&mut self) {
         while self.running.len() < RESTORES_AT_ONCE_MAX {
             let Some((task, inputs)) = self.wanted.pop_first() else { return };
@@ -104,7 +117,8 @@ impl Restorer {
         }
     }
 
-    fn spawn(&self, task: TaskId, progress: Arc<RestoreProgress>) {
+    fn spawn(&mut self, task: TaskId, progress: Arc<RestoreProgress>) {
+        self.threads += 1;
         let (layout, states) = (Arc::clone(&self.layout), Arc::clone(&self.states));
         let (make_reader, finished) = (Arc::clone(&self.make_reader), self.finished.0.clone());
         let failed = self.finished.0.clone();
