@@ -96,13 +96,21 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 fn refuse(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     if error.inner().is_data() {
         let words = without_place(&error.inner().to_string());
-        return Problem::field(Code::InvalidField, pointer(error.path()), reason(&words), words);
+        let reason = reason(&words);
+        return Problem::field(Code::InvalidField, pointer(error.path(), &words, reason), reason, words);
     }
     Problem::new(Code::Malformed, format!("The body is not JSON: {}.", error.inner()))
 }
 
-/// The JSON pointer (RFC 6901) of a path.
-pub(crate) fn pointer(path: &serde_path_to_error::Path) -> String {
+/// The JSON pointer (RFC 6901) of what is at fault. A field that is missing or comes twice is no part of serde's path,
+/// but of its words.
+fn pointer(path: &serde_path_to_error::Path, words: &str, reason: &str) -> String {
+    let field = words.split('`').nth(1).filter(|_| matches!(reason, "MISSING_FIELD" | "DUPLICATE_FIELD"));
+    let field = field.map(|field| format!("/{}", escape(field))).unwrap_or_default();
+    pointer_of_path(path) + &field
+}
+
+fn pointer_of_path(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()
         .map(|segment| match segment {
@@ -169,7 +177,7 @@ mod tests {
             (r#"{"lines":[{"quantity":1,"price":2}]}"#, "/lines/0/price", "UNKNOWN_FIELD"),
             (r#"{"lines":[{"quantity":1},{"quantity":"2"}]}"#, "/lines/1/quantity", "INVALID_TYPE"),
             (r#"{"lines":[{"quantity":1.5}]}"#, "/lines/0/quantity", "INVALID_TYPE"),
-            (r#"{"lines":[{}]}"#, "/lines/0", "MISSING_FIELD"),
+            (r#"{"lines":[{}]}"#, "/lines/0/quantity", "MISSING_FIELD"),
             (r#"{"lines":[],"lines":[]}"#, "/lines", "DUPLICATE_FIELD"),
             (r#"{"lines":[],"a/b":1}"#, "/a~1b", "UNKNOWN_FIELD"),
         ];

@@ -1,0 +1,149 @@
+//! Who gets in where: every operation of the table, for everybody who might try.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod support;
+
+use axum::http::Method;
+use edge_api::auth::access::{Operation, Owner, Who, OPERATIONS};
+use serde_json::{json, Value};
+use support::people::{money, order_of, registration, Person};
+use support::{unique, Client, Shop};
+
+/// A paid order of one buyer with lines of two sellers, and strangers.
+struct Cast {
+    shop: Shop,
+    buyer: Person,
+    other_buyer: Person,
+    seller: Person,
+    other_seller: Person,
+    product: String,
+    order: String,
+}
+
+impl Cast {
+    async fn gather() -> Self {
+        let shop = Shop::open().await;
+        let (seller, other_seller) = (shop.seller().await, shop.seller().await);
+        let (buyer, other_buyer) = (shop.rich_buyer(100_000).await, shop.buyer().await);
+        let product = seller.offer(1_000, 10).await;
+        let order = buyer.order(&[(&product, 1)]).await;
+        assert_eq!(buyer.settled(&order).await.text("/status"), "PAID");
+        while seller.client.get(&format!("/seller/buyers/{}", buyer.account_id)).await.status != 200 {}
+        Self { shop, buyer, other_buyer, seller, other_seller, product, order }
+    }
+
+    fn actors(&self) -> [(&'static str, Client); 5] {
+        [
+            ("nobody", self.shop.anonymous()),
+            ("the buyer", self.buyer.client.clone()),
+            ("another buyer", self.other_buyer.client.clone()),
+            ("the seller", self.seller.client.clone()),
+            ("another seller", self.other_seller.client.clone()),
+        ]
+    }
+
+    fn path(&self, operation: &Operation) -> String {
+        let id = match operation.path {
+            path if path.starts_with("/orders") => &self.order,
+            path if path.starts_with("/products") => &self.product,
+            _ => &self.buyer.account_id,
+        };
+        operation.path.replace("{id}", id)
+    }
+}
+
+/// A request body that the operation accepts.
+fn body(operation: &Operation, cast: &Cast) -> Option<Value> {
+    Some(match (operation.method, operation.path) {
+        ("POST", "/auth/register") => registration(&format!("{}@example.org", unique("new")), "BUYER"),
+        ("POST", "/auth/login") => support::people::login(&cast.buyer.email),
+        ("POST", "/auth/refresh") => json!({ "refresh_token": cast.buyer.refresh_token }),
+        ("POST", "/products") => json!({ "name": "Pot", "price": money(1), "stock": 0 }),
+        ("PATCH", "/products/{id}") => json!({ "name": "Pan" }),
+        ("POST", "/products/{id}/stock-adjustments") => json!({ "delta": 1 }),
+        ("POST", "/wallet/deposits") => json!({ "amount": money(1) }),
+        ("POST", "/orders") => order_of(&[(&cast.product, 1)]),
+        ("POST", "/orders/{id}/cancel") => json!({}),
+        _ => return None,
+    })
+}
+
+/// Whether the table lets the actor in, and if not, with which status it is turned away.
+fn expected(operation: &Operation, actor: &str) -> Option<u16> {
+    let is_seller = actor.ends_with("seller");
+    match operation.who {
+        Who::Public => return None,
+        _ if actor == "nobody" => return Some(401),
+        Who::Buyer if is_seller => return Some(403),
+        Who::Seller if !is_seller => return Some(403),
+        Who::Account | Who::Buyer | Who::Seller => {}
+    }
+    let is_other = actor.starts_with("another");
+    match operation.owner {
+        Owner::NoneNeeded if operation.path == "/seller/buyers/{id}" && is_other => Some(404),
+        Owner::NoneNeeded => None,
+        Owner::ProductSeller | Owner::OrderBuyer | Owner::OrderParty => is_other.then_some(404),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_gets_in_where_the_table_says_and_nowhere_else() {
+    let cast = Cast::gather().await;
+    // What changes the session or the order comes last.
+    let is_last = |operation: &&&Operation| matches!(operation.path, "/orders/{id}/cancel" | "/auth/logout");
+    let (last, first): (Vec<_>, Vec<_>) = OPERATIONS.iter().partition(|operation| is_last(&operation));
+    let mut tried = 0;
+    for operation in first.into_iter().chain(last) {
+        for (actor, client) in cast.actors() {
+            let method: Method = operation.method.parse().unwrap();
+            let key = unique("key");
+            let headers: &[(&str, &str)] = if method == Method::POST { &[("idempotency-key", &key)] } else { &[] };
+            let reply = client.send(method, &cast.path(operation), headers, body(operation, &cast)).await;
+            let status = reply.status.as_u16();
+            match expected(operation, actor) {
+                None => assert!(reply.status.is_success(), "{actor} at {operation:?}: {status} {:?}", reply.body),
+                Some(refusal) => assert_eq!(status, refusal, "{actor} at {operation:?}: {:?}", reply.body),
+            }
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, OPERATIONS.len() * 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_order_is_answered_like_one_that_does_not_exist() {
+    let cast = Cast::gather().await;
+    for stranger in [&cast.other_buyer, &cast.other_seller] {
+        for path in ["", "/events"] {
+            let foreign = stranger.client.get(&format!("/orders/{}{path}", cast.order)).await.expect_problem(404, "NOT_FOUND");
+            let absent = stranger.client.get(&format!("/orders/{}{path}", unique("none"))).await.expect_problem(404, "NOT_FOUND");
+            assert_eq!(foreign.text("/detail"), absent.text("/detail"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seller_sees_the_own_lines_of_an_order_and_nothing_of_the_others() {
+    let cast = Cast::gather().await;
+    let theirs = cast.other_seller.offer(2_222, 9).await;
+    let order = cast.buyer.order(&[(&cast.product, 2), (&theirs, 3)]).await;
+    let whole = cast.buyer.settled(&order).await;
+    assert_eq!((whole.body["lines"].as_array().unwrap().len(), whole.number("/total/amount")), (2, 2_000 + 6_666));
+    let part = cast.seller.client.get(&format!("/orders/{order}")).await.expect(200);
+    assert_eq!((part.body["lines"].as_array().unwrap().len(), part.number("/total/amount")), (1, 2_000));
+    let events = cast.seller.client.get(&format!("/orders/{order}/events?limit=100")).await.expect(200);
+    let listed = loop {
+        let listed = cast.seller.client.get("/seller/orders").await.expect(200);
+        if listed.body["items"][0]["order_id"] == order.as_str() && listed.body["items"][0]["status"] == "PAID" {
+            break listed;
+        }
+    };
+    for view in [&part, &events, &listed] {
+        let text = view.body.to_string();
+        for secret in [theirs.as_str(), &cast.other_seller.account_id, "2222", "6666", "8666"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+    let kinds: Vec<_> = events.body["items"].as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "StockReserved").count(), 1, "{kinds:?}");
+}

@@ -1,0 +1,89 @@
+//! Sessions in a real Redis, which dies and comes back.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::sync::Arc;
+
+use edge_api::limits::{ACCESS_TOKEN_TTL_MS, ROTATION_GRACE_MS};
+use edge_api::{RedisSessions, SessionTimes};
+use serde_json::json;
+use support::people::login;
+use support::redis_server::RedisServer;
+use support::Shop;
+
+async fn shop_on(redis: &RedisServer) -> Shop {
+    let sessions = RedisSessions::connect(&redis.url(), "sluice:", SessionTimes::default()).unwrap();
+    Shop::with_sessions(Arc::new(sessions)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_parallel_calls_through_two_gateways_with_one_expired_token_get_one_new_token() {
+    let redis = RedisServer::start().await;
+    let (here, there) = (shop_on(&redis).await, shop_on(&redis).await);
+    let buyer = here.buyer().await;
+    let token = buyer.client.token.clone().unwrap();
+    for shop in [&here, &there] {
+        shop.clock.advance_ms(ACCESS_TOKEN_TTL_MS + 1_000);
+    }
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..50 {
+        let client = if number % 2 == 0 { buyer.client.clone() } else { there.anonymous().with_token(&token) };
+        calls.spawn(async move { client.get("/wallet").await.expect(200).renewed().unwrap() });
+    }
+    let mut renewed = calls.join_all().await;
+    renewed.dedup();
+    assert_eq!(renewed.len(), 1);
+    there.anonymous().with_token(&renewed[0]).get("/wallet").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_refresh_token_kills_the_family_through_every_gateway() {
+    let redis = RedisServer::start().await;
+    let (here, there) = (shop_on(&redis).await, shop_on(&redis).await);
+    let buyer = here.buyer().await;
+    let refresh = |shop: &Shop, token: &str| {
+        let (client, body) = (shop.anonymous(), json!({ "refresh_token": token }));
+        async move { client.post("/auth/refresh", body).await }
+    };
+    let second = refresh(&here, &buyer.refresh_token).await.expect(200).text("/refresh_token");
+    let retried = refresh(&there, &buyer.refresh_token).await.expect(200).text("/refresh_token");
+    assert_eq!(second, retried);
+    let third = refresh(&there, &second).await.expect(200).text("/refresh_token");
+    refresh(&here, &buyer.refresh_token).await.expect_problem(401, "TOKEN_REUSED");
+    refresh(&there, &third).await.expect_problem(401, "SESSION_ENDED");
+    there.clock.advance_ms(ACCESS_TOKEN_TTL_MS + ROTATION_GRACE_MS);
+    let expired = there.anonymous().with_token(buyer.client.token.as_deref().unwrap());
+    expired.get("/me").await.expect_problem(401, "SESSION_ENDED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_valid_tokens_go_on_and_nothing_else_does_until_it_is_back() {
+    let mut redis = RedisServer::start().await;
+    let shop = shop_on(&redis).await;
+    let buyer = shop.rich_buyer(500).await;
+    let admin = support::Client::new(edge_api::admin(shop.state.clone()));
+    admin.get("/readyz").await.expect(200);
+    redis.kill().await;
+
+    buyer.client.get("/wallet").await.expect(200);
+    buyer.order(&[("nothing", 1)]).await;
+    let refused = shop.anonymous().post("/auth/login", login(&buyer.email)).await.expect_problem(503, "UNAVAILABLE");
+    assert_eq!(refused.header("retry-after"), "1");
+    let refresh = json!({ "refresh_token": buyer.refresh_token });
+    shop.anonymous().post("/auth/refresh", refresh.clone()).await.expect_problem(503, "UNAVAILABLE");
+    buyer.client.post("/auth/logout", json!({})).await.expect_problem(503, "UNAVAILABLE");
+    let unready = admin.get("/readyz").await.expect(503);
+    assert_eq!((unready.body["ready"].as_bool(), unready.body["parts"]["sessions"].as_bool()), (Some(false), Some(false)));
+    admin.get("/healthz").await.expect(200);
+    shop.clock.advance_ms(ACCESS_TOKEN_TTL_MS + 1_000);
+    buyer.client.get("/wallet").await.expect_problem(503, "UNAVAILABLE");
+
+    redis.resume().await;
+    // The connection comes back with the first call that finds Redis there.
+    while admin.get("/readyz").await.status != 200 {}
+    let session = shop.anonymous().post("/auth/login", login(&buyer.email)).await.expect(200);
+    buyer.client.with_token(&session.text("/access_token")).get("/wallet").await.expect(200);
+    // Redis came back empty: the old session is over, not resurrected.
+    shop.anonymous().post("/auth/refresh", refresh).await.expect_problem(401, "SESSION_ENDED");
+}

@@ -1,0 +1,218 @@
+//! What every session store promises, checked on both of them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::sync::Arc;
+
+use edge_api::sessions::{Exchange, Exchanged, Handle, NewSession};
+use edge_api::{MemorySessions, RedisSessions, SessionStore, SessionTimes};
+use support::redis_server::RedisServer;
+use support::unique;
+
+const NOW: i64 = 1_700_000_000_000;
+const GRACE: i64 = edge_api::limits::ROTATION_GRACE_MS;
+const TTL: i64 = edge_api::limits::ACCESS_TOKEN_TTL_MS;
+const IDLE: i64 = edge_api::limits::SESSION_IDLE_MS;
+const ABSOLUTE: i64 = edge_api::limits::SESSION_ABSOLUTE_MS;
+
+/// One started session in a store.
+#[derive(Clone)]
+struct Started {
+    store: Arc<dyn SessionStore>,
+    id: String,
+}
+
+impl Started {
+    async fn access(&self, token: &str, new: &str, now_ms: i64) -> Exchanged {
+        self.exchange(Handle::Access { token_id: token.into() }, new, now_ms).await
+    }
+
+    async fn refresh(&self, generation: u32, new: &str, now_ms: i64) -> Exchanged {
+        let fingerprint = |generation: u32| format!("fingerprint-{generation}");
+        let handle = Handle::Refresh {
+            generation,
+            fingerprint: fingerprint(generation),
+            next_fingerprint: fingerprint(generation + 1),
+        };
+        self.exchange(handle, new, now_ms).await
+    }
+
+    async fn exchange(&self, handle: Handle, new: &str, now_ms: i64) -> Exchanged {
+        let exchange = Exchange { session_id: self.id.clone(), handle, new_token_id: new.into(), now_ms };
+        self.store.exchange(exchange).await.unwrap()
+    }
+}
+
+fn current(token_id: &str, issued_at_ms: i64) -> Exchanged {
+    Exchanged::Current { token_id: token_id.into(), issued_at_ms }
+}
+
+/// Runs `check` with a fresh session in each store. Its first access token is `t1`, its first refresh token number 1.
+async fn on_each_store<F: Future<Output = ()>>(check: impl Fn(Started) -> F) {
+    let redis = RedisServer::start().await;
+    let stores: [Arc<dyn SessionStore>; 2] = [
+        Arc::new(MemorySessions::default()),
+        Arc::new(RedisSessions::connect(&redis.url(), "test:", SessionTimes::default()).unwrap()),
+    ];
+    for store in stores {
+        let id = unique("session");
+        let session = NewSession {
+            session_id: id.clone(),
+            account_id: "ann".into(),
+            login_key: "key".into(),
+            token_id: "t1".into(),
+            refresh_fingerprint: "fingerprint-1".into(),
+            now_ms: NOW,
+        };
+        store.create(session).await.unwrap();
+        check(Started { store, id }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_knows_its_owner_until_it_ends() {
+    on_each_store(|session| async move {
+        let owner = session.store.owner(&session.id, NOW).await.unwrap().unwrap();
+        assert_eq!((owner.account_id.as_str(), owner.login_key.as_str()), ("ann", "key"));
+        session.store.end(&session.id).await.unwrap();
+        session.store.end(&session.id).await.unwrap();
+        assert_eq!(session.store.owner(&session.id, NOW).await.unwrap(), None);
+        assert_eq!(session.access("t1", "t2", NOW).await, Exchanged::Ended);
+        assert_eq!(session.refresh(1, "t2", NOW).await, Exchanged::Ended);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn fifty_parallel_exchanges_of_one_token_have_one_successor() {
+    on_each_store(|session| async move {
+        let mut exchanges = tokio::task::JoinSet::new();
+        for number in 0..50 {
+            let session = session.clone();
+            exchanges.spawn(async move { session.access("t1", &format!("t2-{number}"), NOW + TTL).await });
+        }
+        let answers = exchanges.join_all().await;
+        assert!(matches!(answers[0], Exchanged::Current { .. }));
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_predecessor_gets_the_same_successor_within_the_grace_even_if_that_is_used() {
+    on_each_store(|session| async move {
+        let rotated = NOW + TTL;
+        assert_eq!(session.access("t1", "t2", rotated).await, current("t2", rotated));
+        session.store.mark_used(&session.id, "t2").await.unwrap();
+        assert_eq!(session.access("t1", "t3", rotated + GRACE).await, current("t2", rotated));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_predecessor_after_the_grace_ends_the_session_if_its_successor_is_used() {
+    on_each_store(|session| async move {
+        session.access("t1", "t2", NOW + TTL).await;
+        session.store.mark_used(&session.id, "t2").await.unwrap();
+        assert_eq!(session.access("t1", "t3", NOW + TTL + GRACE + 1).await, Exchanged::Reused);
+        assert_eq!(session.access("t2", "t3", NOW + TTL + GRACE + 2).await, Exchanged::Ended);
+        assert_eq!(session.refresh(1, "t3", NOW + TTL + GRACE + 2).await, Exchanged::Ended);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_given_again_and_made_anew_when_it_has_run_out() {
+    on_each_store(|session| async move {
+        let rotated = NOW + TTL;
+        session.access("t1", "t2", rotated).await;
+        // Marking another token than the current one changes nothing.
+        session.store.mark_used(&session.id, "t1").await.unwrap();
+        assert_eq!(session.access("t1", "t3", rotated + GRACE + 1).await, current("t2", rotated));
+        let later = rotated + TTL;
+        assert_eq!(session.access("t1", "t4", later).await, current("t4", later));
+        assert_eq!(session.access("t1", "t5", later + 1).await, current("t4", later));
+        assert_eq!(session.access("t4", "t6", later + TTL).await, current("t6", later + TTL));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_before_the_last_but_one_ends_the_session_at_once() {
+    on_each_store(|session| async move {
+        session.access("t1", "t2", NOW + TTL).await;
+        session.access("t2", "t3", NOW + 2 * TTL).await;
+        assert_eq!(session.access("t1", "t4", NOW + 2 * TTL + 1).await, Exchanged::Reused);
+        assert_eq!(session.access("t3", "t4", NOW + 3 * TTL).await, Exchanged::Ended);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_good_once_and_its_retry_gets_the_same_answer() {
+    on_each_store(|session| async move {
+        assert_eq!(session.refresh(1, "t2", NOW + 1).await, current("t2", NOW + 1));
+        assert_eq!(session.refresh(1, "t3", NOW + 1 + GRACE).await, current("t2", NOW + 1));
+        assert_eq!(session.refresh(2, "t3", NOW + 9 + GRACE).await, current("t3", NOW + 9 + GRACE));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_comes_again_later_ends_the_session() {
+    on_each_store(|session| async move {
+        session.refresh(1, "t2", NOW + 1).await;
+        assert_eq!(session.refresh(1, "t3", NOW + 2 + GRACE).await, Exchanged::Reused);
+        assert_eq!(session.refresh(2, "t3", NOW + 2 + GRACE).await, Exchanged::Ended);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_old_refresh_token_ends_the_session_at_once() {
+    on_each_store(|session| async move {
+        session.refresh(1, "t2", NOW + 1).await;
+        session.refresh(2, "t3", NOW + 2).await;
+        assert_eq!(session.refresh(1, "t4", NOW + 3).await, Exchanged::Reused);
+        assert_eq!(session.access("t3", "t4", NOW + 4).await, Exchanged::Ended);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_ends_when_it_is_idle_and_when_it_is_old() {
+    on_each_store(|session| async move {
+        assert_eq!(session.store.owner(&session.id, NOW + IDLE).await.unwrap(), None);
+        assert_eq!(session.access("t1", "t2", NOW + IDLE).await, Exchanged::Ended);
+    })
+    .await;
+    on_each_store(|session| async move {
+        let (mut now, mut token) = (NOW, "t1".to_owned());
+        while now + IDLE / 2 < NOW + ABSOLUTE {
+            now += IDLE / 2;
+            let next = format!("{token}+");
+            assert_eq!(session.access(&token, &next, now).await, current(&next, now));
+            token = next;
+        }
+        assert_eq!(session.access(&token, "t", NOW + ABSOLUTE).await, Exchanged::Ended);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_logout_beats_every_exchange_that_comes_after_it() {
+    on_each_store(|session| async move {
+        let mut race = tokio::task::JoinSet::new();
+        for number in 0..20 {
+            let session = session.clone();
+            race.spawn(async move { drop(session.refresh(1, &format!("t2-{number}"), NOW + 1).await) });
+        }
+        session.store.end(&session.id).await.unwrap();
+        assert_eq!(session.refresh(1, "after", NOW + 1).await, Exchanged::Ended);
+        race.join_all().await;
+        assert_eq!(session.refresh(2, "after", NOW + 1).await, Exchanged::Ended);
+        assert_eq!(session.store.owner(&session.id, NOW).await.unwrap(), None);
+    })
+    .await;
+}

@@ -1,0 +1,103 @@
+//! The topologies on an embedded log.
+
+use std::sync::{Arc, Weak};
+
+use commerce::topologies;
+use runtime::commands::CommandLog;
+use runtime::embedded::{Cleanup, EmbeddedBroker, EmbeddedTopic};
+use runtime::limits::ThreadLimits;
+use runtime::queries::{Hosting, Queries};
+use runtime::{NoSchemas, StreamApplication, ThreadContext};
+use schemas::SchemaTable;
+use state_stores::{StateDirectory, StoreBudget, StoreMemory};
+use streams::Topology;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+/// Enough to have keys on different partitions.
+const PARTITIONS: i32 = 2;
+
+pub struct Engine {
+    pub log: Arc<dyn CommandLog>,
+    pub queries: Queries,
+    pub broker: Arc<EmbeddedBroker>,
+    applications: Vec<StreamApplication>,
+    _directory: TempDir,
+}
+
+impl Engine {
+    /// The engine that the tests of one file share for as long as one of them runs.
+    pub async fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Engine>> = Mutex::const_new(Weak::new());
+        let mut shared = SHARED.lock().await;
+        if let Some(engine) = shared.upgrade() {
+            return engine;
+        }
+        let engine = Arc::new(Self::start().await);
+        *shared = Arc::downgrade(&engine);
+        engine
+    }
+
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let broker = EmbeddedBroker::open(&directory.path().join("log")).unwrap();
+        broker.create_topics(&external_topics()).unwrap();
+        let hosting = Arc::new(Hosting::default());
+        let memory = StoreMemory::new(StoreBudget::default()).unwrap();
+        let topologies = topologies::all(&Arc::new(SchemaTable::with_current_schemas())).unwrap();
+        let applications = topologies.into_iter().map(|topology| {
+            let states = |id: &str| StateDirectory::new(&directory.path().join("state"), id, memory.clone()).unwrap();
+            run(&broker, &hosting, topology, states)
+        });
+        let applications = applications.collect();
+        let queries = Queries::new(hosting, None);
+        while !queries.ready() {
+            tokio::task::yield_now().await;
+        }
+        let log = Arc::new(broker.command_log().unwrap());
+        Self { log, queries, broker, applications, _directory: directory }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        for application in self.applications.drain(..) {
+            application.stop();
+        }
+    }
+}
+
+fn external_topics() -> Vec<EmbeddedTopic> {
+    let topic = |topic: &&schemas::topics::TopicSpec| EmbeddedTopic {
+        name: topic.name.to_owned(),
+        partitions: PARTITIONS,
+        cleanup: match topic.cleanup {
+            schemas::topics::Cleanup::Delete { retention_ms } => Cleanup::Delete { retention_ms },
+            schemas::topics::Cleanup::Compact => Cleanup::Compact,
+        },
+    };
+    schemas::topics::topics().iter().map(topic).collect()
+}
+
+fn run(
+    broker: &Arc<EmbeddedBroker>,
+    hosting: &Arc<Hosting>,
+    topology: Topology,
+    states: impl Fn(&str) -> StateDirectory,
+) -> StreamApplication {
+    let application_id = format!("test-{}", topology.name());
+    let layout = Arc::new(topology.place(&application_id, &broker.partition_counts()).unwrap());
+    broker.create_internal_topics(&layout).unwrap();
+    let (readers, joining, placed) = (Arc::clone(broker), Arc::clone(broker), Arc::clone(&layout));
+    let context = ThreadContext {
+        topology: Arc::new(topology),
+        layout,
+        hosting: Arc::clone(hosting),
+        states: Arc::new(states(&application_id)),
+        make_reader: Arc::new(move || Ok(Box::new(readers.reader()))),
+        schemas: Arc::new(NoSchemas),
+        limits: ThreadLimits::default(),
+    };
+    let join = move |thread| joining.join(Arc::clone(&placed), thread).map_err(Into::into);
+    StreamApplication::start(context, 1, Arc::new(join))
+}

@@ -1,0 +1,135 @@
+//! The ports with a switch to take them away.
+
+use std::future::{ready, Future};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use edge_api::views::{Done, Read};
+use edge_api::Views;
+use runtime::commands::{Append, CommandError, CommandLog, CommandRecord};
+use runtime::queries::{Entries, EntryRange, Freshness, Queries, QueryError, StoreAddress};
+
+/// A log that can be away, and counts what it is given.
+pub struct FaultyLog {
+    log: Arc<dyn CommandLog>,
+    pub down: AtomicBool,
+    pub appended: AtomicUsize,
+}
+
+impl FaultyLog {
+    pub fn new(log: Arc<dyn CommandLog>) -> Self {
+        Self { log, down: AtomicBool::new(false), appended: AtomicUsize::new(0) }
+    }
+
+    fn check(&self) -> Result<(), CommandError> {
+        if self.down.load(Ordering::SeqCst) { Err(CommandError::Unavailable("away".to_owned())) } else { Ok(()) }
+    }
+}
+
+impl CommandLog for FaultyLog {
+    fn append(&self, record: CommandRecord) -> Append<'_> {
+        if let Err(error) = self.check() {
+            return Box::pin(ready(Err(error)));
+        }
+        self.appended.fetch_add(1, Ordering::SeqCst);
+        self.log.append(record)
+    }
+
+    fn end_offset(
+        &self,
+        topic: &str,
+        partition: i32,
+    ) -> Pin<Box<dyn Future<Output = Result<i64, CommandError>> + Send + '_>> {
+        match self.check() {
+            Ok(()) => self.log.end_offset(topic, partition),
+            Err(error) => Box::pin(ready(Err(error))),
+        }
+    }
+
+    fn partitions(&self, topic: &str) -> Result<i32, CommandError> {
+        self.log.partitions(topic)
+    }
+}
+
+/// Views that can be away, or not catch up.
+pub struct FaultyViews {
+    queries: Queries,
+    pub down: AtomicBool,
+    pub behind: AtomicBool,
+}
+
+impl FaultyViews {
+    pub fn new(queries: Queries) -> Self {
+        Self { queries, down: AtomicBool::new(false), behind: AtomicBool::new(false) }
+    }
+
+    fn check(&self, fresh: &Freshness) -> Result<(), QueryError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(QueryError::Unavailable("away".to_owned()));
+        }
+        if self.behind.load(Ordering::SeqCst) && *fresh != Freshness::Committed {
+            return Err(QueryError::TimedOut(Duration::from_secs(5)));
+        }
+        Ok(())
+    }
+}
+
+impl Views for FaultyViews {
+    fn get<'a>(
+        &'a self,
+        at: StoreAddress<'a>,
+        key: &'a [u8],
+        fresh: &'a Freshness,
+        timeout: Duration,
+    ) -> Read<'a, Option<Vec<u8>>> {
+        match self.check(fresh) {
+            Ok(()) => Box::pin(self.queries.get(at, key, fresh, timeout)),
+            Err(error) => Box::pin(ready(Err(error))),
+        }
+    }
+
+    fn range<'a>(
+        &'a self,
+        at: StoreAddress<'a>,
+        range: &'a EntryRange,
+        fresh: &'a Freshness,
+        timeout: Duration,
+    ) -> Read<'a, Entries> {
+        match self.check(fresh) {
+            Ok(()) => Box::pin(self.queries.range(at, range, fresh, timeout)),
+            Err(error) => Box::pin(ready(Err(error))),
+        }
+    }
+
+    fn scan<'a>(
+        &'a self,
+        topology: &'a str,
+        store: &'a str,
+        range: &'a EntryRange,
+        timeout: Duration,
+    ) -> Read<'a, Entries> {
+        match self.check(&Freshness::Committed) {
+            Ok(()) => Box::pin(self.queries.scan(topology, store, range, timeout)),
+            Err(error) => Box::pin(ready(Err(error))),
+        }
+    }
+
+    fn wait<'a>(
+        &'a self,
+        at: StoreAddress<'a>,
+        key: &'a [u8],
+        timeout: Duration,
+        done: Done<'a>,
+    ) -> Read<'a, Option<Vec<u8>>> {
+        match self.check(&Freshness::Committed) {
+            Ok(()) => Box::pin(self.queries.wait(at, key, timeout, done)),
+            Err(error) => Box::pin(ready(Err(error))),
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.check(&Freshness::Committed).is_ok() && self.queries.ready()
+    }
+}

@@ -1,0 +1,96 @@
+//! A whole shop in this process: the real topologies on an embedded log, and gateways before it.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, and no test file uses all of this"
+)]
+
+pub mod client;
+pub mod engine;
+pub mod faults;
+pub mod people;
+pub mod redis_server;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
+
+use edge_api::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use edge_api::{CommandSerdes, EdgeParts, EdgeState, MemorySessions, SessionStore, TokenKeys};
+use schemas::SchemaTable;
+
+pub use client::{Client, Reply};
+pub use engine::Engine;
+pub use faults::{FaultyLog, FaultyViews};
+
+/// The seed of the gateways' keys.
+pub const SEED: [u8; 32] = [7; 32];
+
+/// The machine's clock, moved by as much as a test says.
+#[derive(Default)]
+pub struct MovedClock(AtomicI64);
+
+impl MovedClock {
+    pub fn advance_ms(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for MovedClock {
+    fn now_ms(&self) -> i64 {
+        SystemClock.now_ms() + self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A gateway and what a test may do to its surroundings.
+pub struct Shop {
+    pub engine: Arc<Engine>,
+    pub state: EdgeState,
+    pub clock: Arc<MovedClock>,
+    pub log: Arc<FaultyLog>,
+    pub views: Arc<FaultyViews>,
+}
+
+impl Shop {
+    /// A gateway with sessions in this process.
+    pub async fn open() -> Self {
+        Self::with_sessions(Arc::new(MemorySessions::default())).await
+    }
+
+    /// A gateway with these sessions.
+    pub async fn with_sessions(sessions: Arc<dyn SessionStore>) -> Self {
+        let clock = Arc::new(MovedClock::default());
+        Self::with(sessions, clock, Vec::new()).await
+    }
+
+    pub async fn with(sessions: Arc<dyn SessionStore>, clock: Arc<MovedClock>, allowed_origins: Vec<String>) -> Self {
+        let engine = Engine::shared().await;
+        let log = Arc::new(FaultyLog::new(Arc::clone(&engine.log)));
+        let views = Arc::new(FaultyViews::new(engine.queries.clone()));
+        let parts = EdgeParts {
+            log: Arc::clone(&log) as _,
+            views: Arc::clone(&views) as _,
+            sessions,
+            serdes: CommandSerdes::avro(&Arc::new(SchemaTable::with_current_schemas())),
+            keys: TokenKeys::from_seed(SEED),
+            clock: Arc::clone(&clock) as _,
+            entropy: Arc::new(SystemEntropy),
+            metrics: Arc::new(|| "# no metrics\n".to_owned()),
+            allowed_origins,
+            admin_routes: axum::Router::new(),
+        };
+        Self { engine, state: EdgeState::new(parts).unwrap(), clock, log, views }
+    }
+
+    /// Somebody without a token.
+    pub fn anonymous(&self) -> Client {
+        Client::new(edge_api::app(self.state.clone()))
+    }
+}
+
+/// A word that no other test uses.
+pub fn unique(prefix: &str) -> String {
+    format!("{prefix}-{}", edge_api::clock::random_id(&SystemEntropy as &dyn Entropy).unwrap())
+}

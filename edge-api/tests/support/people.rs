@@ -1,0 +1,91 @@
+//! Buyers, sellers and what they do.
+
+use serde_json::{json, Value};
+
+use super::{unique, Client, Reply, Shop};
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Somebody with an account and a session.
+pub struct Person {
+    pub client: Client,
+    pub account_id: String,
+    pub email: String,
+    pub refresh_token: String,
+}
+
+impl Shop {
+    /// Registers and logs in.
+    pub async fn person(&self, role: &str) -> Person {
+        let email = format!("{}@example.org", unique("person"));
+        let anonymous = self.anonymous();
+        let registered = anonymous.post("/auth/register", registration(&email, role)).await.expect(201);
+        let session = anonymous.post("/auth/login", login(&email)).await.expect(200);
+        Person {
+            client: anonymous.with_token(&session.text("/access_token")),
+            account_id: registered.text("/account_id"),
+            email,
+            refresh_token: session.text("/refresh_token"),
+        }
+    }
+
+    pub async fn buyer(&self) -> Person {
+        self.person("BUYER").await
+    }
+
+    pub async fn seller(&self) -> Person {
+        self.person("SELLER").await
+    }
+
+    /// A buyer with this much in the wallet.
+    pub async fn rich_buyer(&self, amount: i64) -> Person {
+        let buyer = self.buyer().await;
+        buyer.deposit(amount).await.expect(200);
+        buyer
+    }
+}
+
+impl Person {
+    /// Puts a product on offer; its id.
+    pub async fn offer(&self, price: i64, stock: i64) -> String {
+        let product = json!({ "name": "Kettle", "price": money(price), "stock": stock });
+        self.client.post("/products", product).await.expect(201).text("/product_id")
+    }
+
+    pub async fn deposit(&self, amount: i64) -> Reply {
+        self.client.post_once("/wallet/deposits", &unique("key"), json!({ "amount": money(amount) })).await
+    }
+
+    /// Places an order; its id.
+    pub async fn order(&self, lines: &[(&str, i64)]) -> String {
+        self.client.post_once("/orders", &unique("key"), order_of(lines)).await.expect(202).text("/order_id")
+    }
+
+    /// Reads an order once it is settled.
+    pub async fn settled(&self, order_id: &str) -> Reply {
+        self.client.get_with(&format!("/orders/{order_id}"), &[("prefer", "wait=20")]).await.expect(200)
+    }
+
+    pub async fn balance(&self) -> (i64, i64) {
+        let wallet = self.client.get("/wallet").await.expect(200);
+        let balance = |name: &str| wallet.body["balances"][0][name].as_i64().unwrap_or(0);
+        (balance("available"), balance("held"))
+    }
+}
+
+pub fn registration(email: &str, role: &str) -> Value {
+    json!({ "email": email, "password": PASSWORD, "name": "Ann", "role": role })
+}
+
+pub fn login(email: &str) -> Value {
+    json!({ "email": email, "password": PASSWORD })
+}
+
+pub fn money(amount: i64) -> Value {
+    json!({ "amount": amount, "currency": "KRW" })
+}
+
+pub fn order_of(lines: &[(&str, i64)]) -> Value {
+    let line = |(product_id, quantity): &(&str, i64)| json!({ "product_id": product_id, "quantity": quantity });
+    json!({ "lines": lines.iter().map(line).collect::<Vec<_>>() })
+}
