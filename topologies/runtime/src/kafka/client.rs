@@ -12,6 +12,7 @@ mod consumer;
 mod ends;
 mod partitions;
 mod producer;
+mod topic;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt;
@@ -28,6 +29,7 @@ pub(super) use batch::{Batch, Fetched};
 pub(super) use consumer::{Consumer, ConsumerEvent, GroupMetadata};
 pub(super) use partitions::{Partition, PartitionList};
 pub(super) use producer::Producer;
+use topic::Topic;
 
 /// Bytes that the C client may use to describe an error.
 const ERROR_TEXT_BYTES: usize = 512;
@@ -170,6 +172,22 @@ impl Client {
             fatal: error.fatal || self.fatal_error().is_some(),
             ..error
         })
+    }
+
+    /// What a broker says of a topic: a code and its number of partitions.
+    fn topic_metadata(&self, topic: &Topic, timeout: Duration) -> Result<Option<(RDKafkaErrorCode, i32)>, ClientError> {
+        let mut metadata = std::ptr::null();
+        // SAFETY: the handle, the topic and the result live across the call; on success the result is ours until it is
+        // freed, and the one topic that was asked for is its first.
+        unsafe {
+            let wait = timeout_ms(timeout);
+            let code = sys::rd_kafka_metadata(self.ptr(), 0, topic.ptr(), &raw mut metadata, wait);
+            checked(code, "cannot ask for the partitions of a topic")?;
+            let found = ((*metadata).topic_cnt > 0).then(|| &*(*metadata).topics);
+            let answer = found.map(|topic| (RDKafkaErrorCode::from(topic.err), topic.partition_cnt));
+            sys::rd_kafka_metadata_destroy(metadata);
+            Ok(answer)
+        }
     }
 
     /// First offset and end of a partition; a `read_committed` consumer is told the end of what is committed.

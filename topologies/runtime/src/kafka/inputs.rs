@@ -77,6 +77,15 @@ impl Inputs {
         self.started.clear();
     }
 
+    /// Every input that is being read with its task, at its committed offset.
+    pub(super) fn started(&self) -> Vec<(TaskId, InputOffset)> {
+        let inputs = |(task, offsets): (&TaskId, &Vec<InputOffset>)| {
+            let task = *task;
+            offsets.clone().into_iter().map(move |offset| (task, offset))
+        };
+        self.started.iter().flat_map(inputs).collect()
+    }
+
     /// Everything that is being read, at its committed offset.
     pub(super) fn committed(&self) -> Vec<InputOffset> {
         self.started.values().flatten().copied().collect()

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use streams::log::{Event, Log};
 use streams::{ChangelogEnds, Commit, InputOffset, InputRecord, Layout, LogError, TaskId};
 
-use super::client::{Batch, ClientError, Consumer};
+use super::client::{Batch, ClientError, Consumer, Partition};
 use super::config::KafkaConfig;
 use super::health::KafkaHealth;
 use super::inputs::{Inputs, same_partition};
@@ -73,8 +73,9 @@ impl KafkaLog {
         config.check()?;
         let mut transactions = Transactions::new(config.clone(), Arc::clone(&layout), Arc::clone(&health));
         transactions.ready(Instant::now() + config.transaction_deadline())?;
+        let inputs = layout.tasks.iter().map(|task| task.inputs.len()).sum();
         let mut consumer =
-            Consumer::new(&config.consumer_settings(), Witness::new(Arc::clone(&health))).map_err(fatal)?;
+            Consumer::new(&config.consumer_settings(inputs), Witness::new(Arc::clone(&health))).map_err(fatal)?;
         let inputs = Inputs::new(Arc::clone(&layout), &mut consumer).map_err(fatal)?;
         consumer.subscribe(&layout.task_topic()).map_err(fatal)?;
         Ok(Self {
@@ -298,6 +299,27 @@ impl Log for KafkaLog {
         self.inputs.start(task, from.to_vec());
         self.recommit_at = Some(Instant::now() + RECOMMIT_AFTER_START);
         Ok(())
+    }
+
+    fn positions(&mut self) -> Result<Vec<(TaskId, InputOffset)>, LogError> {
+        let started = self.inputs.started();
+        let offsets: Vec<InputOffset> = started.iter().map(|(_, offset)| *offset).collect();
+        let list = self.inputs.list(&offsets, "").map_err(fatal)?;
+        let found = self
+            .consumer()?
+            .positions(&list)
+            .map_err(|error| retriable("cannot read positions", &error))?;
+        // An input from which nothing was fetched yet has no position; it stands where it was started.
+        let at = |((task, offset), found): ((TaskId, InputOffset), &Partition)| {
+            (
+                task,
+                InputOffset {
+                    next: found.offset.max(offset.next),
+                    ..offset
+                },
+            )
+        };
+        Ok(started.into_iter().zip(&found).map(at).collect())
     }
 
     fn pause(&mut self, task: TaskId) -> Result<(), LogError> {

@@ -1,6 +1,7 @@
 //! The log on Apache Kafka: one consumer and a few transactional producers per stream thread.
 
 mod admin;
+mod bare;
 mod client;
 mod commands;
 mod config;
@@ -14,6 +15,7 @@ mod transaction;
 mod witness;
 
 pub use admin::{Ends, KafkaAdmin, TopicPartition, TopicSpec};
+pub use bare::BareCopy;
 pub use commands::KafkaCommandLog;
 pub use config::KafkaConfig;
 pub use group::{GroupMember, GroupState};

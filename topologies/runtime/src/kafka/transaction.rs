@@ -20,6 +20,12 @@ use crate::commit_record::CommitRecord;
 /// How long one wait for room in the client's queue lasts before the deadline is looked at again.
 const QUEUE_WAIT: Duration = Duration::from_millis(50);
 
+/// How long a new producer waits for a connection before it is initialised.
+const CONNECT_WAIT: Duration = Duration::from_secs(1);
+
+/// The changelog ends of a task that changed no state.
+static NO_ENDS: ChangelogEnds = ChangelogEnds::new();
+
 /// What one transaction makes true.
 pub(super) struct Work<'a> {
     pub(super) commits: &'a [Commit],
@@ -167,6 +173,7 @@ impl Transactions {
         let topics: Vec<&str> = names.chain([task_topic.as_str()]).collect();
         let producer = Producer::new(&self.config.producer_settings(id), &topics, Arc::clone(&witness))
             .map_err(|error| LogError::Fatal(error.to_string()))?;
+        producer.connect(&task_topic, CONNECT_WAIT.min(left(deadline)));
         let made = producer.init(left(deadline));
         match made {
             Ok(()) => {
@@ -220,10 +227,17 @@ impl Transaction<'_> {
         self.member.witness.begin(tags);
         self.member.producer.begin().map_err(|error| refused(&error))?;
         self.produce_all()?;
+        let stateless = |commit: &Commit| commit.changelog.is_empty();
+        self.produce_commit_records(&[], stateless)?;
         self.send_offsets()?;
+        // Only a commit record that tells changelog ends has to wait for them.
+        let ends = if self.work.commits.iter().all(stateless) {
+            self.ends()
+        } else {
+            self.changelog_ends()?
+        };
+        self.produce_commit_records(&ends, |commit| !stateless(commit))?;
         self.delivered()?;
-        let ends = self.ends();
-        self.produce_commit_records(&ends)?;
         match self.end() {
             Ok(()) => Ok(ends),
             Err(reason) => Err(Failure::Unknown { reason, ends }),
@@ -309,20 +323,22 @@ impl Transaction<'_> {
             .collect()
     }
 
-    fn produce_commit_records(&self, ends: &[ChangelogEnds]) -> Result<(), Failure> {
+    fn changelog_ends(&self) -> Result<Vec<ChangelogEnds>, Failure> {
+        self.delivered()?;
+        Ok(self.ends())
+    }
+
+    fn produce_commit_records(&self, ends: &[ChangelogEnds], of: impl Fn(&Commit) -> bool) -> Result<(), Failure> {
         let task_topic = self.layout.topics.len();
-        for (commit, ends) in self
-            .work
-            .commits
-            .iter()
-            .zip(ends)
-            .filter(|(commit, _)| !commit.is_empty())
-        {
+        for (place, commit) in self.work.commits.iter().enumerate() {
             let Some(partition) = self.layout.task_partition(commit.task) else {
                 continue;
             };
+            if commit.is_empty() || !of(commit) {
+                continue;
+            }
             let key = commit.task.to_string();
-            let value = CommitRecord::new(commit, self.layout, ends).to_bytes();
+            let value = CommitRecord::new(commit, self.layout, ends.get(place).unwrap_or(&NO_ENDS)).to_bytes();
             let record = OutputRecord {
                 topic: TopicIndex(u16::MAX),
                 partition,

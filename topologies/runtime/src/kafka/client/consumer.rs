@@ -9,6 +9,7 @@ use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::partitions::{Partition, PartitionList, elements};
+use super::topic::Topic;
 use super::{Client, ClientError, Settings, checked, destroy_aside, terminated, text_of, timeout_ms};
 use crate::kafka::witness::Witness;
 
@@ -90,7 +91,7 @@ impl Consumer {
     /// Names a topic so that its records can be told apart by one comparison; see [`Fetched::topic`](super::Fetched::topic).
     pub(in crate::kafka) fn topic(&mut self, name: &str) -> Result<usize, ClientError> {
         let topic = Topic::new(&self.client, name)?;
-        let identity = topic.0.as_ptr() as usize;
+        let identity = topic.ptr() as usize;
         self.topics.push(topic);
         Ok(identity)
     }
@@ -184,6 +185,13 @@ impl Consumer {
         checked(code, "cannot read committed offsets").map(|()| list.to_vec())
     }
 
+    /// The position of each partition of the list: after the last record or marker that was handed over.
+    pub(in crate::kafka) fn positions(&self, list: &PartitionList) -> Result<Vec<Partition>, ClientError> {
+        // SAFETY: the handle and the list live across the call, which fills in the list.
+        let code = unsafe { sys::rd_kafka_position(self.client.ptr(), list.ptr()) };
+        checked(code, "cannot read positions").map(|()| list.to_vec())
+    }
+
     /// First offset and end of what this consumer may see.
     pub(in crate::kafka) fn watermarks(
         &self,
@@ -197,18 +205,7 @@ impl Consumer {
     /// Number of partitions of a topic, asked of a broker; `None` when there is no such topic.
     pub(in crate::kafka) fn partition_count(&self, topic: &str, timeout: Duration) -> Result<Option<i32>, ClientError> {
         let topic = Topic::new(&self.client, topic)?;
-        let mut metadata = std::ptr::null();
-        // SAFETY: the handle, the topic and the result live across the call; on success the result is ours until it is
-        // freed, and the one topic that was asked for is its first.
-        unsafe {
-            let (rk, rkt) = (self.client.ptr(), topic.0.as_ptr());
-            let code = sys::rd_kafka_metadata(rk, 0, rkt, &raw mut metadata, timeout_ms(timeout));
-            checked(code, "cannot ask for the partitions of a topic")?;
-            let found = ((*metadata).topic_cnt > 0).then(|| &*(*metadata).topics);
-            let answer = found.map(|topic| (RDKafkaErrorCode::from(topic.err), topic.partition_cnt));
-            sys::rd_kafka_metadata_destroy(metadata);
-            partition_answer(answer)
-        }
+        self.client.topic_metadata(&topic, timeout).and_then(partition_answer)
     }
 
     /// The membership as it is now.
@@ -326,30 +323,6 @@ fn partition_answer(answer: Option<(RDKafkaErrorCode, i32)>) -> Result<Option<i3
             fatal: false,
             retriable: true,
         }),
-    }
-}
-
-/// A topic as the client knows it; the pointer stays the same as long as this lives.
-pub(super) struct Topic(pub(super) NonNull<sys::rd_kafka_topic_t>);
-
-// SAFETY: topic handles may be used and freed from any thread.
-unsafe impl Send for Topic {}
-
-impl Topic {
-    pub(super) fn new(client: &Client, name: &str) -> Result<Self, ClientError> {
-        let name = terminated(name)?;
-        // SAFETY: the handle and the name live across the call; null settings mean the handle's own.
-        let topic = unsafe { sys::rd_kafka_topic_new(client.ptr(), name.as_ptr(), std::ptr::null_mut()) };
-        NonNull::new(topic)
-            .map(Self)
-            .ok_or_else(|| ClientError::of_settings(format!("the Kafka client refuses the topic name {name:?}")))
-    }
-}
-
-impl Drop for Topic {
-    fn drop(&mut self) {
-        // SAFETY: live, owned by this value, freed once, before the handle.
-        unsafe { sys::rd_kafka_topic_destroy(self.0.as_ptr()) }
     }
 }
 

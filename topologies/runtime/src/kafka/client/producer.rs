@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
+use rdkafka::types::RDKafkaErrorCode;
 use streams::record::{Headers, OutputRecord};
 
-use super::consumer::{GroupMetadata, Topic};
+use super::consumer::GroupMetadata;
+use super::topic::Topic;
 use super::{Client, ClientError, PartitionList, Settings, checked, destroy_aside, terminated, timeout_ms};
 use crate::kafka::witness::Witness;
 
@@ -34,6 +36,16 @@ impl Producer {
             .map(|name| Topic::new(&client, name))
             .collect::<Result<_, _>>()?;
         Ok(Self { topics, client })
+    }
+
+    /// Waits until a broker is connected. An initialisation that finds none is put off by half a second, and the first
+    /// connection does not count, because the client drops it as soon as it knows the brokers' own names. Therefore the
+    /// question goes to the leader of a partition. A failure shows in the initialisation.
+    pub(in crate::kafka) fn connect(&self, topic: &str, timeout: Duration) {
+        let asked = terminated(topic).and_then(|topic| self.client.watermarks(&topic, 0, timeout));
+        if let Err(error) = asked {
+            tracing::debug!(%error, "no broker is connected yet");
+        }
     }
 
     /// Fences every other producer of the same id and ends its transaction, for good or ill as the coordinator had decided.
@@ -71,6 +83,37 @@ impl Producer {
             .zip(&names)
             .map(|(header, name)| header_argument(name, header.value.as_deref()));
         self.produce_arguments(&arguments.iter().copied().chain(headers).collect::<Vec<_>>())
+    }
+
+    /// Hands one record for the first topic to the client, which copies it, with the plainest call there is:
+    /// without time, headers or tag.
+    pub(in crate::kafka) fn produce_plain(
+        &self,
+        partition: i32,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<(), RDKafkaErrorCode> {
+        let topic = self.topics.first().ok_or(RDKafkaErrorCode::UnknownTopic)?;
+        let start = |bytes: Option<&[u8]>| bytes.map_or(std::ptr::null(), <[u8]>::as_ptr).cast_mut().cast();
+        let size = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        // SAFETY: the topic, the key and the value live across the call, which copies both.
+        unsafe {
+            let code = sys::rd_kafka_produce(
+                topic.ptr(),
+                partition,
+                sys::RD_KAFKA_MSG_F_COPY,
+                start(value),
+                size(value),
+                start(key).cast_const(),
+                size(key),
+                std::ptr::null_mut(),
+            );
+            if code == 0 {
+                Ok(())
+            } else {
+                Err(sys::rd_kafka_last_error().into())
+            }
+        }
     }
 
     /// Puts input progress into the transaction, fenced by the membership.
@@ -151,7 +194,7 @@ fn arguments(topic: &Topic, record: &OutputRecord<'_>, tag: usize) -> [sys::rd_k
     use sys::rd_kafka_vu_s__bindgen_ty_1 as argument;
     let of = |vtype, u| sys::rd_kafka_vu_t { vtype, u };
     [
-        of(kind::RD_KAFKA_VTYPE_RKT, argument { rkt: topic.0.as_ptr() }),
+        of(kind::RD_KAFKA_VTYPE_RKT, argument { rkt: topic.ptr() }),
         of(kind::RD_KAFKA_VTYPE_PARTITION, argument { i32_: record.partition }),
         of(
             kind::RD_KAFKA_VTYPE_MSGFLAGS,
