@@ -140,6 +140,10 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
         if self.commit_is_due(turn) {
             self.commit()?;
         }
+        if turn == Turn::Idle && self.uncommitted_since.is_none() {
+            let positions = self.log.positions()?;
+            self.tasks.publish_positions(&positions);
+        }
         self.show_state();
         Ok(turn)
     }

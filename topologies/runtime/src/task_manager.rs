@@ -131,6 +131,16 @@ impl TaskManager {
         failed
     }
 
+    /// Tells waiting queries how far inputs are read, past offsets that hold no record. Only what is committed counts, so
+    /// tasks with uncommitted effects are left out.
+    pub(crate) fn publish_positions(&self, positions: &[(TaskId, InputOffset)]) {
+        for (id, position) in positions {
+            if self.tasks.get(id).is_some_and(|task| !task.has_uncommitted()) {
+                self.hosting.reached(self.topology.name(), *id, *position);
+            }
+        }
+    }
+
     /// Nothing uncommitted happened.
     pub(crate) fn abort(&mut self) {
         self.tasks.values_mut().for_each(Task::abort);

@@ -39,6 +39,11 @@ pub trait Log: Send {
     /// Begins to read the task's inputs at `from`, once its state is restored.
     fn start(&mut self, task: TaskId, from: &[InputOffset]) -> Result<(), LogError>;
 
+    /// For each started input, the offset up to which (exclusive) everything readable was handed over. It is past offsets that
+    /// hold no record (transaction markers, aborted records), which the offset after the last record is not, so that a reader
+    /// of committed state can tell that nothing is left to wait for. Asked after [`Event::Idle`], when no record waits.
+    fn positions(&mut self) -> Result<Vec<(TaskId, InputOffset)>, LogError>;
+
     /// Reads nothing more for a task that stays this thread's, until it is started again. Waiting records of it are dropped.
     fn pause(&mut self, task: TaskId) -> Result<(), LogError>;
 

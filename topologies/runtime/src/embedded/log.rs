@@ -164,6 +164,15 @@ impl Log for EmbeddedLog {
         Ok(())
     }
 
+    fn positions(&mut self) -> Result<Vec<(TaskId, InputOffset)>, LogError> {
+        let at = |input: &Input| InputOffset {
+            topic: input.topic,
+            partition: input.task.partition,
+            next: input.position,
+        };
+        Ok(self.inputs.iter().map(|input| (input.task, at(input))).collect())
+    }
+
     fn pause(&mut self, task: TaskId) -> Result<(), LogError> {
         self.started.remove(&task);
         for input in self.inputs.extract_if(.., |input| input.task == task) {

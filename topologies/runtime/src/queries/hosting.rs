@@ -108,6 +108,17 @@ impl Hosting {
         });
     }
 
+    /// Tells waiting queries that a task has seen everything before an offset. Wakes nobody when that is known.
+    pub(crate) fn reached(&self, topology: &str, task: TaskId, position: InputOffset) {
+        let Some(hosted) = self.task(topology, task) else { return };
+        hosted.publisher.send_if_modified(|inputs| {
+            let known = inputs.entry(position.topic).or_insert(position.next);
+            let further = *known < position.next;
+            *known = position.next.max(*known);
+            further
+        });
+    }
+
     pub(crate) fn withdraw(&self, topology: &str, task: TaskId) {
         self.write(|topologies| topologies.get_mut(topology).and_then(|hosted| hosted.tasks.remove(&task)));
     }

@@ -1,0 +1,109 @@
+//! Consume, produce, commit: what a careful program does with the client alone. The floor for what the engine costs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::types::RDKafkaErrorCode;
+use streams::LogError;
+
+use super::client::{Batch, ClientError, Consumer, PartitionList, Producer, Settings};
+use super::config::KafkaConfig;
+use super::health::KafkaHealth;
+use super::witness::Witness;
+
+/// One wait for room in the client's queue.
+const QUEUE_WAIT: Duration = Duration::from_millis(10);
+/// Each call of a transaction takes no longer.
+const CALL_WAIT: Duration = Duration::from_secs(60);
+/// A partially filled batch waits so long for more records; a commit does not wait for it.
+const LINGER_MS: &str = "5";
+
+/// Copies a topic in transactions, with one consumer and one producer on one thread, without group, tasks or state.
+pub struct BareCopy {
+    // Records are given back before the consumer is closed.
+    batch: Batch,
+    consumer: Consumer,
+    producer: Producer,
+    input: String,
+    /// By partition, the next offset.
+    next: Vec<i64>,
+}
+
+impl BareCopy {
+    /// Begins at the first record of each of the input's partitions. The output has as many.
+    pub fn connect(config: &KafkaConfig, input: &str, output: &str, partitions: i32) -> Result<Self, LogError> {
+        let health = Arc::new(KafkaHealth::default());
+        let inputs = usize::try_from(partitions).unwrap_or(1);
+        let consumer =
+            Consumer::new(&config.consumer_settings(inputs), Witness::new(Arc::clone(&health))).map_err(fatal)?;
+        let id = format!("{}-bare", config.application_id);
+        let producer = Producer::new(&producer_settings(config, &id), &[output], Witness::new(health)).map_err(fatal)?;
+        producer.init(CALL_WAIT).map_err(fatal)?;
+        let mut next = Vec::new();
+        for partition in 0..partitions {
+            next.push(consumer.watermarks(input, partition, CALL_WAIT).map_err(fatal)?.0);
+        }
+        let mut bare = Self { batch: Batch::new(), consumer, producer, input: input.to_owned(), next };
+        let positions = bare.positions()?;
+        bare.consumer.assign(&positions).map_err(fatal)?;
+        Ok(bare)
+    }
+
+    /// Copies what comes within `interval` in one transaction, and answers how many records that were.
+    pub fn turn(&mut self, interval: Duration) -> Result<u64, LogError> {
+        let deadline = Instant::now() + interval;
+        self.producer.begin().map_err(fatal)?;
+        let mut copied = 0;
+        while Instant::now() < deadline {
+            self.batch.refill(&self.consumer);
+            if self.batch.is_empty() {
+                self.consumer.wait_until(deadline);
+            }
+            copied += self.copy_batch()?;
+        }
+        let member = self.consumer.group_metadata().ok_or_else(|| LogError::Fatal("no group".to_owned()))?;
+        self.producer.send_offsets(&self.positions()?, &member, CALL_WAIT).map_err(fatal)?;
+        self.producer.commit(CALL_WAIT).map_err(fatal)?;
+        Ok(copied)
+    }
+
+    fn copy_batch(&mut self) -> Result<u64, LogError> {
+        let mut copied = 0;
+        while let Some(fetched) = self.batch.next() {
+            if let Some(code) = fetched.error() {
+                return Err(LogError::Fatal(format!("cannot read: {code}")));
+            }
+            let (partition, key, value) = (fetched.partition(), fetched.key(), fetched.value());
+            while let Err(code) = self.producer.produce_plain(partition, key, value) {
+                if code != RDKafkaErrorCode::QueueFull {
+                    return Err(LogError::Fatal(format!("cannot produce: {code}")));
+                }
+                self.producer.serve(QUEUE_WAIT);
+            }
+            if let Some(next) = usize::try_from(partition).ok().and_then(|at| self.next.get_mut(at)) {
+                *next = fetched.offset() + 1;
+            }
+            copied += 1;
+        }
+        Ok(copied)
+    }
+
+    fn positions(&self) -> Result<PartitionList, LogError> {
+        let mut list = PartitionList::new(self.next.len()).map_err(fatal)?;
+        for (partition, next) in (0..).zip(&self.next) {
+            list.add(&self.input, partition, Some(*next), "").map_err(fatal)?;
+        }
+        Ok(list)
+    }
+}
+
+/// The engine asks for every delivery report, to know where its changelogs end; a plain loop does not.
+fn producer_settings(config: &KafkaConfig, id: &str) -> Settings {
+    let own = [("delivery.report.only.error", "true"), ("linger.ms", LINGER_MS)];
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    config.producer_settings(id).into_iter().chain(own).collect()
+}
+
+fn fatal(error: ClientError) -> LogError {
+    LogError::Fatal(error.to_string())
+}
