@@ -10,8 +10,10 @@
 mod batch;
 mod consumer;
 mod ends;
+mod group_metadata;
 mod partitions;
 mod producer;
+mod queue;
 mod topic;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -26,7 +28,8 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::witness::Witness;
 
 pub(super) use batch::{Batch, Fetched};
-pub(super) use consumer::{Consumer, ConsumerEvent, GroupMetadata};
+pub(super) use consumer::{Consumer, ConsumerEvent};
+pub(super) use group_metadata::GroupMetadata;
 pub(super) use partitions::{Partition, PartitionList};
 pub(super) use producer::Producer;
 use topic::Topic;

@@ -1,14 +1,16 @@
 //! A consumer whose rebalances are events and whose records come in batches from one queue of their own.
 
-use std::ffi::{CString, c_void};
+use std::ffi::CString;
 use std::ptr::NonNull;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaErrorCode;
 
+use super::group_metadata::GroupMetadata;
 use super::partitions::{Partition, PartitionList, elements};
+use super::queue::{Bell, Queue};
 use super::topic::Topic;
 use super::{Client, ClientError, Settings, checked, destroy_aside, terminated, text_of, timeout_ms};
 use crate::kafka::witness::Witness;
@@ -27,28 +29,6 @@ pub(in crate::kafka) enum ConsumerEvent {
     },
     /// The client reports trouble.
     Error(ClientError),
-}
-
-/// The membership that a transaction is fenced with. Taken anew for every transaction.
-pub(in crate::kafka) struct GroupMetadata(NonNull<sys::rd_kafka_consumer_group_metadata_t>);
-
-impl GroupMetadata {
-    /// Number of the group's present constellation, negative while this consumer is no member.
-    pub(in crate::kafka) fn generation(&self) -> i32 {
-        // SAFETY: live as long as this value.
-        unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(self.ptr()) }
-    }
-
-    pub(super) fn ptr(&self) -> *const sys::rd_kafka_consumer_group_metadata_t {
-        self.0.as_ptr()
-    }
-}
-
-impl Drop for GroupMetadata {
-    fn drop(&mut self) {
-        // SAFETY: live, owned by this value, freed once.
-        unsafe { sys::rd_kafka_consumer_group_metadata_destroy(self.0.as_ptr()) }
-    }
 }
 
 /// A consumer. Records of each assigned partition arrive in a queue of their own, everything else in another.
@@ -117,7 +97,7 @@ impl Consumer {
             tracing::debug!(%error, "the group finds out by itself that this member is gone");
             return;
         }
-        let is_member = |this: &Self| this.group_metadata().is_some_and(|member| member.generation() >= 0);
+        let is_member = |this: &Self| this.group_metadata().is_some_and(|member| member.is_member());
         self.answer_until(deadline, |this| !is_member(this));
     }
 
@@ -210,8 +190,7 @@ impl Consumer {
 
     /// The membership as it is now.
     pub(in crate::kafka) fn group_metadata(&self) -> Option<GroupMetadata> {
-        // SAFETY: the handle is live; the answer is ours, or null without a group.
-        NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(self.client.ptr()) }).map(GroupMetadata)
+        GroupMetadata::of(&self.client)
     }
 
     /// Leaves the group if it is no static member, answering every rebalance on the way, and gives up at the deadline.
@@ -337,77 +316,4 @@ impl Records {
     fn is_of(&self, partition: &Partition) -> bool {
         self.partition == partition.partition && self.topic == partition.topic
     }
-}
-
-pub(super) struct Queue(NonNull<sys::rd_kafka_queue_t>);
-
-// SAFETY: queue handles may be used and freed from any thread.
-unsafe impl Send for Queue {}
-
-impl Queue {
-    pub(super) fn owned(queue: *mut sys::rd_kafka_queue_t) -> Result<Self, ClientError> {
-        NonNull::new(queue)
-            .map(Self)
-            .ok_or_else(|| ClientError::of_settings("the Kafka client has no such queue".to_owned()))
-    }
-
-    pub(super) fn ptr(&self) -> *mut sys::rd_kafka_queue_t {
-        self.0.as_ptr()
-    }
-}
-
-impl Queue {
-    fn is_empty(&self) -> bool {
-        // SAFETY: the queue is live.
-        unsafe { sys::rd_kafka_queue_length(self.ptr()) == 0 }
-    }
-
-    /// The bell must live until after the client, which rings it whenever something comes into the empty queue.
-    fn ring_at(&self, bell: &Arc<Bell>) {
-        let bell = Arc::as_ptr(bell).cast_mut().cast();
-        // SAFETY: the queue is live, and every bell of this module is dropped after its client.
-        unsafe { sys::rd_kafka_queue_cb_event_enable(self.ptr(), Some(ring), bell) }
-    }
-}
-
-impl Drop for Queue {
-    fn drop(&mut self) {
-        // SAFETY: live, owned by this value, freed once, before the handle.
-        unsafe { sys::rd_kafka_queue_destroy(self.0.as_ptr()) }
-    }
-}
-
-/// Wakes the one thread that waits for this consumer.
-#[derive(Default)]
-struct Bell {
-    rung: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Bell {
-    fn ring(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_one();
-    }
-
-    fn wait_until(&self, deadline: Instant) {
-        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*rung {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            rung = self
-                .changed
-                .wait_timeout(rung, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        *rung = false;
-    }
-}
-
-unsafe extern "C" fn ring(_: *mut sys::rd_kafka_t, bell: *mut c_void) {
-    // SAFETY: the pointer is the consumer's bell, which lives until after the handle whose threads call this.
-    unsafe { &*bell.cast::<Bell>().cast_const() }.ring();
 }

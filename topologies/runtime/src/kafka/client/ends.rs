@@ -7,8 +7,9 @@ use std::time::Duration;
 use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::consumer::{Consumer, Queue};
+use super::consumer::Consumer;
 use super::partitions::PartitionList;
+use super::queue::Queue;
 use super::{Client, ClientError, ERROR_TEXT_BYTES, checked, text_of, timeout_ms};
 
 /// The offset that stands for "the end" in a question.

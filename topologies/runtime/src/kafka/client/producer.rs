@@ -8,7 +8,7 @@ use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaErrorCode;
 use streams::record::{Headers, OutputRecord};
 
-use super::consumer::GroupMetadata;
+use super::group_metadata::GroupMetadata;
 use super::topic::Topic;
 use super::{Client, ClientError, PartitionList, Settings, checked, destroy_aside, terminated, timeout_ms};
 use crate::kafka::witness::Witness;
