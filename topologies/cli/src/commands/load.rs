@@ -1,5 +1,96 @@
-//! stub
+//! `sluice load`: orders at a rate, and how long they take.
+
+mod cast;
+mod drive;
+mod ledger;
+mod progress;
+mod shop;
+mod tally;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
-#[derive(Debug, clap::Args)]
-pub(crate) struct LoadArguments {}
-pub(crate) fn run(_: &crate::settings::Settings, _: &LoadArguments) -> anyhow::Result<ExitCode> { anyhow::bail!("not yet") }
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+
+use self::cast::Cast;
+use self::ledger::Ledger;
+use self::progress::Progress;
+use self::shop::Shop;
+use crate::exit;
+use crate::settings::Settings;
+use crate::terminal;
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Registers accounts and products of its own, so it can run against a shop that is in use, and leaves them there. A request that
+gets no answer, 429 or 503 is sent again with the same Idempotency-Key. Exits with 1 when an order was not accepted or has no
+final status in the end. With a rate, times count from the moment at which an order was due, so a slow answer delays no clock.")]
+pub(crate) struct LoadArguments {
+    /// Base URL of an edge; with several, requests take turns.
+    #[arg(long = "url", value_name = "URL", default_value = "http://127.0.0.1:8080", value_delimiter = ',')]
+    urls: Vec<String>,
+
+    /// Orders to place.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    orders: u64,
+
+    /// Orders per second; 0 is as fast as --concurrency lets them.
+    #[arg(long, value_name = "R", default_value_t = 50.0)]
+    rate: f64,
+
+    /// Orders under way at the same time, at most.
+    #[arg(long, value_name = "C", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    concurrency: u32,
+
+    /// Buyers who place them.
+    #[arg(long, value_name = "B", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    buyers: u32,
+
+    /// Products that they order.
+    #[arg(long, value_name = "P", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    products: u32,
+
+    /// Lines of each order, each of another product.
+    #[arg(long, value_name = "L", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    lines: u32,
+
+    /// Percentage of orders by buyers without money.
+    #[arg(long, value_name = "%", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    declines: u8,
+
+    /// Percentage of orders with a product that is sold out.
+    #[arg(long, value_name = "%", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    stock_outs: u8,
+
+    /// Seconds for which a request is sent again before its order counts as failed, and for which a final status is waited for.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    patience: u64,
+
+    /// Write a JSON line for every order that may have been accepted: idempotency key, order id, final status.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+}
+
+impl LoadArguments {
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience)
+    }
+}
+
+pub(crate) fn run(settings: &Settings, arguments: &LoadArguments) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
+    let summary = runtime.block_on(load(arguments))?;
+    if settings.json() { terminal::json(&summary)? } else { summary.print()? }
+    Ok(ExitCode::from(if summary.is_clean() { exit::SUCCESS } else { exit::FAILURE }))
+}
+
+async fn load(arguments: &LoadArguments) -> anyhow::Result<tally::Summary> {
+    let ledger = arguments.ledger.as_deref().map(Ledger::create).transpose()?;
+    let shop = Arc::new(Shop::new(&arguments.urls, arguments.patience())?);
+    let cast = Arc::new(Cast::assemble(&shop, arguments).await?);
+    let progress = Progress::start(arguments.orders, "orders");
+    drive::drive(shop, cast, arguments, ledger, progress).await
+}

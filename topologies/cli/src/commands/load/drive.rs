@@ -1,0 +1,159 @@
+//! Places the orders when they are due, and follows each to its final status.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::LoadArguments;
+use super::cast::{Cast, Draft};
+use super::ledger::Ledger;
+use super::progress::Progress;
+use super::shop::{Call, Shop};
+use super::tally::{Summary, Tally};
+
+/// Seconds that one GET lets the edge wait for the final status.
+const WAIT_PER_GET: Duration = Duration::from_secs(20);
+/// Outcomes that wait to be counted.
+const OUTCOMES_WAITING_MAX: usize = 1_024;
+
+/// What became of one order.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) key: String,
+    pub(super) buyer: String,
+    /// `None` when the POST was not answered as it should be; the order may exist all the same.
+    pub(super) order_id: Option<String>,
+    /// From when the order was due until it was accepted.
+    pub(super) accepted_after: Option<Duration>,
+    /// From when the order was due until its final status was seen.
+    pub(super) settled_after: Option<Duration>,
+    /// The last status that was seen.
+    pub(super) status: Option<String>,
+    pub(super) cancel_reason: Option<String>,
+    pub(super) error: Option<String>,
+}
+
+/// Places every order and counts what becomes of them. An interrupt stops new orders; those under way are followed to their end.
+pub(super) async fn drive(
+    shop: Arc<Shop>,
+    cast: Arc<Cast>,
+    arguments: &LoadArguments,
+    ledger: Option<Ledger>,
+    progress: Progress,
+) -> anyhow::Result<Summary> {
+    let (report, outcomes) = mpsc::channel(OUTCOMES_WAITING_MAX);
+    let began = Instant::now();
+    let counting = tokio::spawn(count(outcomes, Tally::default(), ledger, progress));
+    let placing = place_all(Arc::clone(&shop), cast, arguments, report, began);
+    tokio::select! {
+        placed = placing => placed?,
+        _ = tokio::signal::ctrl_c() => tracing::info!("interrupted: no further orders, those under way are finished"),
+    }
+    let tally = counting.await??;
+    Ok(tally.summary(began.elapsed(), shop.retries()))
+}
+
+async fn place_all(
+    shop: Arc<Shop>,
+    cast: Arc<Cast>,
+    arguments: &LoadArguments,
+    report: mpsc::Sender<Outcome>,
+    began: Instant,
+) -> anyhow::Result<()> {
+    let room = Arc::new(Semaphore::new(arguments.concurrency as usize));
+    let patience = arguments.patience();
+    for number in 0..arguments.orders {
+        let due = due(began, number, arguments.rate);
+        if let Some(due) = due {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        let permit = Arc::clone(&room).acquire_owned().await?;
+        let draft = cast.draft(number)?;
+        let (shop, report) = (Arc::clone(&shop), report.clone());
+        let due = due.unwrap_or_else(Instant::now);
+        tokio::spawn(async move {
+            let outcome = follow(&shop, draft, due, patience).await;
+            // The counter ends only after all senders have; where it failed, its error is the one to tell.
+            drop(report.send(outcome).await);
+            drop(permit);
+        });
+    }
+    Ok(())
+}
+
+/// When an order is due; `None` when it is as soon as there is room.
+fn due(began: Instant, number: u64, rate: f64) -> Option<Instant> {
+    #[expect(clippy::cast_precision_loss, reason = "order numbers are far below 2^52")]
+    let seconds = (rate > 0.0).then(|| number as f64 / rate)?;
+    began.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
+}
+
+async fn count(
+    mut outcomes: mpsc::Receiver<Outcome>,
+    mut tally: Tally,
+    mut ledger: Option<Ledger>,
+    progress: Progress,
+) -> anyhow::Result<Tally> {
+    while let Some(outcome) = outcomes.recv().await {
+        if let Some(ledger) = &mut ledger {
+            ledger.write(&outcome)?;
+        }
+        tally.add(outcome);
+        progress.advance();
+    }
+    progress.finish();
+    ledger.map_or(Ok(()), Ledger::finish)?;
+    Ok(tally)
+}
+
+async fn follow(shop: &Shop, draft: Draft, due: Instant, patience: Duration) -> Outcome {
+    let mut outcome = Outcome {
+        key: draft.key.clone(),
+        buyer: draft.buyer.email.clone(),
+        order_id: None,
+        accepted_after: None,
+        settled_after: None,
+        status: None,
+        cancel_reason: None,
+        error: None,
+    };
+    if let Err(error) = place_and_wait(shop, &draft, due, patience, &mut outcome).await {
+        outcome.error = Some(format!("{error:#}"));
+    }
+    outcome
+}
+
+async fn place_and_wait(
+    shop: &Shop,
+    draft: &Draft,
+    due: Instant,
+    patience: Duration,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    let post = Call::post("/orders", draft.body.clone()).by(&draft.buyer).named(&draft.key);
+    let answer = shop.call(&post).await?;
+    let order_id = answer.text("order_id").filter(|_| answer.status == StatusCode::ACCEPTED);
+    let order_id = order_id.ok_or_else(|| answer.unexpected("POST /orders"))?.to_owned();
+    outcome.accepted_after = Some(due.elapsed());
+    outcome.order_id = Some(order_id.clone());
+    let deadline = Instant::now() + patience;
+    let get = Call::get(format!("/orders/{order_id}")).by(&draft.buyer).waiting(WAIT_PER_GET);
+    while Instant::now() < deadline {
+        let answer = shop.call(&get).await?;
+        if answer.status != StatusCode::OK {
+            return Err(answer.unexpected("GET /orders/{id}"));
+        }
+        outcome.status = answer.text("status").map(str::to_owned);
+        outcome.cancel_reason = answer.text("cancel_reason").map(str::to_owned);
+        if answer.body.get("needs_attention") == Some(&true.into()) {
+            outcome.status = Some("NEEDS_ATTENTION".to_owned());
+        }
+        if matches!(outcome.status.as_deref(), Some("PAID" | "CANCELLED" | "NEEDS_ATTENTION")) {
+            outcome.settled_after = Some(due.elapsed());
+            return Ok(());
+        }
+    }
+    anyhow::bail!("order {order_id} has no final status after {} s", patience.as_secs())
+}
