@@ -1,4 +1,5 @@
 //! The side of the suite that each log provides, and short forms of the calls that every scenario makes.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;

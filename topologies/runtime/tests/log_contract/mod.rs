@@ -1,12 +1,13 @@
 //! What every log promises a stream thread, as one suite. A log takes part by a [`LogFixture`] and one line:
 //! `log_contract!(MyFixture);`.
 
-mod fixture;
+pub(crate) mod fixture;
 pub(crate) mod input;
 pub(crate) mod membership;
 pub(crate) mod reading;
 pub(crate) mod transactions;
 
+#[allow(unused_imports, reason = "each fixture uses its part")]
 pub(crate) use fixture::{Appended, LogFixture, layout};
 
 /// Runs every scenario of the suite on the log of a fixture.

@@ -1,4 +1,5 @@
 //! A Kafka broker of the tests' own.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use runtime::kafka::{KafkaAdmin, KafkaConfig, TopicSpec};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// A first start fetches Kafka's jars; every start boots a JVM, on machines that may be busy.
 const START_WAIT: Duration = Duration::from_secs(300);
@@ -37,9 +39,21 @@ impl KafkaServer {
         SERVER.get_or_init(|| Self::start(""))
     }
 
+    /// A broker of its own that tells its clients to connect to another port: that of a proxy, which learns the broker's.
+    pub(crate) fn start_behind(proxy_port: u16, learn: impl FnOnce(u16)) -> Self {
+        let (port, controller_port) = free_ports();
+        learn(port);
+        let listeners = format!("PLAINTEXT://127.0.0.1:{proxy_port},CONTROLLER://127.0.0.1:{controller_port}");
+        Self::start_at(port, controller_port, &format!("advertised.listeners={listeners}"))
+    }
+
     /// A broker of its own, with lines to append to its properties.
     pub(crate) fn start(properties: &str) -> Self {
         let (port, controller_port) = free_ports();
+        Self::start_at(port, controller_port, properties)
+    }
+
+    fn start_at(port: u16, controller_port: u16, properties: &str) -> Self {
         let data = tempfile::Builder::new()
             .prefix("sluice-kafka-")
             .tempdir()
@@ -88,6 +102,26 @@ impl KafkaServer {
         assert_eq!(self.admin().create(&[topic]).unwrap(), [name]);
     }
 
+    /// Stops the broker in the middle of whatever it does, as a machine that hangs would.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a frozen broker go on.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// The port on which the broker itself listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn signal(&self, signal: Signal) {
+        let group = Pid::from_raw(i32::try_from(self.script.id()).unwrap()).unwrap();
+        kill_process_group(group, signal).unwrap();
+    }
+
     fn wait_until_up(&self, data: &Path) {
         let deadline = Instant::now() + START_WAIT;
         let admin = self.admin();
@@ -99,6 +133,7 @@ impl KafkaServer {
 
 impl Drop for KafkaServer {
     fn drop(&mut self) {
+        self.thaw();
         drop(self.lifeline.take());
         drop(self.script.wait());
     }

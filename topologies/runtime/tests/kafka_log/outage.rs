@@ -1,0 +1,85 @@
+//! A broker that hangs: readiness falls, nothing hangs with it, and work goes on in the same process when it is back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use runtime::kafka::{KafkaConfig, KafkaHealth, KafkaLog};
+use streams::LogError;
+use streams::log::{Event, Log};
+
+use crate::fixture::{LogFixture, OUTPUT, append, commit_of, pair, read, start, taken, task, wait_for};
+use crate::kafka_fixture::KafkaFixture;
+use crate::support::KafkaServer;
+
+const TRANSACTION_TIMEOUT_MS: u32 = 4_000;
+
+#[test]
+fn a_hanging_broker_costs_time_but_no_restart() {
+    let server: &'static KafkaServer = Box::leak(Box::new(KafkaServer::start("")));
+    let fixture = KafkaFixture::on(server, 1);
+    append(&fixture, 0, &["a"]);
+    let (mut log, health) = patient_thread(&fixture);
+    taken(&mut log, 1);
+    server.freeze();
+    let started = Instant::now();
+    let refused = log.commit(&[commit_of(task(0), 1, 1, "k", "lost")]);
+    assert!(
+        matches!(
+            refused,
+            Err(LogError::Abortable(_) | LogError::Migrated(_) | LogError::Retriable(_))
+        ),
+        "{refused:?}"
+    );
+    let bound = Duration::from_millis(u64::from(TRANSACTION_TIMEOUT_MS) * 3);
+    assert!(started.elapsed() < bound, "the call took {:?}", started.elapsed());
+    wait_for("readiness to fall", || {
+        assert!(log.poll(Duration::from_millis(50)).is_ok());
+        (!health.is_reachable()).then_some(())
+    });
+    server.thaw();
+    wait_for("readiness to rise", || {
+        match log.poll(Duration::from_millis(50)).unwrap() {
+            Event::Lost(tasks) | Event::Revoked(tasks) => log.stop(&tasks).unwrap(),
+            Event::Assigned(_) | Event::Records | Event::Idle => {}
+        }
+        health.is_reachable().then_some(())
+    });
+    commit_again(&fixture, &mut log);
+    assert_eq!(read(&fixture, OUTPUT, 0), [pair("k", "found")]);
+}
+
+fn patient_thread(fixture: &KafkaFixture) -> (KafkaLog, Arc<KafkaHealth>) {
+    let config = KafkaConfig {
+        transaction_timeout_ms: TRANSACTION_TIMEOUT_MS,
+        ..fixture.config(0)
+    };
+    let health = Arc::new(KafkaHealth::default());
+    let mut log = KafkaLog::connect(config, fixture.layout(), Arc::clone(&health)).unwrap();
+    wait_for("the task", || {
+        (log.poll(Duration::from_millis(50)) == Ok(Event::Assigned(vec![task(0)]))).then_some(())
+    });
+    start(&mut log, task(0));
+    (log, health)
+}
+
+/// Does what a stream thread does after a failed commit, until one succeeds.
+fn commit_again(_: &KafkaFixture, log: &mut KafkaLog) {
+    wait_for("a commit", || {
+        match log.commit(&[commit_of(task(0), 1, 1, "k", "found")]) {
+            Ok(_) => Some(()),
+            Err(LogError::Fatal(reason)) => panic!("{reason}"),
+            Err(LogError::Migrated(_)) => {
+                match log.poll(Duration::from_millis(50)).unwrap() {
+                    Event::Lost(tasks) | Event::Revoked(tasks) => log.stop(&tasks).unwrap(),
+                    Event::Assigned(_) => start(log, task(0)),
+                    Event::Records | Event::Idle => {}
+                }
+                None
+            }
+            Err(LogError::Abortable(_) | LogError::Retriable(_)) => {
+                drop(log.abort());
+                None
+            }
+        }
+    });
+}
