@@ -44,9 +44,9 @@ fn main() {
 /// Times sorted, in milliseconds.
 fn report(what: &str, mut times: Vec<f64>, rate: Option<f64>) {
     times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100];
     let rate = rate.map(|rate| format!("  {rate:.0}/s")).unwrap_or_default();
-    println!("{what:<46} p50 {:.2} ms  p99 {:.2} ms{rate}", at(0.5), at(0.99));
+    println!("{what:<46} p50 {:.2} ms  p99 {:.2} ms{rate}", at(50), at(99));
 }
 
 fn timed(work: impl FnOnce()) -> f64 {

@@ -26,6 +26,8 @@ const CLOSING_POLL: Duration = Duration::from_millis(5);
 const BLOCK_CACHE_BYTES: usize = 32 << 20;
 /// Bytes of all memtables together.
 const MEMTABLE_BYTES: usize = 96 << 20;
+/// Bytes that an open log holds in memory for its database: the embedded log's part of the process's memory budget.
+pub const MEMORY_BYTES_MAX: usize = BLOCK_CACHE_BYTES + MEMTABLE_BYTES;
 /// Bytes of write-ahead log before the memtables are flushed; also what an unclean start reads again.
 const WAL_BYTES_MAX: u64 = 128 << 20;
 /// Files of `RocksDB`'s own informational log that are kept.

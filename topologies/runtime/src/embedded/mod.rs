@@ -30,6 +30,7 @@ use rocksdb::WriteBatch;
 use streams::PartitionCounts;
 
 pub use command_log::{COMMANDS_WAITING_MAX, EmbeddedCommandLog};
+pub use database::MEMORY_BYTES_MAX;
 pub use error::EmbeddedError;
 pub use log::EmbeddedLog;
 pub use offsets::GroupOffsets;
@@ -44,7 +45,8 @@ use sequencer::{Order, Synced};
 use signal::lock;
 use topics::{StoredTopic, TOPIC_PREFIX, Topic};
 
-/// Bytes of free disk space below which the log takes no more writes, so that `RocksDB` itself never runs into a full disk.
+/// Bytes of free disk space below which the log takes no more writes. It leaves room for the memtables that are still to be
+/// written and for a compaction, so that `RocksDB` itself does not run into the end of the disk.
 pub const FREE_BYTES_MIN: u64 = 256 << 20;
 
 const NEXT_TOPIC_KEY: &[u8] = b"next-topic";

@@ -232,12 +232,7 @@ impl SchemaRegistry for HttpRegistry {
         if verdict.is_compatible {
             return Ok(());
         }
-        let mut messages = verdict.messages.unwrap_or_default();
-        messages.truncate(Verdict::MESSAGES_MAX);
-        Err(RegistryError::Incompatible(format!(
-            "{subject}: {}",
-            messages.join("; ")
-        )))
+        Err(RegistryError::Incompatible(format!("{subject}: {}", verdict.reason())))
     }
 
     fn set_level(&self, subject: &str, level: Level) -> Result<(), RegistryError> {
