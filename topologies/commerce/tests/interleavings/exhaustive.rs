@@ -97,7 +97,7 @@ fn one_line_through_all_deadlines_of_a_step_and_more() {
         .with_product("p", 10, 5)
         .with_wallet("ann", 100)
         .with_order("o", "ann", &[("p", 2)]);
-    report("all deadlines", search(world, budget(0, 6, 0)));
+    report("all deadlines", search(world, budget(0, 5, 0)));
 }
 
 #[test]

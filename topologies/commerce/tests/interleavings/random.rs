@@ -47,7 +47,7 @@ fn lines() -> impl Strategy<Value = Vec<(bool, i64)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_500, max_shrink_iters: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn the_books_are_right_whatever_the_order_of_delivery(
