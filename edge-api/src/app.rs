@@ -1,9 +1,9 @@
 //! The two routers of a gateway: the API, and the operators' side.
 
+use axum::Router;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::Router;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -25,7 +25,9 @@ pub fn app(state: EdgeState) -> Router {
         Some(cors) => routes.layer(cors),
         None => routes,
     };
-    routes.layer(from_fn_with_state(state.clone(), observe)).with_state(state)
+    routes
+        .layer(from_fn_with_state(state.clone(), observe))
+        .with_state(state)
 }
 
 /// Health, readiness, metrics, and whatever the deployment adds. It has no authentication: bind it to the inside.
@@ -43,7 +45,12 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("idempotency-key"), HeaderName::from_static("prefer")])
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("prefer"),
+        ])
         .expose_headers([AUTHORIZATION, LOCATION, ETAG, HeaderName::from_static("x-request-id")]);
     Some(cors)
 }

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use runtime::commands::{Acknowledged, CommandError, CommandLog, CommandRecord};
 use runtime::queries::Freshness;
+use schemas::wire::Wire;
 use schemas::wire::account::AccountCommand;
 use schemas::wire::envelope::Envelope;
 use schemas::wire::order::OrderCommand;
 use schemas::wire::payment::PaymentCommand;
 use schemas::wire::product::ProductCommand;
-use schemas::wire::Wire;
 use schemas::{AvroSerde, SchemaTable};
 use streams::partition::partition_for_key;
 use streams::serde::{Serde, SharedSerde};
@@ -113,23 +113,39 @@ pub async fn append<C: Command>(
     let started = Instant::now();
     let appended = log.append(record).await;
     metrics::command_appended(topic, outcome(&appended), started.elapsed());
-    appended.map(|acknowledged| Receipt { topic, acknowledged }).map_err(|error| refuse(topic, &error))
+    appended
+        .map(|acknowledged| Receipt { topic, acknowledged })
+        .map_err(|error| refuse(topic, &error))
 }
 
 /// The freshness that has seen everything that stands in the partition of `key` by now.
 pub async fn everything_by_now(log: &dyn CommandLog, topic: &'static str, key: &str) -> Result<Freshness, Problem> {
     let partitions = log.partitions(topic).map_err(|error| refuse(topic, &error))?;
     let partition = partition_for_key(key.as_bytes(), partitions);
-    let next = log.end_offset(topic, partition).await.map_err(|error| refuse(topic, &error))?;
+    let next = log
+        .end_offset(topic, partition)
+        .await
+        .map_err(|error| refuse(topic, &error))?;
     // An empty partition has no position to wait for.
-    Ok(if next > 0 { Freshness::After { topic: topic.to_owned(), partition, next } } else { Freshness::Committed })
+    Ok(if next > 0 {
+        Freshness::After {
+            topic: topic.to_owned(),
+            partition,
+            next,
+        }
+    } else {
+        Freshness::Committed
+    })
 }
 
 fn encode<C: Command>(serde: &SharedSerde<C>, command: &C) -> Result<Vec<u8>, Problem> {
     let mut value = Vec::new();
     Serde::serialize(serde.as_ref(), command, &mut value).map_err(|error| {
         tracing::error!(topic = C::topic().name, %error, "a command cannot be encoded");
-        Problem::new(Code::Unavailable, "The schema registry has not answered yet. Nothing was stored.")
+        Problem::new(
+            Code::Unavailable,
+            "The schema registry has not answered yet. Nothing was stored.",
+        )
     })?;
     Ok(value)
 }
@@ -146,7 +162,10 @@ fn refuse(topic: &str, error: &CommandError) -> Problem {
     match error {
         CommandError::Unavailable(_) => {
             tracing::warn!(topic, %error, "the log does not answer");
-            Problem::new(Code::Unavailable, "The log does not answer now. Send the same request again.")
+            Problem::new(
+                Code::Unavailable,
+                "The log does not answer now. Send the same request again.",
+            )
         }
         CommandError::Refused(_) => Problem::internal(format!("{topic}: {error}")),
     }

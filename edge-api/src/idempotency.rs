@@ -66,7 +66,10 @@ mod tests {
         assert!(recent.claim("a", "1").is_ok());
         assert!(recent.claim("a", "1").is_ok());
         assert!(recent.claim("b", "2").is_ok());
-        assert_eq!(recent.claim("a", "2").err().map(|problem| problem.code()), Some(Code::IdempotencyKeyReused));
+        assert_eq!(
+            recent.claim("a", "2").err().map(|problem| problem.code()),
+            Some(Code::IdempotencyKeyReused)
+        );
     }
 
     #[test]

@@ -15,9 +15,7 @@
 
 use std::time::Duration;
 
-use ::metrics::{
-    counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram, Unit,
-};
+use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 /// Something that an operator of accounts and sessions wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,13 +64,27 @@ impl AuthEvent {
 /// Tells the recorder what each metric means. Call it once after the recorder is installed.
 pub fn describe() {
     describe_counter!("sluice_http_requests_total", "Requests answered.");
-    describe_histogram!("sluice_http_request_duration_seconds", Unit::Seconds, "Time to the response head.");
+    describe_histogram!(
+        "sluice_http_request_duration_seconds",
+        Unit::Seconds,
+        "Time to the response head."
+    );
     describe_gauge!("sluice_http_requests_in_flight", "Requests being answered.");
     describe_counter!("sluice_auth_events_total", "Logins, refusals, token exchanges.");
-    describe_gauge!("sluice_password_hashes_waiting", "Password checks that wait for their turn.");
-    describe_counter!("sluice_session_store_errors_total", "Calls that the session store did not answer.");
+    describe_gauge!(
+        "sluice_password_hashes_waiting",
+        "Password checks that wait for their turn."
+    );
+    describe_counter!(
+        "sluice_session_store_errors_total",
+        "Calls that the session store did not answer."
+    );
     describe_counter!("sluice_edge_commands_total", "Commands appended to the log.");
-    describe_histogram!("sluice_edge_command_append_seconds", Unit::Seconds, "Time until a command is durable.");
+    describe_histogram!(
+        "sluice_edge_command_append_seconds",
+        Unit::Seconds,
+        "Time until a command is durable."
+    );
     describe_counter!("sluice_edge_view_errors_total", "Reads of state that had no answer.");
     describe_gauge!("sluice_edge_long_polls", "Reads that wait for a change.");
 }

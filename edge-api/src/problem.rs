@@ -1,7 +1,7 @@
 //! What went wrong, in the words of RFC 9457.
 
-use axum::http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::StatusCode;
+use axum::http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -107,7 +107,10 @@ impl Problem {
     /// Something that must not happen did. The cause goes to the log, never to the client.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed inside the gateway");
-        Self::new(Code::Internal, "The gateway failed. The request id leads to the cause in its log.")
+        Self::new(
+            Code::Internal,
+            "The gateway failed. The request id leads to the cause in its log.",
+        )
     }
 
     /// Adds a field error.
@@ -135,7 +138,10 @@ impl Problem {
     pub fn body(&self, request_id: &str) -> ProblemBody {
         let code = self.0.code;
         ProblemBody {
-            kind: format!("urn:sluice:problem:{}", code.name().to_ascii_lowercase().replace('_', "-")),
+            kind: format!(
+                "urn:sluice:problem:{}",
+                code.name().to_ascii_lowercase().replace('_', "-")
+            ),
             title: code.title().to_owned(),
             status: code.status().as_u16(),
             detail: self.0.detail.clone(),

@@ -1,7 +1,7 @@
 //! What every handler shares.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
 use axum::Router;
@@ -9,16 +9,16 @@ use runtime::commands::CommandLog;
 use runtime::queries::Freshness;
 use tokio::sync::Semaphore;
 
+use crate::auth::TokenKeys;
 use crate::auth::ended::EndedSessions;
 use crate::auth::passwords::{PasswordError, Passwords};
 use crate::auth::tokens::AccessGrant;
 use crate::auth::uses::TokenUses;
-use crate::auth::TokenKeys;
-use crate::clock::{random_id, Clock, Entropy};
+use crate::clock::{Clock, Entropy, random_id};
 use crate::commands::{self, Command, CommandSerdes, Receipt};
 use crate::idempotency::RecentRequests;
 use crate::limits::LONG_POLLS_MAX;
-use crate::metrics::{auth_event, AuthEvent};
+use crate::metrics::{AuthEvent, auth_event};
 use crate::problem::{Code, Problem};
 use crate::reading::Reader;
 use crate::sessions::{Exchange, Exchanged, SessionStore, SessionsUnavailable};
@@ -114,7 +114,11 @@ impl EdgeState {
     /// Exchanges a token: the session decides, and the account is asked again for its role.
     pub(crate) async fn exchange(&self, exchange: Exchange) -> Result<(AccessGrant, String), Problem> {
         let session_id = exchange.session_id.clone();
-        let owner = self.sessions().owner(&session_id, exchange.now_ms).await.map_err(sessions_unavailable)?;
+        let owner = self
+            .sessions()
+            .owner(&session_id, exchange.now_ms)
+            .await
+            .map_err(sessions_unavailable)?;
         let owner = owner.ok_or_else(session_ended)?;
         let role = match self.reader().login(&owner.login_key, &Freshness::Committed).await? {
             Some(login) if login.is_active && login.account_id == owner.account_id => login.role,
@@ -129,7 +133,13 @@ impl EdgeState {
             Exchanged::Ended => return Err(session_ended()),
             Exchanged::Reused => return Err(self.reused(&session_id, &owner.account_id)),
         };
-        let grant = AccessGrant { account_id: owner.account_id, role, session_id, token_id, issued_at_ms };
+        let grant = AccessGrant {
+            account_id: owner.account_id,
+            role,
+            session_id,
+            token_id,
+            issued_at_ms,
+        };
         let token = grant.sign(self.keys()).map_err(Problem::internal)?;
         Ok((grant, token))
     }
@@ -143,8 +153,15 @@ impl EdgeState {
     fn reused(&self, session_id: &str, account_id: &str) -> Problem {
         self.ended().insert(session_id, self.now_ms());
         auth_event(AuthEvent::ReuseDetected);
-        tracing::warn!(account_id, session_id, "a token came a second time; its session was ended");
-        Problem::new(Code::TokenReused, "This token was used before. The session is over; log in again.")
+        tracing::warn!(
+            account_id,
+            session_id,
+            "a token came a second time; its session was ended"
+        );
+        Problem::new(
+            Code::TokenReused,
+            "This token was used before. The session is over; log in again.",
+        )
     }
 
     pub(crate) fn random_id(&self) -> Result<String, Problem> {
@@ -221,7 +238,10 @@ impl Readiness {
 
 /// The answer while the session store is away. Nothing is decided without it.
 pub(crate) fn sessions_unavailable(_: SessionsUnavailable) -> Problem {
-    Problem::new(Code::Unavailable, "The session store does not answer now. Try again; valid tokens go on working.")
+    Problem::new(
+        Code::Unavailable,
+        "The session store does not answer now. Try again; valid tokens go on working.",
+    )
 }
 
 /// The answer to a token whose session is over.

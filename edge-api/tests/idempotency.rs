@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::json;
 use support::people::{money, order_of};
-use support::{unique, Shop};
+use support::{Shop, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_order_twice_is_one_order() {
@@ -17,7 +17,11 @@ async fn the_same_order_twice_is_one_order() {
     let first = buyer.client.post_once("/orders", &key, order.clone()).await.expect(202);
     let again = buyer.client.post_once("/orders", &key, order.clone()).await.expect(202);
     buyer.settled(&first.text("/order_id")).await;
-    let quoted = buyer.client.post_once("/orders", &format!("\"{key}\""), order).await.expect(202);
+    let quoted = buyer
+        .client
+        .post_once("/orders", &format!("\"{key}\""), order)
+        .await
+        .expect(202);
     assert_eq!(first.body, again.body);
     assert_eq!(first.body, quoted.body);
     assert_eq!(first.header("location"), quoted.header("location"));
@@ -29,15 +33,36 @@ async fn another_order_under_the_same_key_is_refused_at_once_and_later() {
     let shop = Shop::open().await;
     let buyer = shop.buyer().await;
     let key = unique("key");
-    let first = buyer.client.post_once("/orders", &key, order_of(&[("a", 1)])).await.expect(202);
+    let first = buyer
+        .client
+        .post_once("/orders", &key, order_of(&[("a", 1)]))
+        .await
+        .expect(202);
     let other = || order_of(&[("a", 2)]);
-    buyer.client.post_once("/orders", &key, other()).await.expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    buyer
+        .client
+        .post_once("/orders", &key, other())
+        .await
+        .expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
     buyer.settled(&first.text("/order_id")).await;
-    buyer.client.post_once("/orders", &key, other()).await.expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    buyer
+        .client
+        .post_once("/orders", &key, other())
+        .await
+        .expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
     // Another gateway remembers nothing of the request; the order itself does.
-    let elsewhere = Shop::open().await.anonymous().with_token(buyer.client.token.as_deref().unwrap());
-    elsewhere.post_once("/orders", &key, other()).await.expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
-    elsewhere.post_once("/orders", &key, order_of(&[("a", 1)])).await.expect(202);
+    let elsewhere = Shop::open()
+        .await
+        .anonymous()
+        .with_token(buyer.client.token.as_deref().unwrap());
+    elsewhere
+        .post_once("/orders", &key, other())
+        .await
+        .expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    elsewhere
+        .post_once("/orders", &key, order_of(&[("a", 1)]))
+        .await
+        .expect(202);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,7 +71,14 @@ async fn one_key_of_two_buyers_is_two_orders() {
     let key = unique("key");
     let mut ids = Vec::new();
     for buyer in [shop.buyer().await, shop.buyer().await] {
-        ids.push(buyer.client.post_once("/orders", &key, order_of(&[("a", 1)])).await.expect(202).text("/order_id"));
+        ids.push(
+            buyer
+                .client
+                .post_once("/orders", &key, order_of(&[("a", 1)]))
+                .await
+                .expect(202)
+                .text("/order_id"),
+        );
     }
     ids.dedup();
     assert_eq!(ids.len(), 2);
@@ -61,7 +93,13 @@ async fn twenty_sends_of_one_order_at_once_take_the_money_once() {
     let mut sends = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let (client, key, order) = (buyer.client.clone(), key.clone(), order_of(&[(&product, 1)]));
-        sends.spawn(async move { client.post_once("/orders", &key, order).await.expect(202).text("/order_id") });
+        sends.spawn(async move {
+            client
+                .post_once("/orders", &key, order)
+                .await
+                .expect(202)
+                .text("/order_id")
+        });
     }
     let mut ids = sends.join_all().await;
     ids.dedup();
@@ -76,10 +114,18 @@ async fn the_same_deposit_twice_counts_once_and_another_under_its_key_not_at_all
     let buyer = shop.buyer().await;
     let key = unique("key");
     for _ in 0..2 {
-        buyer.client.post_once("/wallet/deposits", &key, json!({ "amount": money(700) })).await.expect(200);
+        buyer
+            .client
+            .post_once("/wallet/deposits", &key, json!({ "amount": money(700) }))
+            .await
+            .expect(200);
     }
     let other = json!({ "amount": money(900) });
-    buyer.client.post_once("/wallet/deposits", &key, other).await.expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    buyer
+        .client
+        .post_once("/wallet/deposits", &key, other)
+        .await
+        .expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(buyer.balance().await, (700, 0));
 }
 
@@ -87,10 +133,19 @@ async fn the_same_deposit_twice_counts_once_and_another_under_its_key_not_at_all
 async fn an_order_and_a_deposit_need_a_key_that_can_be_one() {
     let shop = Shop::open().await;
     let buyer = shop.buyer().await.client;
-    buyer.post("/orders", order_of(&[("a", 1)])).await.expect_problem(400, "IDEMPOTENCY_KEY_MISSING");
-    buyer.post("/wallet/deposits", json!({ "amount": money(1) })).await.expect_problem(400, "IDEMPOTENCY_KEY_MISSING");
+    buyer
+        .post("/orders", order_of(&[("a", 1)]))
+        .await
+        .expect_problem(400, "IDEMPOTENCY_KEY_MISSING");
+    buyer
+        .post("/wallet/deposits", json!({ "amount": money(1) }))
+        .await
+        .expect_problem(400, "IDEMPOTENCY_KEY_MISSING");
     for key in ["", "a b", "\"a", &"k".repeat(256)] {
-        buyer.post_once("/orders", key, order_of(&[("a", 1)])).await.expect_problem(400, "MALFORMED_REQUEST");
+        buyer
+            .post_once("/orders", key, order_of(&[("a", 1)]))
+            .await
+            .expect_problem(400, "MALFORMED_REQUEST");
     }
 }
 
@@ -103,5 +158,8 @@ async fn a_product_under_the_same_key_is_one_product() {
     let first = seller.post_once("/products", &key, product(1)).await.expect(201);
     let again = seller.post_once("/products", &key, product(1)).await.expect(201);
     assert_eq!(first.body, again.body);
-    seller.post_once("/products", &key, product(2)).await.expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    seller
+        .post_once("/products", &key, product(2))
+        .await
+        .expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
 }

@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::json;
 use support::people::order_of;
-use support::{unique, Shop};
+use support::{Shop, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_stock_and_wallet_allow_is_paid() {
@@ -33,7 +33,10 @@ async fn an_order_of_more_than_there_is_is_cancelled_and_takes_nothing() {
     let (plenty, scarce) = (seller.offer(1_000, 50).await, seller.offer(1_000, 7).await);
     let order_id = buyer.order(&[(&plenty, 5), (&scarce, 8)]).await;
     let order = buyer.settled(&order_id).await;
-    assert_eq!((order.text("/status"), order.text("/cancel_reason")), ("CANCELLED".into(), "OUT_OF_STOCK".into()));
+    assert_eq!(
+        (order.text("/status"), order.text("/cancel_reason")),
+        ("CANCELLED".into(), "OUT_OF_STOCK".into())
+    );
     assert_eq!(buyer.balance().await, (100_000, 0));
     let plenty = seller.client.get(&format!("/products/{plenty}")).await;
     assert_eq!(plenty.number("/available"), 50);
@@ -48,7 +51,14 @@ async fn an_order_dearer_than_the_wallet_is_cancelled_and_gives_the_stock_back()
     let order = buyer.settled(&order_id).await;
     assert_eq!(order.text("/cancel_reason"), "INSUFFICIENT_FUNDS");
     assert_eq!(buyer.balance().await, (1_000, 0));
-    assert_eq!(seller.client.get(&format!("/products/{product}")).await.number("/available"), 10);
+    assert_eq!(
+        seller
+            .client
+            .get(&format!("/products/{product}"))
+            .await
+            .number("/available"),
+        10
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +77,11 @@ async fn a_paid_order_is_cancelled_with_the_money_and_the_goods_back_and_then_it
     let order_id = buyer.order(&[(&product, 2)]).await;
     assert_eq!(buyer.settled(&order_id).await.text("/status"), "PAID");
     let cancel = format!("/orders/{order_id}/cancel");
-    let accepted = buyer.client.post(&cancel, json!({ "reason": "changed my mind" })).await.expect(202);
+    let accepted = buyer
+        .client
+        .post(&cancel, json!({ "reason": "changed my mind" }))
+        .await
+        .expect(202);
     assert_eq!(accepted.header("location"), format!("/orders/{order_id}"));
     // Until the cancellation is taken, the order is settled as it was.
     let order = loop {
@@ -76,11 +90,25 @@ async fn a_paid_order_is_cancelled_with_the_money_and_the_goods_back_and_then_it
             break order;
         }
     };
-    assert_eq!((order.text("/status"), order.text("/cancel_reason")), ("CANCELLED".into(), "CANCELLED_BY_BUYER".into()));
+    assert_eq!(
+        (order.text("/status"), order.text("/cancel_reason")),
+        ("CANCELLED".into(), "CANCELLED_BY_BUYER".into())
+    );
     assert_eq!(order.text("/payment_status"), "REFUNDED");
     assert_eq!(buyer.balance().await, (10_000, 0));
-    assert_eq!(seller.client.get(&format!("/products/{product}")).await.number("/available"), 5);
-    let late = buyer.client.post(&cancel, json!({})).await.expect_problem(409, "ORDER_TOO_LATE");
+    assert_eq!(
+        seller
+            .client
+            .get(&format!("/products/{product}"))
+            .await
+            .number("/available"),
+        5
+    );
+    let late = buyer
+        .client
+        .post(&cancel, json!({}))
+        .await
+        .expect_problem(409, "ORDER_TOO_LATE");
     assert_eq!(late.header("etag"), order.header("etag"));
 }
 
@@ -89,11 +117,19 @@ async fn an_accepted_order_is_never_404_and_a_made_up_one_always() {
     let shop = Shop::open().await;
     let buyer = shop.buyer().await;
     for _ in 0..20 {
-        let reply = buyer.client.post_once("/orders", &unique("key"), order_of(&[("nothing", 1)])).await.expect(202);
+        let reply = buyer
+            .client
+            .post_once("/orders", &unique("key"), order_of(&[("nothing", 1)]))
+            .await
+            .expect(202);
         let location = reply.header("location").to_owned();
         buyer.client.get(&location).await.expect(200);
     }
-    buyer.client.get(&format!("/orders/{}", unique("order"))).await.expect_problem(404, "NOT_FOUND");
+    buyer
+        .client
+        .get(&format!("/orders/{}", unique("order")))
+        .await
+        .expect_problem(404, "NOT_FOUND");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,16 +141,38 @@ async fn the_timeline_tells_what_happened_in_order_and_page_by_page() {
     buyer.settled(&order_id).await;
     let events = format!("/orders/{order_id}/events");
     let all = buyer.client.get(&events).await.expect(200);
-    let kinds: Vec<_> = all.body["items"].as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap()).collect();
+    let kinds: Vec<_> = all.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["type"].as_str().unwrap())
+        .collect();
     assert_eq!(
         kinds,
-        ["OrderCreated", "StockReserved", "PaymentAuthorized", "StockConfirmed", "PaymentCaptured", "OrderPaid"]
+        [
+            "OrderCreated",
+            "StockReserved",
+            "PaymentAuthorized",
+            "StockConfirmed",
+            "PaymentCaptured",
+            "OrderPaid"
+        ]
     );
     assert!(all.body["next_cursor"].is_null());
     assert!(all.body["items"][0]["data"].get("request_hash").is_none());
     let first = buyer.client.get(&format!("{events}?limit=4")).await.expect(200);
-    let rest = buyer.client.get(&format!("{events}?limit=4&cursor={}", first.text("/next_cursor"))).await.expect(200);
-    assert_eq!([first.body["items"].as_array().unwrap().len(), rest.body["items"].as_array().unwrap().len()], [4, 2]);
+    let rest = buyer
+        .client
+        .get(&format!("{events}?limit=4&cursor={}", first.text("/next_cursor")))
+        .await
+        .expect(200);
+    assert_eq!(
+        [
+            first.body["items"].as_array().unwrap().len(),
+            rest.body["items"].as_array().unwrap().len()
+        ],
+        [4, 2]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +188,10 @@ async fn a_buyer_lists_own_orders_the_newest_first_by_status_and_page() {
     }
     let ids = |reply: &support::Reply| -> Vec<String> {
         let items = reply.body["items"].as_array().unwrap();
-        items.iter().map(|item| item["order_id"].as_str().unwrap().to_owned()).collect()
+        items
+            .iter()
+            .map(|item| item["order_id"].as_str().unwrap().to_owned())
+            .collect()
     };
     // The list is a view of its own, which follows a moment later.
     let paid = loop {
@@ -142,7 +203,11 @@ async fn a_buyer_lists_own_orders_the_newest_first_by_status_and_page() {
     };
     assert_eq!(ids(&paid), [placed[0].clone(), placed[2].clone()]);
     let first = buyer.client.get("/orders?limit=2").await.expect(200);
-    let rest = buyer.client.get(&format!("/orders?limit=2&cursor={}", first.text("/next_cursor"))).await.expect(200);
+    let rest = buyer
+        .client
+        .get(&format!("/orders?limit=2&cursor={}", first.text("/next_cursor")))
+        .await
+        .expect(200);
     assert_eq!([ids(&first), ids(&rest)].concat(), placed);
     assert!(rest.body["next_cursor"].is_null());
 }
@@ -153,18 +218,44 @@ async fn a_seller_changes_price_and_stock_of_a_product_and_cannot_take_away_what
     let seller = shop.seller().await;
     let product = seller.offer(1_000, 5).await;
     let path = format!("/products/{product}");
-    let changed = seller.client.patch(&path, json!({ "name": "Pot", "price": support::people::money(900) })).await.expect(200);
-    assert_eq!((changed.text("/name"), changed.number("/price/amount")), ("Pot".into(), 900));
+    let changed = seller
+        .client
+        .patch(&path, json!({ "name": "Pot", "price": support::people::money(900) }))
+        .await
+        .expect(200);
+    assert_eq!(
+        (changed.text("/name"), changed.number("/price/amount")),
+        ("Pot".into(), 900)
+    );
     let adjustments = format!("{path}/stock-adjustments");
-    let adjusted = seller.client.post(&adjustments, json!({ "delta": -5 })).await.expect(201);
-    assert_eq!((adjusted.number("/on_hand"), adjusted.header("location")), (0, path.as_str()));
-    seller.client.post(&adjustments, json!({ "delta": -1 })).await.expect_problem(409, "STOCK_TOO_LOW");
+    let adjusted = seller
+        .client
+        .post(&adjustments, json!({ "delta": -5 }))
+        .await
+        .expect(201);
+    assert_eq!(
+        (adjusted.number("/on_hand"), adjusted.header("location")),
+        (0, path.as_str())
+    );
+    seller
+        .client
+        .post(&adjustments, json!({ "delta": -1 }))
+        .await
+        .expect_problem(409, "STOCK_TOO_LOW");
     let key = unique("key");
     for _ in 0..2 {
-        let adjusted = seller.client.post_once(&adjustments, &key, json!({ "delta": 3 })).await.expect(201);
+        let adjusted = seller
+            .client
+            .post_once(&adjustments, &key, json!({ "delta": 3 }))
+            .await
+            .expect(201);
         assert_eq!(adjusted.number("/on_hand"), 3);
     }
-    seller.client.post_once(&adjustments, &key, json!({ "delta": 4 })).await.expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    seller
+        .client
+        .post_once(&adjustments, &key, json!({ "delta": 4 }))
+        .await
+        .expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,8 +268,18 @@ async fn the_catalogue_is_listed_page_by_page() {
     }
     let (mut found, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = seller.client.get(&format!("/products?limit=2{cursor}")).await.expect(200);
-        found.extend(page.body["items"].as_array().unwrap().iter().map(|item| item["product_id"].as_str().unwrap().to_owned()));
+        let page = seller
+            .client
+            .get(&format!("/products?limit=2{cursor}"))
+            .await
+            .expect(200);
+        found.extend(
+            page.body["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item["product_id"].as_str().unwrap().to_owned()),
+        );
         match page.body["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => break,

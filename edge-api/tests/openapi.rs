@@ -5,12 +5,18 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use edge_api::auth::access::{Operation, Who, OPERATIONS};
+use edge_api::auth::access::{OPERATIONS, Operation, Who};
 use serde_json::Value;
 use support::Shop;
 
 async fn description() -> Value {
-    Shop::open().await.anonymous().get("/openapi.json").await.expect(200).body
+    Shop::open()
+        .await
+        .anonymous()
+        .get("/openapi.json")
+        .await
+        .expect(200)
+        .body
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,11 +29,15 @@ async fn every_operation_of_the_table_is_described_and_no_other() {
         .iter()
         .flat_map(|(path, operations)| {
             let methods = operations.as_object().unwrap().keys();
-            methods.map(|method| (method.to_uppercase(), path.clone())).collect::<Vec<_>>()
+            methods
+                .map(|method| (method.to_uppercase(), path.clone()))
+                .collect::<Vec<_>>()
         })
         .collect();
-    let listed: BTreeSet<_> =
-        OPERATIONS.iter().map(|operation| (operation.method.to_owned(), operation.path.to_owned())).collect();
+    let listed: BTreeSet<_> = OPERATIONS
+        .iter()
+        .map(|operation| (operation.method.to_owned(), operation.path.to_owned()))
+        .collect();
     assert_eq!(described, listed);
 }
 

@@ -4,20 +4,20 @@
 mod support;
 
 use axum::http::Method;
-use edge_api::auth::access::{Operation, Owner, Who, OPERATIONS};
-use serde_json::{json, Value};
-use support::people::{money, order_of, registration, Person};
-use support::{unique, Client, Shop};
+use edge_api::auth::access::{OPERATIONS, Operation, Owner, Who};
+use serde_json::{Value, json};
+use support::people::{Person, money, order_of, registration};
+use support::{Client, Shop, unique};
 
 /// A paid order of one buyer with lines of two sellers, and strangers.
 struct Cast {
-    shop: Shop,
     buyer: Person,
     other_buyer: Person,
     seller: Person,
     other_seller: Person,
     product: String,
     order: String,
+    shop: Shop,
 }
 
 impl Cast {
@@ -28,8 +28,22 @@ impl Cast {
         let product = seller.offer(1_000, 10).await;
         let order = buyer.order(&[(&product, 1)]).await;
         assert_eq!(buyer.settled(&order).await.text("/status"), "PAID");
-        while seller.client.get(&format!("/seller/buyers/{}", buyer.account_id)).await.status != 200 {}
-        Self { shop, buyer, other_buyer, seller, other_seller, product, order }
+        while seller
+            .client
+            .get(&format!("/seller/buyers/{}", buyer.account_id))
+            .await
+            .status
+            != 200
+        {}
+        Self {
+            shop,
+            buyer,
+            other_buyer,
+            seller,
+            other_seller,
+            product,
+            order,
+        }
     }
 
     fn actors(&self) -> [(&'static str, Client); 5] {
@@ -89,19 +103,33 @@ fn expected(operation: &Operation, actor: &str) -> Option<u16> {
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_gets_in_where_the_table_says_and_nowhere_else() {
     let cast = Cast::gather().await;
-    // What changes the session or the order comes last.
-    let is_last = |operation: &&&Operation| matches!(operation.path, "/orders/{id}/cancel" | "/auth/logout");
-    let (last, first): (Vec<_>, Vec<_>) = OPERATIONS.iter().partition(|operation| is_last(&operation));
+    // What ends the order or the session comes last.
+    let mut operations: Vec<&Operation> = OPERATIONS.iter().collect();
+    operations.sort_by_key(|operation| match operation.path {
+        "/auth/logout" => 2,
+        "/orders/{id}/cancel" => 1,
+        _ => 0,
+    });
     let mut tried = 0;
-    for operation in first.into_iter().chain(last) {
+    for operation in operations {
         for (actor, client) in cast.actors() {
             let method: Method = operation.method.parse().unwrap();
             let key = unique("key");
-            let headers: &[(&str, &str)] = if method == Method::POST { &[("idempotency-key", &key)] } else { &[] };
-            let reply = client.send(method, &cast.path(operation), headers, body(operation, &cast)).await;
+            let headers: &[(&str, &str)] = if method == Method::POST {
+                &[("idempotency-key", &key)]
+            } else {
+                &[]
+            };
+            let reply = client
+                .send(method, &cast.path(operation), headers, body(operation, &cast))
+                .await;
             let status = reply.status.as_u16();
             match expected(operation, actor) {
-                None => assert!(reply.status.is_success(), "{actor} at {operation:?}: {status} {:?}", reply.body),
+                None => assert!(
+                    reply.status.is_success(),
+                    "{actor} at {operation:?}: {status} {:?}",
+                    reply.body
+                ),
                 Some(refusal) => assert_eq!(status, refusal, "{actor} at {operation:?}: {:?}", reply.body),
             }
             tried += 1;
@@ -115,8 +143,16 @@ async fn a_foreign_order_is_answered_like_one_that_does_not_exist() {
     let cast = Cast::gather().await;
     for stranger in [&cast.other_buyer, &cast.other_seller] {
         for path in ["", "/events"] {
-            let foreign = stranger.client.get(&format!("/orders/{}{path}", cast.order)).await.expect_problem(404, "NOT_FOUND");
-            let absent = stranger.client.get(&format!("/orders/{}{path}", unique("none"))).await.expect_problem(404, "NOT_FOUND");
+            let foreign = stranger
+                .client
+                .get(&format!("/orders/{}{path}", cast.order))
+                .await
+                .expect_problem(404, "NOT_FOUND");
+            let absent = stranger
+                .client
+                .get(&format!("/orders/{}{path}", unique("none")))
+                .await
+                .expect_problem(404, "NOT_FOUND");
             assert_eq!(foreign.text("/detail"), absent.text("/detail"));
         }
     }
@@ -128,10 +164,27 @@ async fn a_seller_sees_the_own_lines_of_an_order_and_nothing_of_the_others() {
     let theirs = cast.other_seller.offer(2_222, 9).await;
     let order = cast.buyer.order(&[(&cast.product, 2), (&theirs, 3)]).await;
     let whole = cast.buyer.settled(&order).await;
-    assert_eq!((whole.body["lines"].as_array().unwrap().len(), whole.number("/total/amount")), (2, 2_000 + 6_666));
+    assert_eq!(
+        (
+            whole.body["lines"].as_array().unwrap().len(),
+            whole.number("/total/amount")
+        ),
+        (2, 2_000 + 6_666)
+    );
     let part = cast.seller.client.get(&format!("/orders/{order}")).await.expect(200);
-    assert_eq!((part.body["lines"].as_array().unwrap().len(), part.number("/total/amount")), (1, 2_000));
-    let events = cast.seller.client.get(&format!("/orders/{order}/events?limit=100")).await.expect(200);
+    assert_eq!(
+        (
+            part.body["lines"].as_array().unwrap().len(),
+            part.number("/total/amount")
+        ),
+        (1, 2_000)
+    );
+    let events = cast
+        .seller
+        .client
+        .get(&format!("/orders/{order}/events?limit=100"))
+        .await
+        .expect(200);
     let listed = loop {
         let listed = cast.seller.client.get("/seller/orders").await.expect(200);
         if listed.body["items"][0]["order_id"] == order.as_str() && listed.body["items"][0]["status"] == "PAID" {
@@ -144,6 +197,15 @@ async fn a_seller_sees_the_own_lines_of_an_order_and_nothing_of_the_others() {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
     }
-    let kinds: Vec<_> = events.body["items"].as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap()).collect();
-    assert_eq!(kinds.iter().filter(|kind| **kind == "StockReserved").count(), 1, "{kinds:?}");
+    let kinds: Vec<_> = events.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds.iter().filter(|kind| **kind == "StockReserved").count(),
+        1,
+        "{kinds:?}"
+    );
 }

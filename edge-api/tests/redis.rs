@@ -8,9 +8,9 @@ use std::sync::Arc;
 use edge_api::limits::{ACCESS_TOKEN_TTL_MS, ROTATION_GRACE_MS};
 use edge_api::{RedisSessions, SessionTimes};
 use serde_json::json;
+use support::Shop;
 use support::people::login;
 use support::redis_server::RedisServer;
-use support::Shop;
 
 async fn shop_on(redis: &RedisServer) -> Shop {
     let sessions = RedisSessions::connect(&redis.url(), "sluice:", SessionTimes::default()).unwrap();
@@ -28,13 +28,22 @@ async fn fifty_parallel_calls_through_two_gateways_with_one_expired_token_get_on
     }
     let mut calls = tokio::task::JoinSet::new();
     for number in 0..50 {
-        let client = if number % 2 == 0 { buyer.client.clone() } else { there.anonymous().with_token(&token) };
+        let client = if number % 2 == 0 {
+            buyer.client.clone()
+        } else {
+            there.anonymous().with_token(&token)
+        };
         calls.spawn(async move { client.get("/wallet").await.expect(200).renewed().unwrap() });
     }
     let mut renewed = calls.join_all().await;
     renewed.dedup();
     assert_eq!(renewed.len(), 1);
-    there.anonymous().with_token(&renewed[0]).get("/wallet").await.expect(200);
+    there
+        .anonymous()
+        .with_token(&renewed[0])
+        .get("/wallet")
+        .await
+        .expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,11 +55,19 @@ async fn a_replayed_refresh_token_kills_the_family_through_every_gateway() {
         let (client, body) = (shop.anonymous(), json!({ "refresh_token": token }));
         async move { client.post("/auth/refresh", body).await }
     };
-    let second = refresh(&here, &buyer.refresh_token).await.expect(200).text("/refresh_token");
-    let retried = refresh(&there, &buyer.refresh_token).await.expect(200).text("/refresh_token");
+    let second = refresh(&here, &buyer.refresh_token)
+        .await
+        .expect(200)
+        .text("/refresh_token");
+    let retried = refresh(&there, &buyer.refresh_token)
+        .await
+        .expect(200)
+        .text("/refresh_token");
     assert_eq!(second, retried);
     let third = refresh(&there, &second).await.expect(200).text("/refresh_token");
-    refresh(&here, &buyer.refresh_token).await.expect_problem(401, "TOKEN_REUSED");
+    refresh(&here, &buyer.refresh_token)
+        .await
+        .expect_problem(401, "TOKEN_REUSED");
     refresh(&there, &third).await.expect_problem(401, "SESSION_ENDED");
     there.clock.advance_ms(ACCESS_TOKEN_TTL_MS + ROTATION_GRACE_MS);
     let expired = there.anonymous().with_token(buyer.client.token.as_deref().unwrap());
@@ -68,13 +85,30 @@ async fn without_redis_valid_tokens_go_on_and_nothing_else_does_until_it_is_back
 
     buyer.client.get("/wallet").await.expect(200);
     buyer.order(&[("nothing", 1)]).await;
-    let refused = shop.anonymous().post("/auth/login", login(&buyer.email)).await.expect_problem(503, "UNAVAILABLE");
+    let refused = shop
+        .anonymous()
+        .post("/auth/login", login(&buyer.email))
+        .await
+        .expect_problem(503, "UNAVAILABLE");
     assert_eq!(refused.header("retry-after"), "1");
     let refresh = json!({ "refresh_token": buyer.refresh_token });
-    shop.anonymous().post("/auth/refresh", refresh.clone()).await.expect_problem(503, "UNAVAILABLE");
-    buyer.client.post("/auth/logout", json!({})).await.expect_problem(503, "UNAVAILABLE");
+    shop.anonymous()
+        .post("/auth/refresh", refresh.clone())
+        .await
+        .expect_problem(503, "UNAVAILABLE");
+    buyer
+        .client
+        .post("/auth/logout", json!({}))
+        .await
+        .expect_problem(503, "UNAVAILABLE");
     let unready = admin.get("/readyz").await.expect(503);
-    assert_eq!((unready.body["ready"].as_bool(), unready.body["parts"]["sessions"].as_bool()), (Some(false), Some(false)));
+    assert_eq!(
+        (
+            unready.body["ready"].as_bool(),
+            unready.body["parts"]["sessions"].as_bool()
+        ),
+        (Some(false), Some(false))
+    );
     admin.get("/healthz").await.expect(200);
     shop.clock.advance_ms(ACCESS_TOKEN_TTL_MS + 1_000);
     buyer.client.get("/wallet").await.expect_problem(503, "UNAVAILABLE");
@@ -82,8 +116,20 @@ async fn without_redis_valid_tokens_go_on_and_nothing_else_does_until_it_is_back
     redis.resume().await;
     // The connection comes back with the first call that finds Redis there.
     while admin.get("/readyz").await.status != 200 {}
-    let session = shop.anonymous().post("/auth/login", login(&buyer.email)).await.expect(200);
-    buyer.client.with_token(&session.text("/access_token")).get("/wallet").await.expect(200);
+    let session = shop
+        .anonymous()
+        .post("/auth/login", login(&buyer.email))
+        .await
+        .expect(200);
+    buyer
+        .client
+        .with_token(&session.text("/access_token"))
+        .get("/wallet")
+        .await
+        .expect(200);
     // Redis came back empty: the old session is over, not resurrected.
-    shop.anonymous().post("/auth/refresh", refresh).await.expect_problem(401, "SESSION_ENDED");
+    shop.anonymous()
+        .post("/auth/refresh", refresh)
+        .await
+        .expect_problem(401, "SESSION_ENDED");
 }

@@ -5,8 +5,8 @@ mod support;
 
 use std::net::SocketAddr;
 
-use support::people::Person;
 use support::Shop;
+use support::people::Person;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -27,7 +27,12 @@ impl Served {
         let (stop, stopped) = oneshot::channel::<()>();
         let until = async move { drop(stopped.await) };
         let serving = tokio::spawn(edge_api::serve(api, admin, shop.state.clone(), until));
-        Self { api: addresses.0, admin: addresses.1, stop, serving }
+        Self {
+            api: addresses.0,
+            admin: addresses.1,
+            stop,
+            serving,
+        }
     }
 }
 
@@ -59,7 +64,11 @@ async fn an_accepted_request_is_answered_although_the_gateway_shuts_down() {
     let request_text = request("/wallet", &buyer, "");
     let (first, rest) = request_text.split_at(40);
     stream.write_all(first.as_bytes()).await.unwrap();
-    assert!(exchange(served.api, &request("/me", &buyer, "")).await.starts_with("HTTP/1.1 200"));
+    assert!(
+        exchange(served.api, &request("/me", &buyer, ""))
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
     served.stop.send(()).unwrap();
     while shop.state.is_ready().await.accepting {
         tokio::task::yield_now().await;
@@ -78,8 +87,18 @@ async fn health_and_metrics_are_on_the_admin_listener_only() {
     let buyer = shop.buyer().await;
     let served = Served::start(&shop).await;
     for path in ["/healthz", "/readyz", "/metrics"] {
-        assert!(exchange(served.admin, &request(path, &buyer, "")).await.starts_with("HTTP/1.1 200"), "{path}");
-        assert!(exchange(served.api, &request(path, &buyer, "")).await.starts_with("HTTP/1.1 404"), "{path}");
+        assert!(
+            exchange(served.admin, &request(path, &buyer, ""))
+                .await
+                .starts_with("HTTP/1.1 200"),
+            "{path}"
+        );
+        assert!(
+            exchange(served.api, &request(path, &buyer, ""))
+                .await
+                .starts_with("HTTP/1.1 404"),
+            "{path}"
+        );
     }
     served.stop.send(()).unwrap();
     served.serving.await.unwrap().unwrap();

@@ -25,7 +25,8 @@ struct Started {
 
 impl Started {
     async fn access(&self, token: &str, new: &str, now_ms: i64) -> Exchanged {
-        self.exchange(Handle::Access { token_id: token.into() }, new, now_ms).await
+        self.exchange(Handle::Access { token_id: token.into() }, new, now_ms)
+            .await
     }
 
     async fn refresh(&self, generation: u32, new: &str, now_ms: i64) -> Exchanged {
@@ -39,13 +40,21 @@ impl Started {
     }
 
     async fn exchange(&self, handle: Handle, new: &str, now_ms: i64) -> Exchanged {
-        let exchange = Exchange { session_id: self.id.clone(), handle, new_token_id: new.into(), now_ms };
+        let exchange = Exchange {
+            session_id: self.id.clone(),
+            handle,
+            new_token_id: new.into(),
+            now_ms,
+        };
         self.store.exchange(exchange).await.unwrap()
     }
 }
 
 fn current(token_id: &str, issued_at_ms: i64) -> Exchanged {
-    Exchanged::Current { token_id: token_id.into(), issued_at_ms }
+    Exchanged::Current {
+        token_id: token_id.into(),
+        issued_at_ms,
+    }
 }
 
 /// Runs `check` with a fresh session in each store. Its first access token is `t1`, its first refresh token number 1.
@@ -105,7 +114,10 @@ async fn a_predecessor_gets_the_same_successor_within_the_grace_even_if_that_is_
         let rotated = NOW + TTL;
         assert_eq!(session.access("t1", "t2", rotated).await, current("t2", rotated));
         session.store.mark_used(&session.id, "t2").await.unwrap();
-        assert_eq!(session.access("t1", "t3", rotated + GRACE).await, current("t2", rotated));
+        assert_eq!(
+            session.access("t1", "t3", rotated + GRACE).await,
+            current("t2", rotated)
+        );
     })
     .await;
 }
@@ -115,8 +127,14 @@ async fn a_predecessor_after_the_grace_ends_the_session_if_its_successor_is_used
     on_each_store(|session| async move {
         session.access("t1", "t2", NOW + TTL).await;
         session.store.mark_used(&session.id, "t2").await.unwrap();
-        assert_eq!(session.access("t1", "t3", NOW + TTL + GRACE + 1).await, Exchanged::Reused);
-        assert_eq!(session.access("t2", "t3", NOW + TTL + GRACE + 2).await, Exchanged::Ended);
+        assert_eq!(
+            session.access("t1", "t3", NOW + TTL + GRACE + 1).await,
+            Exchanged::Reused
+        );
+        assert_eq!(
+            session.access("t2", "t3", NOW + TTL + GRACE + 2).await,
+            Exchanged::Ended
+        );
         assert_eq!(session.refresh(1, "t3", NOW + TTL + GRACE + 2).await, Exchanged::Ended);
     })
     .await;
@@ -129,11 +147,17 @@ async fn a_lost_answer_is_given_again_and_made_anew_when_it_has_run_out() {
         session.access("t1", "t2", rotated).await;
         // Marking another token than the current one changes nothing.
         session.store.mark_used(&session.id, "t1").await.unwrap();
-        assert_eq!(session.access("t1", "t3", rotated + GRACE + 1).await, current("t2", rotated));
+        assert_eq!(
+            session.access("t1", "t3", rotated + GRACE + 1).await,
+            current("t2", rotated)
+        );
         let later = rotated + TTL;
         assert_eq!(session.access("t1", "t4", later).await, current("t4", later));
         assert_eq!(session.access("t1", "t5", later + 1).await, current("t4", later));
-        assert_eq!(session.access("t4", "t6", later + TTL).await, current("t6", later + TTL));
+        assert_eq!(
+            session.access("t4", "t6", later + TTL).await,
+            current("t6", later + TTL)
+        );
     })
     .await;
 }
@@ -154,7 +178,10 @@ async fn a_refresh_token_is_good_once_and_its_retry_gets_the_same_answer() {
     on_each_store(|session| async move {
         assert_eq!(session.refresh(1, "t2", NOW + 1).await, current("t2", NOW + 1));
         assert_eq!(session.refresh(1, "t3", NOW + 1 + GRACE).await, current("t2", NOW + 1));
-        assert_eq!(session.refresh(2, "t3", NOW + 9 + GRACE).await, current("t3", NOW + 9 + GRACE));
+        assert_eq!(
+            session.refresh(2, "t3", NOW + 9 + GRACE).await,
+            current("t3", NOW + 9 + GRACE)
+        );
     })
     .await;
 }

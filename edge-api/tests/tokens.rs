@@ -5,11 +5,13 @@ mod support;
 
 use edge_api::limits::{ACCESS_TOKEN_TTL_MS, ROTATION_GRACE_MS};
 use serde_json::json;
-use support::people::{login, registration, Person};
+use support::people::{Person, login, registration};
 use support::{Reply, Shop};
 
 async fn refresh(shop: &Shop, token: &str) -> Reply {
-    shop.anonymous().post("/auth/refresh", json!({ "refresh_token": token })).await
+    shop.anonymous()
+        .post("/auth/refresh", json!({ "refresh_token": token }))
+        .await
 }
 
 async fn me(person: &Person, token: &str) -> Reply {
@@ -21,9 +23,15 @@ async fn an_account_is_registered_once_however_its_address_is_written() {
     let shop = Shop::open().await;
     let email = format!("{}@example.org", support::unique("ann"));
     let anonymous = shop.anonymous();
-    let registered = anonymous.post("/auth/register", registration(&email, "SELLER")).await.expect(201);
+    let registered = anonymous
+        .post("/auth/register", registration(&email, "SELLER"))
+        .await
+        .expect(201);
     let again = registration(&format!(" {} ", email.to_uppercase()), "BUYER");
-    anonymous.post("/auth/register", again).await.expect_problem(409, "EMAIL_TAKEN");
+    anonymous
+        .post("/auth/register", again)
+        .await
+        .expect_problem(409, "EMAIL_TAKEN");
     let session = anonymous.post("/auth/login", login(&email)).await.expect(200);
     assert_eq!(session.text("/token_type"), "Bearer");
     assert_eq!(session.number("/expires_in"), ACCESS_TOKEN_TTL_MS / 1_000);
@@ -34,7 +42,10 @@ async fn an_account_is_registered_once_however_its_address_is_written() {
             break me;
         }
     };
-    assert_eq!((me.text("/account_id"), me.text("/role")), (registered.text("/account_id"), "SELLER".into()));
+    assert_eq!(
+        (me.text("/account_id"), me.text("/role")),
+        (registered.text("/account_id"), "SELLER".into())
+    );
     assert_eq!(me.text("/name"), "Ann");
 }
 
@@ -48,8 +59,15 @@ async fn ten_registrations_of_one_address_at_once_make_one_account() {
         race.spawn(async move { client.post("/auth/register", body).await.status.as_u16() });
     }
     let statuses = race.join_all().await;
-    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
-    assert!(statuses.iter().all(|status| matches!(status, 201 | 409)), "{statuses:?}");
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 201).count(),
+        1,
+        "{statuses:?}"
+    );
+    assert!(
+        statuses.iter().all(|status| matches!(status, 201 | 409)),
+        "{statuses:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +75,11 @@ async fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
     let shop = Shop::open().await;
     let buyer = shop.buyer().await;
     let wrong = json!({ "email": buyer.email, "password": "wrong horse battery" });
-    let wrong = shop.anonymous().post("/auth/login", wrong).await.expect_problem(401, "WRONG_CREDENTIALS");
+    let wrong = shop
+        .anonymous()
+        .post("/auth/login", wrong)
+        .await
+        .expect_problem(401, "WRONG_CREDENTIALS");
     let unknown = shop.anonymous().post("/auth/login", login("nobody@example.org")).await;
     let unknown = unknown.expect_problem(401, "WRONG_CREDENTIALS");
     let without_id = |mut body: serde_json::Value| {
@@ -66,7 +88,10 @@ async fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
     };
     assert_eq!(without_id(wrong.body), without_id(unknown.body));
     let endless = json!({ "email": buyer.email, "password": "x".repeat(60_000) });
-    shop.anonymous().post("/auth/login", endless).await.expect_problem(401, "WRONG_CREDENTIALS");
+    shop.anonymous()
+        .post("/auth/login", endless)
+        .await
+        .expect_problem(401, "WRONG_CREDENTIALS");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,7 +108,11 @@ async fn fifty_parallel_calls_with_one_expired_token_all_succeed_with_one_new_to
     let renewed = replies[0].renewed().unwrap();
     assert!(replies.iter().all(|reply| reply.renewed().as_ref() == Some(&renewed)));
     assert!(replies.iter().all(|reply| reply.header("cache-control") == "no-store"));
-    assert!(replies[0].header("access-control-expose-headers").contains("authorization"));
+    assert!(
+        replies[0]
+            .header("access-control-expose-headers")
+            .contains("authorization")
+    );
     assert_eq!(me(&buyer, &renewed).await.expect(200).renewed(), None);
 }
 
@@ -97,7 +126,9 @@ async fn an_old_access_token_that_comes_back_ends_the_session_for_everybody() {
     let third = me(&buyer, &second).await.expect(200).renewed().unwrap();
     buyer.client.get("/me").await.expect_problem(401, "TOKEN_REUSED");
     me(&buyer, &third).await.expect_problem(401, "SESSION_ENDED");
-    refresh(&shop, &buyer.refresh_token).await.expect_problem(401, "SESSION_ENDED");
+    refresh(&shop, &buyer.refresh_token)
+        .await
+        .expect_problem(401, "SESSION_ENDED");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,11 +139,20 @@ async fn a_refresh_token_that_comes_back_later_ends_the_session_for_everybody() 
     let retried = refresh(&shop, &buyer.refresh_token).await.expect(200);
     assert_eq!(first.body, retried.body, "a lost answer is given again");
     shop.clock.advance_ms(ROTATION_GRACE_MS + 1_000);
-    refresh(&shop, &buyer.refresh_token).await.expect_problem(401, "TOKEN_REUSED");
-    refresh(&shop, &first.text("/refresh_token")).await.expect_problem(401, "SESSION_ENDED");
-    me(&buyer, &first.text("/access_token")).await.expect_problem(401, "SESSION_ENDED");
+    refresh(&shop, &buyer.refresh_token)
+        .await
+        .expect_problem(401, "TOKEN_REUSED");
+    refresh(&shop, &first.text("/refresh_token"))
+        .await
+        .expect_problem(401, "SESSION_ENDED");
+    me(&buyer, &first.text("/access_token"))
+        .await
+        .expect_problem(401, "SESSION_ENDED");
     buyer.client.get("/me").await.expect_problem(401, "SESSION_ENDED");
-    shop.anonymous().post("/auth/login", login(&buyer.email)).await.expect(200);
+    shop.anonymous()
+        .post("/auth/login", login(&buyer.email))
+        .await
+        .expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +161,9 @@ async fn after_a_logout_nothing_of_the_session_is_good_any_more() {
     let buyer = shop.buyer().await;
     buyer.client.post("/auth/logout", json!({})).await.expect(204);
     buyer.client.get("/me").await.expect_problem(401, "SESSION_ENDED");
-    refresh(&shop, &buyer.refresh_token).await.expect_problem(401, "SESSION_ENDED");
+    refresh(&shop, &buyer.refresh_token)
+        .await
+        .expect_problem(401, "SESSION_ENDED");
     shop.clock.advance_ms(ACCESS_TOKEN_TTL_MS + 1_000);
     buyer.client.get("/me").await.expect_problem(401, "SESSION_ENDED");
 }
@@ -130,7 +172,13 @@ async fn after_a_logout_nothing_of_the_session_is_good_any_more() {
 async fn a_refresh_token_of_nobody_is_refused_without_a_question_to_the_store() {
     let shop = Shop::open().await;
     let buyer = shop.buyer().await;
-    for token in ["", "x", &"A".repeat(70), &buyer.refresh_token.to_lowercase(), buyer.client.token.as_deref().unwrap()] {
+    for token in [
+        "",
+        "x",
+        &"A".repeat(70),
+        &buyer.refresh_token.to_lowercase(),
+        buyer.client.token.as_deref().unwrap(),
+    ] {
         refresh(&shop, token).await.expect_problem(401, "INVALID_TOKEN");
     }
     refresh(&shop, &buyer.refresh_token).await.expect(200);
@@ -141,6 +189,10 @@ async fn a_refused_role_still_gets_its_renewed_token() {
     let shop = Shop::open().await;
     let buyer = shop.buyer().await;
     shop.clock.advance_ms(ACCESS_TOKEN_TTL_MS + 1_000);
-    let refused = buyer.client.get("/seller/orders").await.expect_problem(403, "FORBIDDEN");
+    let refused = buyer
+        .client
+        .get("/seller/orders")
+        .await
+        .expect_problem(403, "FORBIDDEN");
     me(&buyer, &refused.renewed().unwrap()).await.expect(200);
 }

@@ -65,7 +65,12 @@ pub const OPERATIONS: &[Operation] = &[
     row("GET", "/products", Who::Account, Owner::NoneNeeded),
     row("GET", "/products/{id}", Who::Account, Owner::NoneNeeded),
     row("PATCH", "/products/{id}", Who::Seller, Owner::ProductSeller),
-    row("POST", "/products/{id}/stock-adjustments", Who::Seller, Owner::ProductSeller),
+    row(
+        "POST",
+        "/products/{id}/stock-adjustments",
+        Who::Seller,
+        Owner::ProductSeller,
+    ),
     row("GET", "/wallet", Who::Buyer, Owner::NoneNeeded),
     row("POST", "/wallet/deposits", Who::Buyer, Owner::NoneNeeded),
     row("POST", "/orders", Who::Buyer, Owner::NoneNeeded),
@@ -80,7 +85,12 @@ pub const OPERATIONS: &[Operation] = &[
 ];
 
 const fn row(method: &'static str, path: &'static str, who: Who, owner: Owner) -> Operation {
-    Operation { method, path, who, owner }
+    Operation {
+        method,
+        path,
+        who,
+        owner,
+    }
 }
 
 impl Operation {
@@ -88,7 +98,9 @@ impl Operation {
     #[must_use]
     pub fn find(method: &Method, path: &str) -> Option<&'static Self> {
         let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-        OPERATIONS.iter().find(|operation| operation.method == method && operation.path == path)
+        OPERATIONS
+            .iter()
+            .find(|operation| operation.method == method && operation.path == path)
     }
 
     /// The methods of a route, for the `Allow` header.
@@ -111,7 +123,14 @@ impl Operation {
             Who::Buyer => caller.role == Role::Buyer,
             Who::Seller => caller.role == Role::Seller,
         };
-        if admitted { Ok(()) } else { Err(Problem::new(Code::Forbidden, "The role of your account may not do this.")) }
+        if admitted {
+            Ok(())
+        } else {
+            Err(Problem::new(
+                Code::Forbidden,
+                "The role of your account may not do this.",
+            ))
+        }
     }
 
     /// Checks that the caller may touch a product of `seller_id`.
@@ -136,7 +155,9 @@ impl Operation {
         match self.owner {
             Owner::OrderBuyer | Owner::OrderParty if is_buyer => Ok(OrderScope::Whole),
             Owner::OrderParty if is_seller() => Ok(OrderScope::OwnLines),
-            Owner::NoneNeeded | Owner::ProductSeller | Owner::OrderBuyer | Owner::OrderParty => Err(Problem::not_found()),
+            Owner::NoneNeeded | Owner::ProductSeller | Owner::OrderBuyer | Owner::OrderParty => {
+                Err(Problem::not_found())
+            }
         }
     }
 }
@@ -147,7 +168,11 @@ mod tests {
     use super::*;
 
     fn caller(account_id: &str, role: Role) -> Caller {
-        Caller { account_id: account_id.into(), role, session_id: "s".into() }
+        Caller {
+            account_id: account_id.into(),
+            role,
+            session_id: "s".into(),
+        }
     }
 
     fn scope(operation: (Method, &str), caller: &Caller) -> Option<OrderScope> {
@@ -159,7 +184,10 @@ mod tests {
     fn an_order_is_whole_for_its_buyer_in_part_for_its_sellers_and_absent_for_others() {
         let read = || (Method::GET, "/orders/{id}");
         assert_eq!(scope(read(), &caller("buyer", Role::Buyer)), Some(OrderScope::Whole));
-        assert_eq!(scope(read(), &caller("seller", Role::Seller)), Some(OrderScope::OwnLines));
+        assert_eq!(
+            scope(read(), &caller("seller", Role::Seller)),
+            Some(OrderScope::OwnLines)
+        );
         assert_eq!(scope(read(), &caller("other", Role::Buyer)), None);
         assert_eq!(scope(read(), &caller("other", Role::Seller)), None);
         // An id alone is not enough: the role has to fit.
@@ -176,7 +204,10 @@ mod tests {
 
     #[test]
     fn every_operation_is_listed_once() {
-        let mut rows: Vec<_> = OPERATIONS.iter().map(|operation| (operation.method, operation.path)).collect();
+        let mut rows: Vec<_> = OPERATIONS
+            .iter()
+            .map(|operation| (operation.method, operation.path))
+            .collect();
         rows.sort_unstable();
         let all = rows.len();
         rows.dedup();

@@ -33,7 +33,10 @@ impl Caller {
     /// The actor of the commands that this caller sends.
     #[must_use]
     pub fn actor(&self) -> Actor {
-        Actor { account_id: self.account_id.clone(), role: self.role.into() }
+        Actor {
+            account_id: self.account_id.clone(),
+            role: self.role.into(),
+        }
     }
 }
 

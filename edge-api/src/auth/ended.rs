@@ -46,7 +46,11 @@ impl EndedSessions {
 
 impl Ended {
     fn forget_before(&mut self, now_ms: i64) {
-        while self.by_time.first_key_value().is_some_and(|((until, _), ())| *until < now_ms) {
+        while self
+            .by_time
+            .first_key_value()
+            .is_some_and(|((until, _), ())| *until < now_ms)
+        {
             self.forget_first();
         }
     }

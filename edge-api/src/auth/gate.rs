@@ -2,8 +2,8 @@
 //! expired token whose session is alive.
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{HeaderName, HeaderValue, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, AUTHORIZATION};
 use axum::http::HeaderMap;
+use axum::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, AUTHORIZATION, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -11,7 +11,7 @@ use super::access::{Operation, Who};
 use super::caller::Caller;
 use super::tokens::{self, Expired, Presented, Token, Valid};
 use crate::http::headers::bearer;
-use crate::metrics::{auth_event, AuthEvent};
+use crate::metrics::{AuthEvent, auth_event};
 use crate::problem::{Code, Problem};
 use crate::sessions::{Exchange, Handle};
 use crate::state::EdgeState;
@@ -51,7 +51,10 @@ type Renewed = Option<HeaderValue>;
 
 async fn identify(state: &EdgeState, headers: &HeaderMap) -> Result<(Caller, Renewed), Problem> {
     let Some(text) = bearer(headers)? else {
-        return Err(Problem::new(Code::Unauthenticated, "Send an access token: `Authorization: Bearer <token>`."));
+        return Err(Problem::new(
+            Code::Unauthenticated,
+            "Send an access token: `Authorization: Bearer <token>`.",
+        ));
     };
     let Ok(presented) = tokens::verify(text, state.keys(), state.now_ms()) else {
         auth_event(AuthEvent::TokenRefused);
@@ -75,26 +78,37 @@ fn accept(state: &EdgeState, token: &Token<Valid>) -> Result<Caller, Problem> {
 async fn renew(state: &EdgeState, token: &Token<Expired>) -> Result<(Caller, Renewed), Problem> {
     let exchange = Exchange {
         session_id: token.session_id().to_owned(),
-        handle: Handle::Access { token_id: token.token_id().to_owned() },
+        handle: Handle::Access {
+            token_id: token.token_id().to_owned(),
+        },
         new_token_id: state.random_id()?,
         now_ms: state.now_ms(),
     };
     let (grant, access_token) = state.exchange(exchange).await?;
     auth_event(AuthEvent::TokenReissued);
     let header = HeaderValue::try_from(format!("Bearer {access_token}")).map_err(Problem::internal)?;
-    let caller = Caller { account_id: grant.account_id, role: grant.role, session_id: grant.session_id };
+    let caller = Caller {
+        account_id: grant.account_id,
+        role: grant.role,
+        session_id: grant.session_id,
+    };
     Ok((caller, Some(header)))
 }
 
 fn attach(response: &mut Response, token: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(AUTHORIZATION, token);
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("authorization, location, etag, x-request-id"));
+    headers.insert(
+        ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("authorization, location, etag, x-request-id"),
+    );
 }
 
 fn method_not_allowed(path: &str) -> Response {
     let methods = Operation::methods(path).join(", ");
     let allow = HeaderValue::try_from(methods).unwrap_or(HeaderValue::from_static(""));
     let allow: (HeaderName, HeaderValue) = (ALLOW, allow);
-    Problem::new(Code::MethodNotAllowed, "See the `Allow` header.").header(allow.0, allow.1).into_response()
+    Problem::new(Code::MethodNotAllowed, "See the `Allow` header.")
+        .header(allow.0, allow.1)
+        .into_response()
 }

@@ -1,9 +1,9 @@
 //! The secret from which tokens are made.
 
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine as _;
-use ed25519_dalek::pkcs8::DecodePrivateKey as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use hmac::{Hmac, Mac as _};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use sha2::{Digest as _, Sha256};
@@ -81,14 +81,19 @@ impl TokenKeys {
     /// Whether `secret` is the refresh secret of this generation; takes the same time for every wrong secret.
     pub(super) fn is_refresh_secret(&self, sid: &[u8; 16], generation: u32, secret: &[u8]) -> bool {
         let right = self.refresh_secret(sid, generation);
-        let differing = right.iter().zip(secret).fold(0u8, |differing, (left, right)| differing | (left ^ right));
+        let differing = right
+            .iter()
+            .zip(secret)
+            .fold(0u8, |differing, (left, right)| differing | (left ^ right));
         secret.len() == right.len() && differing == 0
     }
 }
 
 impl std::fmt::Debug for TokenKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TokenKeys").field("kid", &self.kid).finish_non_exhaustive()
+        f.debug_struct("TokenKeys")
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
     }
 }
 
@@ -137,7 +142,10 @@ mod tests {
         for contents in [&seed as &[u8], hex.as_bytes(), pem.as_bytes()] {
             assert_eq!(TokenKeys::from_file_contents(contents).unwrap().kid, kid);
         }
-        assert_eq!(TokenKeys::from_file_contents(b"secret").unwrap_err(), KeyError::Unreadable);
+        assert_eq!(
+            TokenKeys::from_file_contents(b"secret").unwrap_err(),
+            KeyError::Unreadable
+        );
     }
 
     #[test]

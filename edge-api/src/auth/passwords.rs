@@ -1,7 +1,7 @@
 //! Password hashes: argon2id, a few at a time.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -92,7 +92,11 @@ impl<'a> Place<'a> {
         let before = waiting.fetch_add(1, Ordering::Relaxed);
         let place = Self(waiting);
         metrics::hashes_waiting(before + 1);
-        if before < HASHES_WAITING_MAX { Ok(place) } else { Err(PasswordError::Busy) }
+        if before < HASHES_WAITING_MAX {
+            Ok(place)
+        } else {
+            Err(PasswordError::Busy)
+        }
     }
 }
 
@@ -115,7 +119,9 @@ fn hash(password: &[u8], salt: [u8; 16]) -> Result<String, PasswordError> {
 
 /// A hash that cannot be read belongs to no password.
 fn verify(password: &[u8], hash: &str) -> bool {
-    let Ok(hash) = PasswordHash::new(hash) else { return false };
+    let Ok(hash) = PasswordHash::new(hash) else {
+        return false;
+    };
     argon2().is_ok_and(|argon2| argon2.verify_password(password, &hash).is_ok())
 }
 
@@ -137,7 +143,12 @@ mod tests {
         let passwords = Passwords::new(1).unwrap();
         let hash = passwords.hash(secret("correct horse"), [1; 16]).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(passwords.verify(secret("correct horse"), Some(hash.clone())).await.unwrap());
+        assert!(
+            passwords
+                .verify(secret("correct horse"), Some(hash.clone()))
+                .await
+                .unwrap()
+        );
         assert!(!passwords.verify(secret("wrong horse"), Some(hash)).await.unwrap());
     }
 
@@ -152,8 +163,9 @@ mod tests {
     async fn the_ninth_waiting_check_is_refused_and_a_dropped_one_gives_its_place_back() {
         let passwords = Passwords::new(1).unwrap();
         let turn = passwords.wait_for_turn().await.unwrap();
-        let mut waiting: Vec<_> =
-            (0..HASHES_WAITING_MAX).map(|_| Box::pin(passwords.verify(secret("x"), None))).collect();
+        let mut waiting: Vec<_> = (0..HASHES_WAITING_MAX)
+            .map(|_| Box::pin(passwords.verify(secret("x"), None)))
+            .collect();
         for check in &mut waiting {
             assert!(poll_once(check.as_mut()).is_none());
         }

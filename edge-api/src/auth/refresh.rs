@@ -1,9 +1,9 @@
 //! Refresh tokens: opaque to the client, 256 bits of secret, one per generation of a session.
 
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::keys::{fingerprint, TokenKeys};
+use super::keys::{TokenKeys, fingerprint};
 use crate::clock::hex;
 
 /// Bytes of a refresh token: session, generation, secret.
@@ -27,7 +27,8 @@ impl RefreshToken {
         let (sid, rest) = bytes.split_first_chunk::<16>()?;
         let (generation, secret) = rest.split_first_chunk::<4>()?;
         let generation = u32::from_be_bytes(*generation);
-        keys.is_refresh_secret(sid, generation, secret).then_some(Self { sid: *sid, generation })
+        keys.is_refresh_secret(sid, generation, secret)
+            .then_some(Self { sid: *sid, generation })
     }
 
     /// The token as the client gets it.
@@ -43,7 +44,10 @@ impl RefreshToken {
     /// The token after this one.
     #[must_use]
     pub fn next(&self) -> Self {
-        Self { sid: self.sid, generation: self.generation.saturating_add(1) }
+        Self {
+            sid: self.sid,
+            generation: self.generation.saturating_add(1),
+        }
     }
 
     /// What the session store keeps of the token.
@@ -67,7 +71,10 @@ mod tests {
     #[test]
     fn a_token_is_read_back_by_the_deployment_that_made_it_only() {
         let keys = TokenKeys::from_seed([7; 32]);
-        let token = RefreshToken { sid: [3; 16], generation: 9 };
+        let token = RefreshToken {
+            sid: [3; 16],
+            generation: 9,
+        };
         let text = token.write(&keys);
         assert_eq!(RefreshToken::read(&text, &keys), Some(token));
         assert_eq!(RefreshToken::read(&text, &TokenKeys::from_seed([8; 32])), None);

@@ -109,7 +109,11 @@ impl Token<Valid> {
     #[must_use]
     pub fn caller(&self) -> Caller {
         let [role] = self.claims.roles;
-        Caller { account_id: self.claims.sub.clone(), role, session_id: self.claims.sid.clone() }
+        Caller {
+            account_id: self.claims.sub.clone(),
+            role,
+            session_id: self.claims.sid.clone(),
+        }
     }
 }
 
@@ -145,9 +149,15 @@ pub fn verify(token: &str, keys: &TokenKeys, now_ms: i64) -> Result<Presented, F
     let is_expired = decoded.claims.exp <= now_ms.div_euclid(1_000);
     let claims = decoded.claims;
     Ok(if is_expired {
-        Presented::Expired(Token { claims, state: PhantomData })
+        Presented::Expired(Token {
+            claims,
+            state: PhantomData,
+        })
     } else {
-        Presented::Valid(Token { claims, state: PhantomData })
+        Presented::Valid(Token {
+            claims,
+            state: PhantomData,
+        })
     })
 }
 
@@ -176,9 +186,17 @@ fn validation() -> Validation {
 }
 
 fn check_times(claims: &Claims, now_ms: i64) -> Result<(), Forged> {
-    let lifetime_ms = claims.exp.checked_sub(claims.iat).and_then(|seconds| seconds.checked_mul(1_000)).ok_or(Forged)?;
+    let lifetime_ms = claims
+        .exp
+        .checked_sub(claims.iat)
+        .and_then(|seconds| seconds.checked_mul(1_000))
+        .ok_or(Forged)?;
     let is_lifetime_ours = (1..=ACCESS_TOKEN_TTL_MS).contains(&lifetime_ms);
     let is_issued = claims.iat <= now_ms.saturating_add(CLOCK_SKEW_MS).div_euclid(1_000);
     let is_for_us = claims.client_id == CLIENT_ID;
-    if is_lifetime_ours && is_issued && is_for_us { Ok(()) } else { Err(Forged) }
+    if is_lifetime_ours && is_issued && is_for_us {
+        Ok(())
+    } else {
+        Err(Forged)
+    }
 }

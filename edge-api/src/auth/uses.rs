@@ -20,7 +20,11 @@ impl TokenUses {
     /// Records into `sessions`.
     #[must_use]
     pub fn new(sessions: Arc<dyn SessionStore>) -> Self {
-        Self { sessions, seen: Arc::default(), room: Arc::new(Semaphore::new(USE_RECORDINGS_MAX)) }
+        Self {
+            sessions,
+            seen: Arc::default(),
+            room: Arc::new(Semaphore::new(USE_RECORDINGS_MAX)),
+        }
     }
 
     /// Notes that the token is used. Returns at once.

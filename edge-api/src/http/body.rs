@@ -2,8 +2,8 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::header::CONTENT_TYPE;
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
@@ -47,7 +47,10 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalBody<T> 
 }
 
 fn not_json() -> Problem {
-    Problem::new(Code::UnsupportedMediaType, "Send the body as `Content-Type: application/json`.")
+    Problem::new(
+        Code::UnsupportedMediaType,
+        "Send the body as `Content-Type: application/json`.",
+    )
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -57,7 +60,9 @@ fn is_json(headers: &HeaderMap) -> bool {
     };
     let Ok(value) = value.to_str() else { return false };
     let mut parts = value.split(';').map(str::trim);
-    let is_json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    let is_json = parts
+        .next()
+        .is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
     is_json && parts.all(|parameter| parameter.is_empty() || parameter.eq_ignore_ascii_case("charset=utf-8"))
 }
 
@@ -89,7 +94,9 @@ fn is_too_large(error: &axum::Error) -> bool {
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut document = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut document).map_err(|error| refuse(&error))?;
-    document.end().map_err(|_| Problem::new(Code::Malformed, "Something follows the JSON document."))?;
+    document
+        .end()
+        .map_err(|_| Problem::new(Code::Malformed, "Something follows the JSON document."))?;
     Ok(value)
 }
 
@@ -105,7 +112,10 @@ fn refuse(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
 /// The JSON pointer (RFC 6901) of what is at fault. A field that is missing or comes twice is no part of serde's path,
 /// but of its words.
 fn pointer(path: &serde_path_to_error::Path, words: &str, reason: &str) -> String {
-    let field = words.split('`').nth(1).filter(|_| matches!(reason, "MISSING_FIELD" | "DUPLICATE_FIELD"));
+    let field = words
+        .split('`')
+        .nth(1)
+        .filter(|_| matches!(reason, "MISSING_FIELD" | "DUPLICATE_FIELD"));
     let field = field.map(|field| format!("/{}", escape(field))).unwrap_or_default();
     pointer_of_path(path) + &field
 }
@@ -141,7 +151,10 @@ fn escape(key: &str) -> String {
 
 /// serde_json ends its words with a line and a column, which the pointer says better.
 fn without_place(words: &str) -> String {
-    words.rsplit_once(" at line ").map_or(words, |(words, _)| words).to_owned()
+    words
+        .rsplit_once(" at line ")
+        .map_or(words, |(words, _)| words)
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -174,8 +187,16 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused_with_its_pointer() {
         let cases = [
-            (r#"{"lines":[{"quantity":1,"price":2}]}"#, "/lines/0/price", "UNKNOWN_FIELD"),
-            (r#"{"lines":[{"quantity":1},{"quantity":"2"}]}"#, "/lines/1/quantity", "INVALID_TYPE"),
+            (
+                r#"{"lines":[{"quantity":1,"price":2}]}"#,
+                "/lines/0/price",
+                "UNKNOWN_FIELD",
+            ),
+            (
+                r#"{"lines":[{"quantity":1},{"quantity":"2"}]}"#,
+                "/lines/1/quantity",
+                "INVALID_TYPE",
+            ),
             (r#"{"lines":[{"quantity":1.5}]}"#, "/lines/0/quantity", "INVALID_TYPE"),
             (r#"{"lines":[{}]}"#, "/lines/0/quantity", "MISSING_FIELD"),
             (r#"{"lines":[],"lines":[]}"#, "/lines", "DUPLICATE_FIELD"),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{HeaderName, AUTHORIZATION, ETAG};
-use axum::http::request::Parts;
 use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, ETAG, HeaderName};
+use axum::http::request::Parts;
 
 use crate::limits::{IDEMPOTENCY_KEY_CHARS_MAX, WAIT_SECONDS_MAX};
 use crate::problem::{Code, Problem};
@@ -82,7 +82,10 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let token = value.to_str().ok().and_then(|value| value.split_once(' '));
     match token {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim_start())),
-        _ => Err(Problem::new(Code::InvalidToken, "Send `Authorization: Bearer <access token>`.")),
+        _ => Err(Problem::new(
+            Code::InvalidToken,
+            "Send `Authorization: Bearer <access token>`.",
+        )),
     }
 }
 
@@ -99,7 +102,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     value.filter(is_allowed).map(Some).ok_or_else(|| {
         Problem::new(
             Code::Malformed,
-            format!("An Idempotency-Key is sent once and has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters."),
+            format!(
+                "An Idempotency-Key is sent once and has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters."
+            ),
         )
     })
 }
@@ -128,7 +133,10 @@ mod tests {
     use super::*;
 
     fn with(name: &'static str, values: &[&str]) -> HeaderMap {
-        values.iter().map(|value| (name.parse().unwrap(), value.parse().unwrap())).collect()
+        values
+            .iter()
+            .map(|value| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]
@@ -138,7 +146,15 @@ mod tests {
         assert_eq!(key(&["k-1"]).unwrap(), Some("k-1".to_owned()));
         assert_eq!(key(&[r#""a\"b""#]).unwrap(), Some("a\"b".to_owned()));
         assert_eq!(key(&[]).unwrap(), None);
-        for bad in [&["\"k"] as &[&str], &["k\""], &[""], &["a b"], &["a", "b"], &[r#""a\b""#], &[&"k".repeat(256)]] {
+        for bad in [
+            &["\"k"] as &[&str],
+            &["k\""],
+            &[""],
+            &["a b"],
+            &["a", "b"],
+            &[r#""a\b""#],
+            &[&"k".repeat(256)],
+        ] {
             assert!(key(bad).is_err(), "{bad:?}");
         }
     }

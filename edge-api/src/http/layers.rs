@@ -4,11 +4,11 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
 use axum::http::header::{
-    HeaderName, HeaderValue, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument as _;
@@ -26,7 +26,10 @@ pub struct RequestId(pub String);
 /// Headers of every answer: it is data, nobody caches it, frames it or sniffs its type.
 const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
     (CACHE_CONTROL, "no-store"),
-    (CONTENT_SECURITY_POLICY, "default-src 'none'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; sandbox"),
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; sandbox",
+    ),
     (REFERRER_POLICY, "no-referrer"),
     (STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -44,7 +47,10 @@ pub async fn observe(State(state): State<EdgeState>, mut request: Request, next:
     };
     request.extensions_mut().insert(RequestId(request_id.clone()));
     let method = method_label(request.method());
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "unmatched".to_owned());
     let span = tracing::info_span!("request", request_id, method, route);
     let response = next.run(request).instrument(span.clone()).await;
@@ -60,7 +66,9 @@ pub async fn limit_time(request: Request, next: Next) -> Response {
     let limit = REQUEST_TIMEOUT + wait(request.headers());
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::new(Code::TimedOut, "The operation took too long. Its outcome is not known.").into_response(),
+        Err(_) => {
+            Problem::new(Code::TimedOut, "The operation took too long. Its outcome is not known.").into_response()
+        }
     }
 }
 
@@ -98,7 +106,9 @@ fn write_problem(mut response: Response, request_id: &str) -> Response {
     let body = serde_json::to_vec(&problem.body(request_id)).unwrap_or_default();
     let (mut parts, _) = response.into_parts();
     parts.status = problem.code().status();
-    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    parts
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     parts.headers.remove(axum::http::header::CONTENT_LENGTH);
     Response::from_parts(parts, body.into())
 }

@@ -19,8 +19,14 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())?;
-        if is_id(&id) { Ok(Self(id)) } else { Err(Problem::not_found()) }
+        let Path(id) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found())?;
+        if is_id(&id) {
+            Ok(Self(id))
+        } else {
+            Err(Problem::not_found())
+        }
     }
 }
 
@@ -49,7 +55,12 @@ fn refuse(words: &str) -> Problem {
         Some((name, words)) => (name, words),
         None => (words.split('`').nth(1).unwrap_or_default(), words),
     };
-    Problem::field(Code::InvalidField, format!("/{name}"), super::body::reason(words), words)
+    Problem::field(
+        Code::InvalidField,
+        format!("/{name}"),
+        super::body::reason(words),
+        words,
+    )
 }
 
 #[cfg(test)]

@@ -121,18 +121,24 @@ fn weakness(password: &str, email: &str) -> Option<String> {
         return Some("Not the e-mail address.".to_owned());
     }
     let is_repeated = (1..=length / 3).any(|period| is_periodic(&lower, period));
-    (is_repeated || is_run(&lower)).then(|| "Not the same characters again and again, nor a run of neighbours.".to_owned())
+    (is_repeated || is_run(&lower))
+        .then(|| "Not the same characters again and again, nor a run of neighbours.".to_owned())
 }
 
 /// `abcabcabcabc` has the period 3.
 fn is_periodic(text: &str, period: usize) -> bool {
-    text.chars().skip(period).eq(text.chars().take(text.chars().count() - period))
+    text.chars()
+        .skip(period)
+        .eq(text.chars().take(text.chars().count() - period))
 }
 
 /// `abcdefghijkl` or `987654321098`.
 fn is_run(text: &str) -> bool {
-    let steps: Vec<i64> =
-        text.chars().zip(text.chars().skip(1)).map(|(a, b)| i64::from(u32::from(b)) - i64::from(u32::from(a))).collect();
+    let steps: Vec<i64> = text
+        .chars()
+        .zip(text.chars().skip(1))
+        .map(|(a, b)| i64::from(u32::from(b)) - i64::from(u32::from(a)))
+        .collect();
     steps.iter().all(|step| matches!(step, 1 | -9)) || steps.iter().all(|step| matches!(step, -1 | 9))
 }
 
@@ -143,10 +149,22 @@ mod tests {
     #[test]
     fn weak_passwords_are_told_from_strong_ones() {
         let weak = |password: &str| weakness(password, "ann.smith@example.org").is_some();
-        for password in ["short", "aaaaaaaaaaaaaa", "abcabcabcabc", "1234567890123", "Ann.Smith@example.org", "zyxwvutsrqponm"] {
+        for password in [
+            "short",
+            "aaaaaaaaaaaaaa",
+            "abcabcabcabc",
+            "1234567890123",
+            "Ann.Smith@example.org",
+            "zyxwvutsrqponm",
+        ] {
             assert!(weak(password), "{password}");
         }
-        for password in ["correct horse battery", "비밀번호는열두글자이상입니다", "p a s s w o r d s", "123456789012x"] {
+        for password in [
+            "correct horse battery",
+            "비밀번호는열두글자이상입니다",
+            "p a s s w o r d s",
+            "123456789012x",
+        ] {
             assert!(!weak(password), "{password}");
         }
     }
@@ -156,7 +174,16 @@ mod tests {
         for email in ["ann@example.org", " Ann@Example.org ", "a@b", "김@예.kr"] {
             assert!(is_email(email), "{email}");
         }
-        for email in ["", "ann", "@example.org", "ann@", "a b@example.org", "a@b@c", "ann@.org", "a\u{0}@b"] {
+        for email in [
+            "",
+            "ann",
+            "@example.org",
+            "ann@",
+            "a b@example.org",
+            "a@b@c",
+            "ann@.org",
+            "a\u{0}@b",
+        ] {
             assert!(!is_email(email), "{email}");
         }
     }

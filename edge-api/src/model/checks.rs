@@ -19,7 +19,11 @@ impl Checks {
 
     /// Reports a field.
     pub fn report(&mut self, pointer: impl Into<String>, code: &str, detail: impl Into<String>) {
-        self.0.push(FieldError { pointer: pointer.into(), code: code.to_owned(), detail: detail.into() });
+        self.0.push(FieldError {
+            pointer: pointer.into(),
+            code: code.to_owned(),
+            detail: detail.into(),
+        });
     }
 
     /// A number within inclusive bounds.
@@ -41,7 +45,11 @@ impl Checks {
     /// An id.
     pub fn id(&mut self, pointer: &str, value: &str) {
         if !is_id(value) {
-            self.report(pointer, "INVALID_ID", "An id has letters, digits, `-`, `_` and `.` only.");
+            self.report(
+                pointer,
+                "INVALID_ID",
+                "An id has letters, digits, `-`, `_` and `.` only.",
+            );
         }
     }
 
@@ -49,12 +57,20 @@ impl Checks {
     pub fn money(&mut self, pointer: &str, value: &MoneyBody, amount_max: i64) {
         self.number(&format!("{pointer}/amount"), value.amount, 1, amount_max);
         if Currency::parse(&value.currency).is_err() {
-            self.report(format!("{pointer}/currency"), "INVALID_CURRENCY", "An ISO 4217 code such as KRW.");
+            self.report(
+                format!("{pointer}/currency"),
+                "INVALID_CURRENCY",
+                "An ISO 4217 code such as KRW.",
+            );
         }
     }
 
     /// Refuses the request if anything was reported.
     pub fn finish(self) -> Result<(), Problem> {
-        if self.0.is_empty() { Ok(()) } else { Err(Problem::fields(Code::OutOfBounds, self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::fields(Code::OutOfBounds, self.0))
+        }
     }
 }

@@ -19,12 +19,18 @@ pub struct MoneyBody {
 
 impl From<Money> for MoneyBody {
     fn from(money: Money) -> Self {
-        Self { amount: money.amount, currency: money.currency }
+        Self {
+            amount: money.amount,
+            currency: money.currency,
+        }
     }
 }
 
 impl From<MoneyBody> for Money {
     fn from(body: MoneyBody) -> Self {
-        Self { amount: body.amount, currency: body.currency }
+        Self {
+            amount: body.amount,
+            currency: body.currency,
+        }
     }
 }

@@ -21,6 +21,10 @@ pub struct BuyerBody {
 
 impl From<BuyerOfSeller> for BuyerBody {
     fn from(buyer: BuyerOfSeller) -> Self {
-        Self { buyer_id: buyer.buyer_id, paid_orders: buyer.paid_orders, last_paid_at: rfc3339(buyer.last_paid_at) }
+        Self {
+            buyer_id: buyer.buyer_id,
+            paid_orders: buyer.paid_orders,
+            last_paid_at: rfc3339(buyer.last_paid_at),
+        }
     }
 }

@@ -41,7 +41,16 @@ pub struct ActorBody {
 /// The fields of an event that a seller may see, apart from the lines of `OrderCreated`. What is not listed stays
 /// with the buyer: amounts of the whole order among it.
 const SELLER_FIELDS: [&str; 10] = [
-    "line", "product_id", "product_name", "seller_id", "quantity", "unit_price", "reason", "step", "attempt", "buyer_id",
+    "line",
+    "product_id",
+    "product_name",
+    "seller_id",
+    "quantity",
+    "unit_price",
+    "reason",
+    "step",
+    "attempt",
+    "buyer_id",
 ];
 
 /// Fields that are nobody's business outside.
@@ -51,7 +60,9 @@ impl EventBody {
     /// The event as the buyer sees it.
     #[must_use]
     pub fn whole(item: TimelineItem) -> Self {
-        Self::with_data(item, |data| data.retain(|name, _| !INTERNAL_FIELDS.contains(&name.as_str())))
+        Self::with_data(item, |data| {
+            data.retain(|name, _| !INTERNAL_FIELDS.contains(&name.as_str()))
+        })
     }
 
     /// The event as a seller sees it; `order` has that seller's lines only. `None` if it is about somebody else's line.
@@ -82,7 +93,10 @@ impl EventBody {
             seq: item.seq,
             kind: item.kind,
             at: rfc3339(item.at),
-            actor: ActorBody { account_id: item.actor.account_id, role: item.actor.role },
+            actor: ActorBody {
+                account_id: item.actor.account_id,
+                role: item.actor.role,
+            },
             data: Value::Object(data),
         }
     }

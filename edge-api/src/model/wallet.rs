@@ -59,6 +59,9 @@ impl WalletBody {
             available: balance.available,
             held: balance.held,
         });
-        Self { account_id: account_id.to_owned(), balances: balances.collect() }
+        Self {
+            account_id: account_id.to_owned(),
+            balances: balances.collect(),
+        }
     }
 }

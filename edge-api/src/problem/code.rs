@@ -1,7 +1,7 @@
 //! The kinds of problem: one row each.
 
-use axum::http::header::HeaderValue;
 use axum::http::StatusCode;
+use axum::http::header::HeaderValue;
 
 /// What kind of problem it is. The names are stable; new ones may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,32 +144,62 @@ impl Code {
         use StatusCode as S;
         match self {
             Self::Malformed => (S::BAD_REQUEST, "MALFORMED_REQUEST", "The request cannot be read"),
-            Self::InvalidField => (S::BAD_REQUEST, "INVALID_FIELD", "A field is unknown, missing or of another type"),
-            Self::IdempotencyKeyMissing => {
-                (S::BAD_REQUEST, "IDEMPOTENCY_KEY_MISSING", "An Idempotency-Key header is needed")
-            }
+            Self::InvalidField => (
+                S::BAD_REQUEST,
+                "INVALID_FIELD",
+                "A field is unknown, missing or of another type",
+            ),
+            Self::IdempotencyKeyMissing => (
+                S::BAD_REQUEST,
+                "IDEMPOTENCY_KEY_MISSING",
+                "An Idempotency-Key header is needed",
+            ),
             Self::Unauthenticated => (S::UNAUTHORIZED, "UNAUTHENTICATED", "An access token is needed"),
             Self::InvalidToken => (S::UNAUTHORIZED, "INVALID_TOKEN", "The token is not valid"),
             Self::SessionEnded => (S::UNAUTHORIZED, "SESSION_ENDED", "The session is over"),
             Self::TokenReused => (S::UNAUTHORIZED, "TOKEN_REUSED", "The token was used before"),
-            Self::WrongCredentials => (S::UNAUTHORIZED, "WRONG_CREDENTIALS", "E-mail address or password are wrong"),
+            Self::WrongCredentials => (
+                S::UNAUTHORIZED,
+                "WRONG_CREDENTIALS",
+                "E-mail address or password are wrong",
+            ),
             Self::Forbidden => (S::FORBIDDEN, "FORBIDDEN", "The role of the account may not do this"),
             Self::NotFound => (S::NOT_FOUND, "NOT_FOUND", "Not found"),
-            Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "The method is not allowed here"),
-            Self::NotAcceptable => (S::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", "The representation is not on offer"),
-            Self::RequestTimeout => (S::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The request did not arrive in time"),
+            Self::MethodNotAllowed => (
+                S::METHOD_NOT_ALLOWED,
+                "METHOD_NOT_ALLOWED",
+                "The method is not allowed here",
+            ),
+            Self::NotAcceptable => (
+                S::NOT_ACCEPTABLE,
+                "NOT_ACCEPTABLE",
+                "The representation is not on offer",
+            ),
+            Self::RequestTimeout => (
+                S::REQUEST_TIMEOUT,
+                "REQUEST_TIMEOUT",
+                "The request did not arrive in time",
+            ),
             Self::EmailTaken => (S::CONFLICT, "EMAIL_TAKEN", "The e-mail address has an account"),
             Self::OrderTooLate => (S::CONFLICT, "ORDER_TOO_LATE", "The order has gone too far"),
             Self::StockTooLow => (S::CONFLICT, "STOCK_TOO_LOW", "Fewer pieces are free"),
             Self::BodyTooLarge => (S::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "The body is too large"),
-            Self::UnsupportedMediaType => {
-                (S::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", "The body has to be JSON")
-            }
-            Self::OutOfBounds => (S::UNPROCESSABLE_ENTITY, "OUT_OF_BOUNDS", "A value is outside its bounds"),
+            Self::UnsupportedMediaType => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "The body has to be JSON",
+            ),
+            Self::OutOfBounds => (
+                S::UNPROCESSABLE_ENTITY,
+                "OUT_OF_BOUNDS",
+                "A value is outside its bounds",
+            ),
             Self::WeakPassword => (S::UNPROCESSABLE_ENTITY, "WEAK_PASSWORD", "The password is too weak"),
-            Self::IdempotencyKeyReused => {
-                (S::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", "The Idempotency-Key belongs to another request")
-            }
+            Self::IdempotencyKeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "IDEMPOTENCY_KEY_REUSED",
+                "The Idempotency-Key belongs to another request",
+            ),
             Self::TooManyRequests => (S::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", "Too many requests"),
             Self::Unavailable => (S::SERVICE_UNAVAILABLE, "UNAVAILABLE", "Not available now"),
             Self::OutcomePending => (S::SERVICE_UNAVAILABLE, "OUTCOME_PENDING", "Stored, but not visible yet"),

@@ -5,7 +5,7 @@ use runtime::queries::{Entries, EntryRange, Freshness};
 use schemas::wire::order::Order;
 use schemas::wire::product::Product;
 
-use super::{address, decoded, refuse, Decode, Reader};
+use super::{Decode, Reader, address, decoded, refuse};
 use crate::http::cursor::{self, Page};
 use crate::limits::{FILTER_SCAN_MAX, READ_TIMEOUT};
 use crate::model::order::OrderStatus;
@@ -14,13 +14,23 @@ use crate::problem::Problem;
 impl Reader<'_> {
     /// Products of all sellers, by id.
     pub async fn products(&self, cursor: Option<&str>, size: usize) -> Result<Page<Product>, Problem> {
-        let from = cursor.map(|cursor| cursor::decode(cursor).map(after)).transpose()?.unwrap_or_default();
-        let range = EntryRange { from, to: None, reverse: false, limit: size + 1 };
+        let from = cursor
+            .map(|cursor| cursor::decode(cursor).map(after))
+            .transpose()?
+            .unwrap_or_default();
+        let range = EntryRange {
+            from,
+            to: None,
+            reverse: false,
+            limit: size + 1,
+        };
         let (topology, store) = (views::PRODUCTS.topology, views::PRODUCTS.store);
         let entries = self.views.scan(topology, store, &range, READ_TIMEOUT).await;
         let entries = entries.map_err(|error| refuse(views::PRODUCTS, &error))?;
         let products = decode_all(views::PRODUCTS, &entries, views::product)?;
-        Ok(page(products, size, |product| cursor::encode(product.product_id.as_bytes())))
+        Ok(page(products, size, |product| {
+            cursor::encode(product.product_id.as_bytes())
+        }))
     }
 
     /// Orders of a buyer ([`views::ORDERS_BY_BUYER`]) or a seller ([`views::ORDERS_BY_SELLER`]), the newest first, all
@@ -71,7 +81,14 @@ impl Reader<'_> {
     /// One buyer of a seller.
     pub async fn buyer_of(&self, seller_id: &str, buyer_id: &str) -> Result<Option<BuyerOfSeller>, Problem> {
         let key = views::buyer_key(seller_id, buyer_id);
-        self.get_entry(views::BUYERS_BY_SELLER, seller_id, &key, &Freshness::Committed, views::buyer).await
+        self.get_entry(
+            views::BUYERS_BY_SELLER,
+            seller_id,
+            &key,
+            &Freshness::Committed,
+            views::buyer,
+        )
+        .await
     }
 
     /// Events of an order after the one with number `after`, at most `limit`.
@@ -82,7 +99,12 @@ impl Reader<'_> {
     }
 
     async fn range(&self, view: View, owner: &str, range: ViewRange, limit: usize) -> Result<Entries, Problem> {
-        let range = EntryRange { from: range.from, to: range.to, reverse: false, limit };
+        let range = EntryRange {
+            from: range.from,
+            to: range.to,
+            reverse: false,
+            limit,
+        };
         let at = address(view, owner.as_bytes());
         let entries = self.views.range(at, &range, &Freshness::Committed, READ_TIMEOUT).await;
         entries.map_err(|error| refuse(view, &error))
@@ -96,7 +118,10 @@ fn after(mut key: Vec<u8>) -> Vec<u8> {
 }
 
 fn text_cursor(cursor: &str) -> Result<String, Problem> {
-    String::from_utf8(cursor::decode(cursor)?).ok().filter(|text| !text.contains('\0')).ok_or_else(cursor::invalid)
+    String::from_utf8(cursor::decode(cursor)?)
+        .ok()
+        .filter(|text| !text.contains('\0'))
+        .ok_or_else(cursor::invalid)
 }
 
 fn decode_all<T>(view: View, entries: &Entries, decode: Decode<T>) -> Result<Vec<T>, Problem> {

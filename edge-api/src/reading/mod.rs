@@ -53,18 +53,27 @@ impl<'a> Reader<'a> {
 
     /// The login under a key, as fresh as asked.
     pub async fn login(&self, login_key: &str, fresh: &Freshness) -> Result<Option<LoginRecord>, Problem> {
-        let credential = self.get(views::CREDENTIALS, login_key, fresh, views::credential).await?;
+        let credential = self
+            .get(views::CREDENTIALS, login_key, fresh, views::credential)
+            .await?;
         Ok(credential.and_then(login_record))
     }
 
     /// An account as others may see it, as far as it is committed.
     pub async fn account(&self, account_id: &str) -> Result<Option<Account>, Problem> {
-        self.get(views::ACCOUNTS, account_id, &Freshness::Committed, views::account).await
+        self.get(views::ACCOUNTS, account_id, &Freshness::Committed, views::account)
+            .await
     }
 
     /// A product; what was accepted by now is there.
     pub async fn product(&self, product_id: &str) -> Result<Option<Product>, Problem> {
-        self.get_or_catch_up(views::PRODUCTS, product_id, topics::PRODUCT_COMMANDS.name, views::product).await
+        self.get_or_catch_up(
+            views::PRODUCTS,
+            product_id,
+            topics::PRODUCT_COMMANDS.name,
+            views::product,
+        )
+        .await
     }
 
     /// A product, as fresh as asked.
@@ -86,13 +95,18 @@ impl<'a> Reader<'a> {
     /// An order; what was accepted by now is there.
     pub async fn order(&self, order_id: &str) -> Result<Option<Order>, Problem> {
         let topic = topics::ORDER_COMMANDS.name;
-        let order = self.get_or_catch_up(views::ORDERS, order_id, topic, views::order).await?;
+        let order = self
+            .get_or_catch_up(views::ORDERS, order_id, topic, views::order)
+            .await?;
         Ok(order.map(|view| view.order))
     }
 
     /// An order with the fingerprint of its request, as far as it is committed; also `None` while the state is away.
     pub async fn placed_order(&self, order_id: &str) -> Result<Option<OrderView>, Problem> {
-        match self.get(views::ORDERS, order_id, &Freshness::Committed, views::order).await {
+        match self
+            .get(views::ORDERS, order_id, &Freshness::Committed, views::order)
+            .await
+        {
             Err(problem) if problem.code() == Code::Unavailable => Ok(None),
             answer => answer,
         }
@@ -107,11 +121,17 @@ impl<'a> Reader<'a> {
     ) -> Result<Option<Order>, Problem> {
         let key = order_id.as_bytes();
         // What cannot be read is not waited for: the decoding below says why.
-        let is_done =
-            |value: Option<&[u8]>| value.is_some_and(|value| views::order(value).map_or(true, |view| done(&view.order)));
-        let value = self.views.wait(address(views::ORDERS, key), key, timeout, &is_done).await;
+        let is_done = |value: Option<&[u8]>| {
+            value.is_some_and(|value| views::order(value).map_or(true, |view| done(&view.order)))
+        };
+        let value = self
+            .views
+            .wait(address(views::ORDERS, key), key, timeout, &is_done)
+            .await;
         let value = value.map_err(|error| refuse(views::ORDERS, &error))?;
-        let order = value.map(|value| decoded(views::ORDERS, &value, views::order)).transpose()?;
+        let order = value
+            .map(|value| decoded(views::ORDERS, &value, views::order))
+            .transpose()?;
         Ok(order.map(|view| view.order))
     }
 
@@ -144,14 +164,21 @@ impl<'a> Reader<'a> {
         fresh: &Freshness,
         decode: Decode<T>,
     ) -> Result<Option<T>, Problem> {
-        let value = self.views.get(address(view, owner.as_bytes()), key, fresh, READ_TIMEOUT).await;
+        let value = self
+            .views
+            .get(address(view, owner.as_bytes()), key, fresh, READ_TIMEOUT)
+            .await;
         let value = value.map_err(|error| refuse(view, &error))?;
         value.map(|value| decoded(view, &value, decode)).transpose()
     }
 }
 
 fn address(view: View, routing_key: &[u8]) -> StoreAddress<'_> {
-    StoreAddress { topology: view.topology, store: view.store, routing_key }
+    StoreAddress {
+        topology: view.topology,
+        store: view.store,
+        routing_key,
+    }
 }
 
 fn decoded<T>(view: View, value: &[u8], decode: Decode<T>) -> Result<T, Problem> {
@@ -160,16 +187,21 @@ fn decoded<T>(view: View, value: &[u8], decode: Decode<T>) -> Result<T, Problem>
 
 fn refuse(view: View, error: &QueryError) -> Problem {
     let (kind, problem) = match error {
-        QueryError::Unavailable(_) => {
-            ("unavailable", Problem::new(Code::Unavailable, "The state is not readable now. Try again."))
-        }
+        QueryError::Unavailable(_) => (
+            "unavailable",
+            Problem::new(Code::Unavailable, "The state is not readable now. Try again."),
+        ),
         QueryError::TimedOut(_) => (
             "timed_out",
-            Problem::new(Code::OutcomePending, "Accepted requests are not all visible yet. Try again."),
+            Problem::new(
+                Code::OutcomePending,
+                "Accepted requests are not all visible yet. Try again.",
+            ),
         ),
-        QueryError::UnknownStore(_) => {
-            ("unknown_store", Problem::new(Code::Unavailable, "This gateway cannot reach the state."))
-        }
+        QueryError::UnknownStore(_) => (
+            "unknown_store",
+            Problem::new(Code::Unavailable, "This gateway cannot reach the state."),
+        ),
     };
     view_failed(view.store, kind);
     tracing::warn!(store = view.store, %error, "a read had no answer");

@@ -13,10 +13,16 @@ use super::Reader;
 use crate::problem::Problem;
 
 /// Transfers into and out of wallets.
-const TRANSFERS: View = View { topology: "payments", store: "transfers" };
+const TRANSFERS: View = View {
+    topology: "payments",
+    store: "transfers",
+};
 
 /// Adjustments of stock.
-const ADJUSTMENTS: View = View { topology: "products", store: "adjustments" };
+const ADJUSTMENTS: View = View {
+    topology: "products",
+    store: "adjustments",
+};
 
 /// What became of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +45,9 @@ impl Reader<'_> {
         fresh: &Freshness,
     ) -> Result<Outcome, Problem> {
         let key = keys::transfer(&AccountId::from(account_id), deposit_id);
-        let transfer = self.get_entry(TRANSFERS, account_id, &key, fresh, decode::<Transfer>).await?;
+        let transfer = self
+            .get_entry(TRANSFERS, account_id, &key, fresh, decode::<Transfer>)
+            .await?;
         Ok(match transfer {
             None => Outcome::Refused,
             Some(made)
@@ -62,7 +70,9 @@ impl Reader<'_> {
         fresh: &Freshness,
     ) -> Result<Outcome, Problem> {
         let key = keys::adjustment(&ProductId::from(product_id), adjustment_id);
-        let adjustment = self.get_entry(ADJUSTMENTS, product_id, &key, fresh, decode::<Adjustment>).await?;
+        let adjustment = self
+            .get_entry(ADJUSTMENTS, product_id, &key, fresh, decode::<Adjustment>)
+            .await?;
         Ok(match adjustment {
             None => Outcome::Refused,
             Some(made) if made.delta == delta => Outcome::Done,

@@ -1,29 +1,29 @@
 //! Registration, login, refresh and logout.
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json};
 use axum::routing::post;
-use axum::Router;
 use runtime::queries::Freshness;
 use schemas::wire::account::{AccountCommand, AccountCommandPayload, RegisterAccount};
 use schemas::wire::envelope::{Actor, Envelope};
 use zeroize::Zeroizing;
 
+use crate::auth::Caller;
 use crate::auth::passwords::PasswordError;
 use crate::auth::refresh::RefreshToken;
 use crate::auth::tokens::AccessGrant;
-use crate::auth::Caller;
 use crate::clock::{hex, random_bytes};
 use crate::http::body::Body;
 use crate::http::layers::RequestId;
 use crate::limits::ACCESS_TOKEN_TTL_MS;
-use crate::metrics::{auth_event, AuthEvent};
+use crate::metrics::{AuthEvent, auth_event};
 use crate::model::account::{Login, Refresh, Registered, Registration, Tokens};
 use crate::problem::{Answer, Code, Problem};
 use crate::reading::LoginRecord;
 use crate::sessions::{Exchange, Handle, NewSession};
-use crate::state::{sessions_unavailable, EdgeState};
+use crate::state::{EdgeState, sessions_unavailable};
 
 /// `/auth/*`.
 pub fn router() -> Router<EdgeState> {
@@ -47,11 +47,20 @@ pub async fn register(
 ) -> Answer {
     registration.check()?;
     let login_key = commerce::ids::login_key(&registration.email);
-    if state.reader().login(login_key.as_str(), &Freshness::Committed).await?.is_some() {
+    if state
+        .reader()
+        .login(login_key.as_str(), &Freshness::Committed)
+        .await?
+        .is_some()
+    {
         return Err(email_taken());
     }
     let password = Zeroizing::new(registration.password);
-    let password_hash = state.passwords().hash(password, random_bytes(state.entropy())?).await.map_err(not_hashed)?;
+    let password_hash = state
+        .passwords()
+        .hash(password, random_bytes(state.entropy())?)
+        .await
+        .map_err(not_hashed)?;
     let account_id = commerce::ids::account_id(&login_key, &state.random_id()?).to_string();
     let payload = RegisterAccount {
         account_id: account_id.clone(),
@@ -63,7 +72,10 @@ pub async fn register(
         id: commerce::ids::command_id("register", &account_id, &request_id).to_string(),
         seq: 0,
         at: state.now_ms(),
-        actor: Actor { account_id: account_id.clone(), role: registration.role.into() },
+        actor: Actor {
+            account_id: account_id.clone(),
+            role: registration.role.into(),
+        },
         causation: request_id.clone(),
         correlation: request_id,
         payload: AccountCommandPayload::RegisterAccount(payload),
@@ -72,10 +84,19 @@ pub async fn register(
     match state.reader().login(login_key.as_str(), &receipt.seen()).await? {
         Some(winner) if winner.account_id == account_id => {
             auth_event(AuthEvent::Registered);
-            Ok((StatusCode::CREATED, Json(Registered { account_id, role: registration.role })).into_response())
+            Ok((
+                StatusCode::CREATED,
+                Json(Registered {
+                    account_id,
+                    role: registration.role,
+                }),
+            )
+                .into_response())
         }
         Some(_) => Err(email_taken()),
-        None => Err(Problem::internal("a registration inside the bounds was refused by the topology")),
+        None => Err(Problem::internal(
+            "a registration inside the bounds was refused by the topology",
+        )),
     }
 }
 
@@ -87,13 +108,20 @@ pub async fn register(
 pub async fn login(State(state): State<EdgeState>, Body(login): Body<Login>) -> Answer<Json<Tokens>> {
     let login_key = commerce::ids::login_key(&login.email);
     let is_possible = login.is_possible();
-    let record = if is_possible { state.reader().login(login_key.as_str(), &Freshness::Committed).await? } else { None };
+    let record = if is_possible {
+        state.reader().login(login_key.as_str(), &Freshness::Committed).await?
+    } else {
+        None
+    };
     let password = Zeroizing::new(if is_possible { login.password } else { String::new() });
     let hash = record.as_ref().map(|record| record.password_hash.clone());
     let matches = state.passwords().verify(password, hash).await.map_err(not_hashed)?;
     let record = record.filter(|record| matches && record.is_active).ok_or_else(|| {
         auth_event(AuthEvent::LoginRefused);
-        Problem::new(Code::WrongCredentials, "There is no active account with this e-mail address and password.")
+        Problem::new(
+            Code::WrongCredentials,
+            "There is no active account with this e-mail address and password.",
+        )
     })?;
     let tokens = start_session(&state, record, login_key.to_string()).await?;
     auth_event(AuthEvent::LoggedIn);
@@ -139,7 +167,10 @@ pub async fn logout(State(state): State<EdgeState>, caller: Caller) -> Answer {
 }
 
 async fn start_session(state: &EdgeState, record: LoginRecord, login_key: String) -> Result<Tokens, Problem> {
-    let first = RefreshToken { sid: random_bytes(state.entropy())?, generation: 1 };
+    let first = RefreshToken {
+        sid: random_bytes(state.entropy())?,
+        generation: 1,
+    };
     let grant = AccessGrant {
         account_id: record.account_id,
         role: record.role,
@@ -161,7 +192,12 @@ async fn start_session(state: &EdgeState, record: LoginRecord, login_key: String
 }
 
 fn tokens(access_token: String, refresh_token: String) -> Tokens {
-    Tokens { access_token, refresh_token, token_type: "Bearer", expires_in: ACCESS_TOKEN_TTL_MS / 1_000 }
+    Tokens {
+        access_token,
+        refresh_token,
+        token_type: "Bearer",
+        expires_in: ACCESS_TOKEN_TTL_MS / 1_000,
+    }
 }
 
 fn email_taken() -> Problem {

@@ -1,9 +1,9 @@
 //! The caller's own account.
 
+use axum::Router;
 use axum::extract::State;
 use axum::response::Json;
 use axum::routing::get;
-use axum::Router;
 
 use crate::auth::Caller;
 use crate::model::account::Me;
@@ -24,5 +24,9 @@ pub async fn me(State(state): State<EdgeState>, caller: Caller) -> Answer<Json<M
     // The account shows here a moment after its registration; until then the token itself says who it is.
     let account = state.reader().account(&caller.account_id).await?;
     let name = account.map(|account| account.display_name);
-    Ok(Json(Me { account_id: caller.account_id, role: caller.role, name }))
+    Ok(Json(Me {
+        account_id: caller.account_id,
+        role: caller.role,
+        name,
+    }))
 }

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
+use axum::Router;
 use axum::response::Json;
 use axum::routing::get;
-use axum::Router;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
@@ -62,7 +62,10 @@ struct AccessToken;
 impl Modify for AccessToken {
     fn modify(&self, description: &mut OpenApi) {
         let components = description.components.get_or_insert_default();
-        let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let bearer = Http::builder()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build();
         components.add_security_scheme("access_token", SecurityScheme::Http(bearer));
     }
 }
@@ -78,9 +81,18 @@ impl Modify for Problems {
             .content("application/problem+json", content)
             .build();
         for path in description.paths.paths.values_mut() {
-            let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete, &mut path.put];
+            let operations = [
+                &mut path.get,
+                &mut path.post,
+                &mut path.patch,
+                &mut path.delete,
+                &mut path.put,
+            ];
             for operation in operations.into_iter().flatten() {
-                operation.responses.responses.insert("default".to_owned(), problem.clone().into());
+                operation
+                    .responses
+                    .responses
+                    .insert("default".to_owned(), problem.clone().into());
             }
         }
     }

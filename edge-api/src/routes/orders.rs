@@ -1,12 +1,12 @@
 //! Orders: placing, reading, cancelling.
 #![allow(unused_qualifications, reason = "utoipa writes them into what it generates")]
 
+use axum::Router;
 use axum::extract::{Extension, State};
-use axum::http::header::LOCATION;
 use axum::http::StatusCode;
+use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
-use axum::Router;
 use commerce::ids::{self, AccountId};
 use commerce::views::{self, View};
 use schemas::wire::envelope::Envelope;
@@ -16,17 +16,17 @@ use schemas::wire::order::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::auth::access::{Operation, OrderScope};
 use crate::auth::Caller;
+use crate::auth::access::{Operation, OrderScope};
 use crate::http::body::{Body, OptionalBody};
-use crate::http::cursor::{self, page_size, Page};
-use crate::http::headers::{etag, IdempotencyKey, OptionalIdempotencyKey, Wait};
+use crate::http::cursor::{self, Page, page_size};
+use crate::http::headers::{IdempotencyKey, OptionalIdempotencyKey, Wait, etag};
 use crate::http::layers::RequestId;
 use crate::http::parameters::{Parameters, PathId};
 use crate::idempotency::key_reused;
 use crate::metrics::LongPoll;
 use crate::model::order::{
-    is_settled, Cancellation, CancellationAccepted, NewOrder, OrderAccepted, OrderBody, OrderStatus,
+    Cancellation, CancellationAccepted, NewOrder, OrderAccepted, OrderBody, OrderStatus, is_settled,
 };
 use crate::model::timeline::EventBody;
 use crate::problem::{Answer, Code, Problem};
@@ -59,7 +59,10 @@ impl ListParameters {
     /// The page of an owner's orders in one of the two listings.
     pub(super) async fn page(&self, state: &EdgeState, view: View, owner: &str) -> Answer<Json<Page<OrderBody>>> {
         let size = page_size(self.limit)?;
-        let page = state.reader().orders_of(view, owner, self.cursor.as_deref(), size, self.status).await?;
+        let page = state
+            .reader()
+            .orders_of(view, owner, self.cursor.as_deref(), size, self.status)
+            .await?;
         Ok(Json(page.map(OrderBody::from)))
     }
 }
@@ -147,7 +150,9 @@ pub async fn list(
     caller: Caller,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Answer<Json<Page<OrderBody>>> {
-    parameters.page(&state, views::ORDERS_BY_BUYER, &caller.account_id).await
+    parameters
+        .page(&state, views::ORDERS_BY_BUYER, &caller.account_id)
+        .await
 }
 
 /// Lists what has happened to an order, the oldest first. A seller sees what concerns the own lines.
@@ -171,12 +176,18 @@ pub async fn events(
     let mut items = state.reader().events_of(&id, after, size + 1).await?;
     let more = items.len() > size;
     items.truncate(size);
-    let last = items.last().filter(|_| more).map(|item| cursor::encode(item.seq.to_string().as_bytes()));
+    let last = items
+        .last()
+        .filter(|_| more)
+        .map(|item| cursor::encode(item.seq.to_string().as_bytes()));
     let items = items.into_iter().filter_map(|item| match scope {
         OrderScope::Whole => Some(EventBody::whole(item)),
         OrderScope::OwnLines => EventBody::for_seller(item, &order),
     });
-    Ok(Json(Page { items: items.collect(), next_cursor: last }))
+    Ok(Json(Page {
+        items: items.collect(),
+        next_cursor: last,
+    }))
 }
 
 /// Cancels an order: before it is paid it unwinds, after that it is paid back and restocked. The answer comes when the
@@ -206,13 +217,18 @@ pub async fn cancel(
         let problem = Problem::new(Code::OrderTooLate, "The order has gone too far to be cancelled.");
         return Err(problem.header(name, version.parse().map_err(Problem::internal)?));
     }
-    let payload = OrderCommandPayload::CancelOrder(CancelOrder { reason: cancellation.reason });
+    let payload = OrderCommandPayload::CancelOrder(CancelOrder {
+        reason: cancellation.reason,
+    });
     // Without a key all cancellations of an order are one: sent twice, it counts once.
     let key = key.unwrap_or_default();
     let command = command(&state, &caller, ("cancel-order", &id, &key), request_id, payload);
     state.append(&id, &command).await?;
     let location = format!("/orders/{id}");
-    let body = CancellationAccepted { order_id: id, status: order.status.into() };
+    let body = CancellationAccepted {
+        order_id: id,
+        status: order.status.into(),
+    };
     Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response())
 }
 
@@ -253,7 +269,11 @@ fn is_cancellable(status: wire::OrderStatus) -> bool {
 fn requested_lines(order: NewOrder) -> Vec<RequestedLine> {
     let numbered = (1..).zip(order.lines);
     numbered
-        .map(|(line, wanted)| RequestedLine { line, product_id: wanted.product_id, quantity: wanted.quantity })
+        .map(|(line, wanted)| RequestedLine {
+            line,
+            product_id: wanted.product_id,
+            quantity: wanted.quantity,
+        })
         .collect()
 }
 
@@ -278,7 +298,10 @@ fn command(
 
 fn accepted(order_id: String) -> axum::response::Response {
     let location = format!("/orders/{order_id}");
-    let body = OrderAccepted { order_id, status: OrderStatus::Created };
+    let body = OrderAccepted {
+        order_id,
+        status: OrderStatus::Created,
+    };
     (StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response()
 }
 

@@ -1,22 +1,22 @@
 //! The catalogue and the stock.
 #![allow(unused_qualifications, reason = "utoipa writes them into what it generates")]
 
+use axum::Router;
 use axum::extract::{Extension, State};
-use axum::http::header::LOCATION;
 use axum::http::StatusCode;
+use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use commerce::ids::{self, AccountId, ProductId};
 use schemas::wire::envelope::Envelope;
 use schemas::wire::product::{self as wire, Product, ProductCommand, ProductCommandPayload};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::auth::access::Operation;
 use crate::auth::Caller;
+use crate::auth::access::Operation;
 use crate::http::body::Body;
-use crate::http::cursor::{page_size, Page};
+use crate::http::cursor::{Page, page_size};
 use crate::http::headers::OptionalIdempotencyKey;
 use crate::http::layers::RequestId;
 use crate::http::parameters::{Parameters, PathId};
@@ -93,10 +93,17 @@ pub async fn create(
         price: product.price.into(),
         stock: product.stock,
     });
-    let command = command(&state, &caller, ("create-product", &product_id, &key), request_id, payload);
+    let command = command(
+        &state,
+        &caller,
+        ("create-product", &product_id, &key),
+        request_id,
+        payload,
+    );
     let receipt = state.append(&product_id, &command).await?;
     let created = state.reader().product_as_of(&product_id, &receipt.seen()).await?;
-    let created = created.ok_or_else(|| Problem::internal("a product inside the bounds was refused by the topology"))?;
+    let created =
+        created.ok_or_else(|| Problem::internal("a product inside the bounds was refused by the topology"))?;
     let location = format!("/products/{product_id}");
     Ok(([(LOCATION, location)], shown(StatusCode::CREATED, created)).into_response())
 }
@@ -121,9 +128,19 @@ pub async fn change(
         name: change.name.map(|name| name.trim().to_owned()),
         price: change.price.map(Into::into),
     });
-    let command = command(&state, &caller, ("change-product", &id, &request_id.clone()), request_id, payload);
+    let command = command(
+        &state,
+        &caller,
+        ("change-product", &id, &request_id.clone()),
+        request_id,
+        payload,
+    );
     let receipt = state.append(&id, &command).await?;
-    let product = state.reader().product_as_of(&id, &receipt.seen()).await?.ok_or_else(Problem::not_found)?;
+    let product = state
+        .reader()
+        .product_as_of(&id, &receipt.seen())
+        .await?
+        .ok_or_else(Problem::not_found)?;
     Ok(shown(StatusCode::OK, product))
 }
 
@@ -151,8 +168,10 @@ pub async fn adjust(
     let key = key.unwrap_or_else(|| request_id.clone());
     let adjustment_id = ids::adjustment_id(&ProductId::from(id.as_str()), &key);
     let delta = adjustment.delta;
-    let payload =
-        ProductCommandPayload::AdjustStock(wire::AdjustStock { delta, adjustment_id: adjustment_id.to_string() });
+    let payload = ProductCommandPayload::AdjustStock(wire::AdjustStock {
+        delta,
+        adjustment_id: adjustment_id.to_string(),
+    });
     let command = command(&state, &caller, ("adjust-stock", &id, &key), request_id, payload);
     let seen = state.append(&id, &command).await?.seen();
     match state.reader().adjustment(&id, &adjustment_id, delta, &seen).await? {
@@ -160,8 +179,16 @@ pub async fn adjust(
         Outcome::Conflict => return Err(key_reused()),
         Outcome::Refused => return Err(stock_too_low()),
     }
-    let product = state.reader().product_as_of(&id, &seen).await?.ok_or_else(Problem::not_found)?;
-    Ok(([(LOCATION, format!("/products/{id}"))], shown(StatusCode::CREATED, product)).into_response())
+    let product = state
+        .reader()
+        .product_as_of(&id, &seen)
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    Ok((
+        [(LOCATION, format!("/products/{id}"))],
+        shown(StatusCode::CREATED, product),
+    )
+        .into_response())
 }
 
 async fn own_product(state: &EdgeState, operation: &Operation, caller: &Caller, id: &str) -> Result<Product, Problem> {
@@ -195,5 +222,8 @@ fn shown(status: StatusCode, product: Product) -> Response {
 }
 
 fn stock_too_low() -> Problem {
-    Problem::new(Code::StockTooLow, "Only pieces that are on hand and not held for orders can be taken away.")
+    Problem::new(
+        Code::StockTooLow,
+        "Only pieces that are on hand and not held for orders can be taken away.",
+    )
 }

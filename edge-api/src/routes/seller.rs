@@ -1,16 +1,16 @@
 //! What sellers see: orders with their lines, and who has bought from them.
 #![allow(unused_qualifications, reason = "utoipa writes them into what it generates")]
 
+use axum::Router;
 use axum::extract::State;
 use axum::response::Json;
 use axum::routing::get;
-use axum::Router;
 use commerce::views;
 
 use super::orders::ListParameters;
 use super::products::ListParameters as PageParameters;
 use crate::auth::Caller;
-use crate::http::cursor::{page_size, Page};
+use crate::http::cursor::{Page, page_size};
 use crate::http::parameters::{Parameters, PathId};
 use crate::model::order::OrderBody;
 use crate::model::seller::BuyerBody;
@@ -35,7 +35,9 @@ pub async fn orders(
     caller: Caller,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Answer<Json<Page<OrderBody>>> {
-    parameters.page(&state, views::ORDERS_BY_SELLER, &caller.account_id).await
+    parameters
+        .page(&state, views::ORDERS_BY_SELLER, &caller.account_id)
+        .await
 }
 
 /// Lists the buyers who have bought from the caller.
@@ -49,7 +51,10 @@ pub async fn buyers(
     Parameters(parameters): Parameters<PageParameters>,
 ) -> Answer<Json<Page<BuyerBody>>> {
     let size = page_size(parameters.limit)?;
-    let page = state.reader().buyers_of(&caller.account_id, parameters.cursor.as_deref(), size).await?;
+    let page = state
+        .reader()
+        .buyers_of(&caller.account_id, parameters.cursor.as_deref(), size)
+        .await?;
     Ok(Json(page.map(BuyerBody::from)))
 }
 

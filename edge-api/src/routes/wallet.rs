@@ -1,10 +1,10 @@
 //! The buyer's wallet.
 
+use axum::Router;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
-use axum::Router;
 use commerce::ids::{self, AccountId};
 use runtime::queries::Freshness;
 use schemas::wire::envelope::{Envelope, Money};
@@ -22,7 +22,9 @@ use crate::state::EdgeState;
 
 /// `/wallet` and below.
 pub fn router() -> Router<EdgeState> {
-    Router::new().route("/wallet", get(read)).route("/wallet/deposits", post(deposit))
+    Router::new()
+        .route("/wallet", get(read))
+        .route("/wallet/deposits", post(deposit))
 }
 
 /// Reads the caller's wallet, with every deposit in it that was accepted before.
@@ -55,7 +57,10 @@ pub async fn deposit(
     let account_id = caller.account_id.as_str();
     let deposit_id = ids::transfer_id(&AccountId::from(account_id), &key);
     let amount: Money = deposit.amount.into();
-    let payload = Deposit { deposit_id: deposit_id.to_string(), amount: amount.clone() };
+    let payload = Deposit {
+        deposit_id: deposit_id.to_string(),
+        amount: amount.clone(),
+    };
     let command: PaymentCommand = Envelope {
         id: ids::command_id("deposit", account_id, &key).to_string(),
         seq: 0,
@@ -83,5 +88,10 @@ async fn answer(state: &EdgeState, account_id: &str, status: StatusCode, fresh: 
 }
 
 fn refused() -> Problem {
-    Problem::field(Code::OutOfBounds, "/amount", "WALLET_LIMIT", "The wallet cannot hold that much, or so many currencies.")
+    Problem::field(
+        Code::OutOfBounds,
+        "/amount",
+        "WALLET_LIMIT",
+        "The wallet cannot hold that much, or so many currencies.",
+    )
 }

@@ -1,7 +1,7 @@
 //! Sessions inside this process: for one gateway that needs no Redis. They end with the process.
 
 use std::collections::HashMap;
-use std::future::{ready, Future};
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -20,7 +20,10 @@ impl MemorySessions {
     /// An empty store that judges by `times`.
     #[must_use]
     pub fn new(times: SessionTimes) -> Self {
-        Self { sessions: Mutex::default(), times }
+        Self {
+            sessions: Mutex::default(),
+            times,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Session>> {
@@ -48,7 +51,9 @@ impl MemorySessions {
 
     fn exchange_now(&self, exchange: Exchange) -> Exchanged {
         let mut sessions = self.lock();
-        let Some(session) = sessions.get_mut(&exchange.session_id).filter(|session| !session.is_over(exchange.now_ms))
+        let Some(session) = sessions
+            .get_mut(&exchange.session_id)
+            .filter(|session| !session.is_over(exchange.now_ms))
         else {
             return Exchanged::Ended;
         };

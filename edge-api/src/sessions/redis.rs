@@ -45,7 +45,11 @@ impl RedisSessions {
             // The next call tries again; a request must not wait for a ladder of attempts.
             .set_number_of_retries(0);
         let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(unavailable)?;
-        Ok(Self { connection, prefix: prefix.to_owned(), times })
+        Ok(Self {
+            connection,
+            prefix: prefix.to_owned(),
+            times,
+        })
     }
 
     fn key(&self, session_id: &str) -> String {
@@ -79,18 +83,27 @@ impl RedisSessions {
             Handle::Refresh { .. } => "refresh",
         };
         script.arg(kind).arg(exchange.new_token_id).arg(exchange.now_ms);
-        script.arg(self.times.idle_ms).arg(self.times.grace_ms).arg(self.times.token_ttl_ms);
+        script
+            .arg(self.times.idle_ms)
+            .arg(self.times.grace_ms)
+            .arg(self.times.token_ttl_ms);
         match exchange.handle {
             Handle::Access { token_id } => script.arg(token_id),
-            Handle::Refresh { generation, fingerprint, next_fingerprint } => {
-                script.arg(generation).arg(fingerprint).arg(next_fingerprint)
-            }
+            Handle::Refresh {
+                generation,
+                fingerprint,
+                next_fingerprint,
+            } => script.arg(generation).arg(fingerprint).arg(next_fingerprint),
         };
         read_answer(script.invoke_async(&mut self.connection.clone()).await?)
     }
 
     async fn mark(&self, session_id: &str, token_id: &str) -> Result<(), RedisError> {
-        MARK_USED.key(self.key(session_id)).arg(token_id).invoke_async(&mut self.connection.clone()).await
+        MARK_USED
+            .key(self.key(session_id))
+            .arg(token_id)
+            .invoke_async(&mut self.connection.clone())
+            .await
     }
 
     async fn remove(&self, session_id: &str) -> Result<(), RedisError> {
@@ -130,7 +143,9 @@ impl SessionStore for RedisSessions {
 
 impl std::fmt::Debug for RedisSessions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisSessions").field("prefix", &self.prefix).finish_non_exhaustive()
+        f.debug_struct("RedisSessions")
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
     }
 }
 
@@ -154,11 +169,19 @@ fn fields(new: &NewSession, times: &SessionTimes) -> [(&'static str, String); 12
 
 fn read_answer(answer: Vec<String>) -> Result<Exchanged, RedisError> {
     let mut words = answer.into_iter();
-    match (words.next().as_deref(), words.next(), words.next().and_then(|word| word.parse().ok())) {
+    match (
+        words.next().as_deref(),
+        words.next(),
+        words.next().and_then(|word| word.parse().ok()),
+    ) {
         (Some("current"), Some(token_id), Some(issued_at_ms)) => Ok(Exchanged::Current { token_id, issued_at_ms }),
         (Some("ended"), _, _) => Ok(Exchanged::Ended),
         (Some("reused"), _, _) => Ok(Exchanged::Reused),
-        _ => Err((redis::ErrorKind::UnexpectedReturnType, "the exchange script answered something else").into()),
+        _ => Err((
+            redis::ErrorKind::UnexpectedReturnType,
+            "the exchange script answered something else",
+        )
+            .into()),
     }
 }
 

@@ -21,7 +21,10 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn start(new: NewSession, times: &SessionTimes) -> Self {
         Self {
-            owner: SessionOwner { account_id: new.account_id, login_key: new.login_key },
+            owner: SessionOwner {
+                account_id: new.account_id,
+                login_key: new.login_key,
+            },
             absolute_end_ms: new.now_ms.saturating_add(times.absolute_ms),
             idle_end_ms: new.now_ms.saturating_add(times.idle_ms),
             token_id: new.token_id,
@@ -44,10 +47,20 @@ impl Session {
     }
 
     /// Answers an exchange. After [`Exchanged::Reused`] the session has to be removed.
-    pub(super) fn exchange(&mut self, handle: Handle, new_token_id: String, now_ms: i64, times: &SessionTimes) -> Exchanged {
+    pub(super) fn exchange(
+        &mut self,
+        handle: Handle,
+        new_token_id: String,
+        now_ms: i64,
+        times: &SessionTimes,
+    ) -> Exchanged {
         match handle {
             Handle::Access { token_id } => self.exchange_access(&token_id, new_token_id, now_ms, times),
-            Handle::Refresh { generation, fingerprint, next_fingerprint } => {
+            Handle::Refresh {
+                generation,
+                fingerprint,
+                next_fingerprint,
+            } => {
                 if generation == self.generation && fingerprint == self.fingerprint {
                     self.generation += 1;
                     self.previous_fingerprint = std::mem::replace(&mut self.fingerprint, next_fingerprint);
@@ -63,7 +76,13 @@ impl Session {
         }
     }
 
-    fn exchange_access(&mut self, token_id: &str, new_token_id: String, now_ms: i64, times: &SessionTimes) -> Exchanged {
+    fn exchange_access(
+        &mut self,
+        token_id: &str,
+        new_token_id: String,
+        now_ms: i64,
+        times: &SessionTimes,
+    ) -> Exchanged {
         if token_id == self.token_id {
             return self.advance(new_token_id, now_ms, times);
         }
@@ -98,6 +117,9 @@ impl Session {
     }
 
     fn current(&self) -> Exchanged {
-        Exchanged::Current { token_id: self.token_id.clone(), issued_at_ms: self.issued_at_ms }
+        Exchanged::Current {
+            token_id: self.token_id.clone(),
+            issued_at_ms: self.issued_at_ms,
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! A client of the API, one method per verb.
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use axum::Router;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -29,7 +29,10 @@ impl Client {
 
     /// The same client with a token.
     pub fn with_token(&self, token: &str) -> Self {
-        Self { app: self.app.clone(), token: Some(token.to_owned()) }
+        Self {
+            app: self.app.clone(),
+            token: Some(token.to_owned()),
+        }
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -46,7 +49,8 @@ impl Client {
 
     /// A POST under an `Idempotency-Key`.
     pub async fn post_once(&self, path: &str, key: &str, body: Value) -> Reply {
-        self.send(Method::POST, path, &[("idempotency-key", key)], Some(body)).await
+        self.send(Method::POST, path, &[("idempotency-key", key)], Some(body))
+            .await
     }
 
     pub async fn patch(&self, path: &str, body: Value) -> Reply {
@@ -70,13 +74,23 @@ impl Client {
 
     pub async fn send_raw(&self, mut request: Request<Body>) -> Reply {
         if let Some(token) = &self.token {
-            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+            request
+                .headers_mut()
+                .insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
         let response = self.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or(Value::Null) };
-        Reply { status: parts.status, headers: parts.headers, body }
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).unwrap_or(Value::Null)
+        };
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
     }
 }
 
@@ -97,7 +111,10 @@ impl Reply {
         assert_eq!(reply.body["status"], status);
         assert_eq!(reply.body["request_id"].as_str().unwrap(), reply.header("x-request-id"));
         for member in ["type", "title", "detail"] {
-            assert!(reply.body[member].as_str().is_some_and(|text| !text.is_empty()), "{member}");
+            assert!(
+                reply.body[member].as_str().is_some_and(|text| !text.is_empty()),
+                "{member}"
+            );
         }
         reply
     }
@@ -107,7 +124,11 @@ impl Reply {
     }
 
     pub fn text(&self, pointer: &str) -> String {
-        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        self.body
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     }
 
     pub fn number(&self, pointer: &str) -> i64 {

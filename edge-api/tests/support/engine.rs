@@ -1,6 +1,7 @@
 //! The topologies on an embedded log.
 
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use commerce::topologies;
 use runtime::commands::CommandLog;
@@ -17,15 +18,23 @@ use tokio::sync::Mutex;
 /// Enough to have keys on different partitions.
 const PARTITIONS: i32 = 2;
 
+/// How long the end of an engine waits for whoever still holds its log.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
 pub struct Engine {
-    pub log: Arc<dyn CommandLog>,
+    log: Option<Arc<dyn CommandLog>>,
     pub queries: Queries,
-    pub broker: Arc<EmbeddedBroker>,
+    broker: Arc<EmbeddedBroker>,
     applications: Vec<StreamApplication>,
     _directory: TempDir,
 }
 
 impl Engine {
+    /// Where the gateway's commands go.
+    pub fn log(&self) -> Arc<dyn CommandLog> {
+        Arc::clone(self.log.as_ref().unwrap())
+    }
+
     /// The engine that the tests of one file share for as long as one of them runs.
     pub async fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Engine>> = Mutex::const_new(Weak::new());
@@ -54,8 +63,15 @@ impl Engine {
         while !queries.ready() {
             tokio::task::yield_now().await;
         }
-        let log = Arc::new(broker.command_log().unwrap());
-        Self { log, queries, broker, applications, _directory: directory }
+        let log: Arc<dyn CommandLog> = Arc::new(broker.command_log().unwrap());
+        let log = Some(log);
+        Self {
+            log,
+            queries,
+            broker,
+            applications,
+            _directory: directory,
+        }
     }
 }
 
@@ -63,6 +79,13 @@ impl Drop for Engine {
     fn drop(&mut self) {
         for application in self.applications.drain(..) {
             application.stop();
+        }
+        // The log's writer thread closes its database when the last handle is gone. A process that exits
+        // meanwhile takes RocksDB's own statics away under it.
+        self.log = None;
+        let deadline = Instant::now() + CLOSE_WAIT;
+        while Arc::strong_count(&self.broker) > 1 && Instant::now() < deadline {
+            std::thread::yield_now();
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The ports with a switch to take them away.
 
-use std::future::{ready, Future};
+use std::future::{Future, ready};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use edge_api::views::{Done, Read};
 use edge_api::Views;
+use edge_api::views::{Done, Read};
 use runtime::commands::{Append, CommandError, CommandLog, CommandRecord};
 use runtime::queries::{Entries, EntryRange, Freshness, Queries, QueryError, StoreAddress};
 
@@ -20,11 +20,19 @@ pub struct FaultyLog {
 
 impl FaultyLog {
     pub fn new(log: Arc<dyn CommandLog>) -> Self {
-        Self { log, down: AtomicBool::new(false), appended: AtomicUsize::new(0) }
+        Self {
+            log,
+            down: AtomicBool::new(false),
+            appended: AtomicUsize::new(0),
+        }
     }
 
     fn check(&self) -> Result<(), CommandError> {
-        if self.down.load(Ordering::SeqCst) { Err(CommandError::Unavailable("away".to_owned())) } else { Ok(()) }
+        if self.down.load(Ordering::SeqCst) {
+            Err(CommandError::Unavailable("away".to_owned()))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -62,7 +70,11 @@ pub struct FaultyViews {
 
 impl FaultyViews {
     pub fn new(queries: Queries) -> Self {
-        Self { queries, down: AtomicBool::new(false), behind: AtomicBool::new(false) }
+        Self {
+            queries,
+            down: AtomicBool::new(false),
+            behind: AtomicBool::new(false),
+        }
     }
 
     fn check(&self, fresh: &Freshness) -> Result<(), QueryError> {

@@ -14,8 +14,8 @@ pub mod faults;
 pub mod people;
 pub mod redis_server;
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use edge_api::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use edge_api::{CommandSerdes, EdgeParts, EdgeState, MemorySessions, SessionStore, TokenKeys};
@@ -46,11 +46,12 @@ impl Clock for MovedClock {
 
 /// A gateway and what a test may do to its surroundings.
 pub struct Shop {
-    pub engine: Arc<Engine>,
     pub state: EdgeState,
     pub clock: Arc<MovedClock>,
     pub log: Arc<FaultyLog>,
     pub views: Arc<FaultyViews>,
+    /// Dropped last: it waits for the others to let go of its log.
+    pub engine: Arc<Engine>,
 }
 
 impl Shop {
@@ -67,7 +68,7 @@ impl Shop {
 
     pub async fn with(sessions: Arc<dyn SessionStore>, clock: Arc<MovedClock>, allowed_origins: Vec<String>) -> Self {
         let engine = Engine::shared().await;
-        let log = Arc::new(FaultyLog::new(Arc::clone(&engine.log)));
+        let log = Arc::new(FaultyLog::new(engine.log()));
         let views = Arc::new(FaultyViews::new(engine.queries.clone()));
         let parts = EdgeParts {
             log: Arc::clone(&log) as _,
@@ -81,7 +82,13 @@ impl Shop {
             allowed_origins,
             admin_routes: axum::Router::new(),
         };
-        Self { engine, state: EdgeState::new(parts).unwrap(), clock, log, views }
+        Self {
+            state: EdgeState::new(parts).unwrap(),
+            clock,
+            log,
+            views,
+            engine,
+        }
     }
 
     /// Somebody without a token.
@@ -92,5 +99,8 @@ impl Shop {
 
 /// A word that no other test uses.
 pub fn unique(prefix: &str) -> String {
-    format!("{prefix}-{}", edge_api::clock::random_id(&SystemEntropy as &dyn Entropy).unwrap())
+    format!(
+        "{prefix}-{}",
+        edge_api::clock::random_id(&SystemEntropy as &dyn Entropy).unwrap()
+    )
 }

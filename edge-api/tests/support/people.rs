@@ -1,8 +1,8 @@
 //! Buyers, sellers and what they do.
 
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
-use super::{unique, Client, Reply, Shop};
+use super::{Client, Reply, Shop, unique};
 
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -19,7 +19,10 @@ impl Shop {
     pub async fn person(&self, role: &str) -> Person {
         let email = format!("{}@example.org", unique("person"));
         let anonymous = self.anonymous();
-        let registered = anonymous.post("/auth/register", registration(&email, role)).await.expect(201);
+        let registered = anonymous
+            .post("/auth/register", registration(&email, role))
+            .await
+            .expect(201);
         let session = anonymous.post("/auth/login", login(&email)).await.expect(200);
         Person {
             client: anonymous.with_token(&session.text("/access_token")),
@@ -49,21 +52,34 @@ impl Person {
     /// Puts a product on offer; its id.
     pub async fn offer(&self, price: i64, stock: i64) -> String {
         let product = json!({ "name": "Kettle", "price": money(price), "stock": stock });
-        self.client.post("/products", product).await.expect(201).text("/product_id")
+        self.client
+            .post("/products", product)
+            .await
+            .expect(201)
+            .text("/product_id")
     }
 
     pub async fn deposit(&self, amount: i64) -> Reply {
-        self.client.post_once("/wallet/deposits", &unique("key"), json!({ "amount": money(amount) })).await
+        self.client
+            .post_once("/wallet/deposits", &unique("key"), json!({ "amount": money(amount) }))
+            .await
     }
 
     /// Places an order; its id.
     pub async fn order(&self, lines: &[(&str, i64)]) -> String {
-        self.client.post_once("/orders", &unique("key"), order_of(lines)).await.expect(202).text("/order_id")
+        self.client
+            .post_once("/orders", &unique("key"), order_of(lines))
+            .await
+            .expect(202)
+            .text("/order_id")
     }
 
     /// Reads an order once it is settled.
     pub async fn settled(&self, order_id: &str) -> Reply {
-        self.client.get_with(&format!("/orders/{order_id}"), &[("prefer", "wait=20")]).await.expect(200)
+        self.client
+            .get_with(&format!("/orders/{order_id}"), &[("prefer", "wait=20")])
+            .await
+            .expect(200)
     }
 
     pub async fn balance(&self) -> (i64, i64) {
