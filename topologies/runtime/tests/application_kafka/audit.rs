@@ -13,7 +13,7 @@ use streams::store::{KeyRange, KeyValueStore};
 use crate::counting::{Instance, PARTITIONS};
 use crate::feed::Sent;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Waits until at least `count` outputs are committed.
 pub(crate) fn wait_for_outputs(instance: &Instance, count: usize) {

@@ -118,11 +118,11 @@ impl Instance {
 
     fn topology(&self) -> Topology {
         let builder = TopologyBuilder::new("counting");
-        let input: Topic<String, String> = Topic::new(&self.input(), StringSerde, StringSerde);
+        let input: Topic<String, String> = Topic::new(self.input(), StringSerde, StringSerde);
         let grouped = builder
             .stream(&input)
             .group_by_key(Grouped::new("counts", StringSerde, StringSerde));
-        let output = Topic::new(&self.output(), StringSerde, I64Serde);
+        let output = Topic::new(self.output(), StringSerde, I64Serde);
         grouped
             .count()
             .to_stream()

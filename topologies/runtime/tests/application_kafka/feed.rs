@@ -10,7 +10,7 @@ use streams::partition::partition_for_key;
 
 use crate::counting::{Instance, PARTITIONS};
 
-const SEND_WAIT: Duration = Duration::from_secs(60);
+const SEND_WAIT: Duration = Duration::from_mins(1);
 
 /// How many records of each key were sent.
 pub(crate) type Sent = BTreeMap<String, i64>;

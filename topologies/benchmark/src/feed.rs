@@ -1,0 +1,130 @@
+//! Fills topics.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use streams::partition::partition_for_key;
+
+use crate::topics::PARTITIONS;
+
+/// Bytes of a value.
+pub(crate) const VALUE_BYTES: usize = 100;
+const FLUSH_WAIT: Duration = Duration::from_mins(2);
+const ROOM_WAIT: Duration = Duration::from_millis(10);
+
+/// Sends records with keys of 16 bytes and values of 100.
+pub(crate) struct Feed {
+    producer: BaseProducer,
+    value: Vec<u8>,
+}
+
+impl Feed {
+    /// For many records: large batches.
+    pub(crate) fn bulk(bootstrap: &str) -> Result<Self> {
+        Self::new(bootstrap, "20")
+    }
+
+    /// For records that are watched one by one: each is sent at once.
+    pub(crate) fn live(bootstrap: &str) -> Result<Self> {
+        Self::new(bootstrap, "0")
+    }
+
+    fn new(bootstrap: &str, linger_ms: &str) -> Result<Self> {
+        let mut settings = ClientConfig::new();
+        settings
+            .set("bootstrap.servers", bootstrap)
+            .set("enable.idempotence", "true")
+            .set("linger.ms", linger_ms)
+            .set("queue.buffering.max.messages", "500000");
+        let value = (b'a'..=b'z').cycle().take(VALUE_BYTES).collect();
+        Ok(Self {
+            producer: settings.create().context("no producer")?,
+            value,
+        })
+    }
+
+    /// Sends one record whose key is the number.
+    pub(crate) fn send(&self, topic: &str, key: u64) -> Result<()> {
+        let key = key_bytes(key);
+        let partition = partition_for_key(&key, PARTITIONS);
+        let mut record = BaseRecord::to(topic)
+            .key(&key)
+            .payload(&self.value)
+            .partition(partition);
+        while let Err((error, refused)) = self.producer.send(record) {
+            if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
+                return Err(error.into());
+            }
+            self.producer.poll(ROOM_WAIT);
+            record = refused;
+        }
+        self.producer.poll(Duration::ZERO);
+        Ok(())
+    }
+
+    /// Sends records with these keys and waits until they are written.
+    pub(crate) fn fill(&self, topic: &str, keys: impl Iterator<Item = u64>) -> Result<()> {
+        for key in keys {
+            self.send(topic, key)?;
+        }
+        self.finish()
+    }
+
+    /// Waits until everything is written.
+    pub(crate) fn finish(&self) -> Result<()> {
+        self.producer
+            .flush(FLUSH_WAIT)
+            .context("the input was not written in time")
+    }
+}
+
+/// A key of 16 bytes.
+pub(crate) fn key_bytes(number: u64) -> [u8; 16] {
+    let mut key = *b"key-000000000000";
+    let mut rest = number;
+    for digit in key.iter_mut().skip(4).rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+    }
+    key
+}
+
+/// The number of a key.
+pub(crate) fn key_number(key: &[u8]) -> Option<u64> {
+    std::str::from_utf8(key.get(4..)?).ok()?.parse().ok()
+}
+
+/// Numbers below `bound`, in an order without pattern that is the same in every run.
+pub(crate) fn scattered(count: u64, bound: u64) -> impl Iterator<Item = u64> {
+    (0..count).map(move |number| {
+        // SplitMix64.
+        let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound.max(1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_16_bytes_and_tells_its_number() {
+        for number in [0, 7, 999_999_999_999] {
+            assert_eq!(key_number(&key_bytes(number)), Some(number));
+        }
+    }
+
+    #[test]
+    fn scattered_numbers_stay_below_their_bound_and_reach_most_of_it() {
+        let mut seen = scattered(10_000, 1_000).collect::<Vec<_>>();
+        assert!(seen.iter().all(|number| *number < 1_000));
+        seen.sort_unstable();
+        seen.dedup();
+        assert!(seen.len() > 990);
+    }
+}
