@@ -30,12 +30,20 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// A request that was refused, with what the operator does next.
     pub(crate) fn refused(reason: impl Into<String>) -> anyhow::Error {
-        Self { code: REFUSED, reason: reason.into() }.into()
+        Self {
+            code: REFUSED,
+            reason: reason.into(),
+        }
+        .into()
     }
 
     /// A service that does not answer.
     pub(crate) fn unavailable(reason: impl Into<String>) -> anyhow::Error {
-        Self { code: UNAVAILABLE, reason: reason.into() }.into()
+        Self {
+            code: UNAVAILABLE,
+            reason: reason.into(),
+        }
+        .into()
     }
 }
 

@@ -26,11 +26,23 @@ pub(crate) struct Settings {
     pub(crate) state_dir: Option<PathBuf>,
 
     /// Prefix of consumer groups, transactional ids and internal topics.
-    #[arg(long, env = "SLUICE_APPLICATION_ID", value_name = "ID", default_value = "sluice", global = true)]
+    #[arg(
+        long,
+        env = "SLUICE_APPLICATION_ID",
+        value_name = "ID",
+        default_value = "sluice",
+        global = true
+    )]
     pub(crate) application_id: String,
 
     /// Replicas of topics that are created on Kafka (on a single broker it must be 1).
-    #[arg(long, env = "SLUICE_REPLICATION", value_name = "N", default_value_t = 1, global = true)]
+    #[arg(
+        long,
+        env = "SLUICE_REPLICATION",
+        value_name = "N",
+        default_value_t = 1,
+        global = true
+    )]
     pub(crate) replication: i32,
 
     /// A further setting of the Kafka client by its own name, for security and the like; can be given several times.
@@ -63,11 +75,21 @@ pub(crate) enum Output {
 #[command(next_help_heading = "Serving")]
 pub(crate) struct Serving {
     /// Address of the public API.
-    #[arg(long, env = "SLUICE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(
+        long,
+        env = "SLUICE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080"
+    )]
     pub(crate) listen: SocketAddr,
 
     /// Address of health, readiness, metrics and the queries of other instances. Keep it inside the cluster.
-    #[arg(long, env = "SLUICE_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
+    #[arg(
+        long,
+        env = "SLUICE_ADMIN_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:9464"
+    )]
     pub(crate) admin_listen: SocketAddr,
 
     /// Where other instances reach --admin-listen, if that differs from it.
@@ -96,7 +118,9 @@ impl Settings {
     pub(crate) fn state_dir(&self) -> PathBuf {
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
         let data = || std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
-        self.state_dir.clone().unwrap_or_else(|| data().unwrap_or_default().join("sluice"))
+        self.state_dir
+            .clone()
+            .unwrap_or_else(|| data().unwrap_or_default().join("sluice"))
     }
 
     /// Whether results are printed as JSON.
@@ -118,6 +142,8 @@ impl Serving {
 }
 
 fn property(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not NAME=VALUE"))?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} is not NAME=VALUE"))?;
     Ok((name.trim().to_owned(), value.to_owned()))
 }

@@ -13,7 +13,8 @@ pub(crate) fn datetime(text: &str) -> Result<i64, String> {
 /// The text of a time in milliseconds since the epoch; the number itself outside the years that RFC 3339 can write.
 pub(crate) fn rfc3339(ms: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok();
-    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| ms.to_string())
+    time.and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_else(|| ms.to_string())
 }
 
 #[cfg(test)]

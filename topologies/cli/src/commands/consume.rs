@@ -112,10 +112,15 @@ fn ranges(
 ) -> anyhow::Result<Vec<Range>> {
     let topic = &arguments.topic;
     let Some(count) = reader.partitions(topic)? else {
-        return Err(Refusal::refused(format!("{} has no topic {topic:?}", platform.describe())));
+        return Err(Refusal::refused(format!(
+            "{} has no topic {topic:?}",
+            platform.describe()
+        )));
     };
     if let Some(missing) = arguments.partitions.iter().find(|wanted| !(0..count).contains(*wanted)) {
-        return Err(Refusal::refused(format!("the topic {topic} has no partition {missing}; it has {count}, from 0 on")));
+        return Err(Refusal::refused(format!(
+            "the topic {topic} has no partition {missing}; it has {count}, from 0 on"
+        )));
     }
     let selected = |partition: &i32| arguments.partitions.is_empty() || arguments.partitions.contains(partition);
     let range = |partition: i32| {
@@ -148,7 +153,7 @@ struct Printer<'a> {
 impl Printer<'_> {
     fn start(self) -> anyhow::Result<Self> {
         if self.table {
-            terminal::line(format!("{:<16}{:<26}{:<38}VALUE", "PARTITION/OFFSET", "  TIME", "KEY"))?;
+            terminal::line(row("PARTITION/OFFSET", "TIME", "KEY", "VALUE"))?;
         }
         Ok(self)
     }
@@ -176,7 +181,11 @@ impl Printer<'_> {
         range.next = reader.read(&topic, range.partition, range.next, range.end, &mut |record| {
             let printed = self.print(range.partition, &record);
             self.failure = printed.err();
-            if self.failure.is_some() || self.left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if self.failure.is_some() || self.left == 0 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         })?;
         self.failure.take().map_or(Ok(()), Err)
     }
@@ -202,10 +211,15 @@ impl Printer<'_> {
             schema_id: decoded.schema_id,
             note: decoded.note,
         };
-        if self.table { print_row(&line) } else { terminal::line(serde_json::to_string(&line)?) }
+        if self.table {
+            print_row(&line)
+        } else {
+            terminal::line(serde_json::to_string(&line)?)
+        }
     }
 }
 
+/// A row of the table.
 fn print_row(line: &Line<'_>) -> anyhow::Result<()> {
     let at = format!("{}/{}", line.partition, line.offset);
     let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -214,5 +228,10 @@ fn print_row(line: &Line<'_>) -> anyhow::Result<()> {
         value.pop();
         value.push('…');
     }
-    terminal::line(format!("{at:<16}  {:<24}{:<38}{value}", rfc3339(line.timestamp), plain(&line.key)))
+    terminal::line(row(&at, &rfc3339(line.timestamp), &plain(&line.key), &value))
+}
+
+/// Columns of a width that ids and times fit into; rows are printed as they are read, so they cannot be measured first.
+fn row(at: &str, time: &str, key: &str, value: &str) -> String {
+    format!("{at:<16}  {time:<24}  {key:<40}  {value}")
 }

@@ -30,7 +30,12 @@ gets no answer, 429 or 503 is sent again with the same Idempotency-Key. Exits wi
 final status in the end. With a rate, times count from the moment at which an order was due, so a slow answer delays no clock.")]
 pub(crate) struct LoadArguments {
     /// Base URL of an edge; with several, requests take turns.
-    #[arg(long = "url", value_name = "URL", default_value = "http://127.0.0.1:8080", value_delimiter = ',')]
+    #[arg(
+        long = "url",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8080",
+        value_delimiter = ','
+    )]
     urls: Vec<String>,
 
     /// Orders to place.
@@ -83,8 +88,16 @@ impl LoadArguments {
 pub(crate) fn run(settings: &Settings, arguments: &LoadArguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
     let summary = runtime.block_on(load(arguments))?;
-    if settings.json() { terminal::json(&summary)? } else { summary.print()? }
-    Ok(ExitCode::from(if summary.is_clean() { exit::SUCCESS } else { exit::FAILURE }))
+    if settings.json() {
+        terminal::json(&summary)?
+    } else {
+        summary.print()?
+    }
+    Ok(ExitCode::from(if summary.is_clean() {
+        exit::SUCCESS
+    } else {
+        exit::FAILURE
+    }))
 }
 
 async fn load(arguments: &LoadArguments) -> anyhow::Result<tally::Summary> {

@@ -23,5 +23,10 @@ pub(crate) fn run(settings: &Settings, arguments: &RunArguments) -> anyhow::Resu
         return Err(Refusal::refused(reason));
     }
     topology::named(topology::all()?, &arguments.names)?;
-    serving::serve(settings, &arguments.serving, |name| arguments.names.iter().any(|own| own == name), false)
+    serving::serve(
+        settings,
+        &arguments.serving,
+        |name| arguments.names.iter().any(|own| own == name),
+        false,
+    )
 }

@@ -89,8 +89,9 @@ fn check(registry: &dyn SchemaRegistry, topic: &'static TopicSpec) -> Result<Lin
 }
 
 fn register(registry: &dyn SchemaRegistry, topic: &'static TopicSpec) -> Result<Line, RegistryError> {
-    let registered =
-        registry.set_level(topic.subject, topic.level()).and_then(|()| registry.register(topic.subject, topic.schema));
+    let registered = registry
+        .set_level(topic.subject, topic.level())
+        .and_then(|()| registry.register(topic.subject, topic.schema));
     match registered {
         Ok(id) => Ok(line(topic, State::Registered, Some(id), None)),
         Err(error) => told(topic, error),
@@ -98,11 +99,21 @@ fn register(registry: &dyn SchemaRegistry, topic: &'static TopicSpec) -> Result<
 }
 
 fn told(topic: &'static TopicSpec, error: RegistryError) -> Result<Line, RegistryError> {
-    if error.is_retriable() { Err(error) } else { Ok(line(topic, State::Refused, None, Some(error.to_string()))) }
+    if error.is_retriable() {
+        Err(error)
+    } else {
+        Ok(line(topic, State::Refused, None, Some(error.to_string())))
+    }
 }
 
 fn line(topic: &'static TopicSpec, state: State, id: Option<u32>, reason: Option<String>) -> Line {
-    Line { subject: topic.subject, level: topic.level().as_str(), state, id, reason }
+    Line {
+        subject: topic.subject,
+        level: topic.level().as_str(),
+        state,
+        id,
+        reason,
+    }
 }
 
 /// Whether two texts are the same JSON; registries may write a schema without its spaces.
@@ -124,7 +135,13 @@ fn print(settings: &Settings, lines: &[Line]) -> anyhow::Result<()> {
             State::Refused => "refused",
         };
         let reason = line.reason.clone().unwrap_or_default();
-        vec![line.subject.to_owned(), line.level.to_owned(), state.to_owned(), id, reason]
+        vec![
+            line.subject.to_owned(),
+            line.level.to_owned(),
+            state.to_owned(),
+            id,
+            reason,
+        ]
     };
     let rows: Vec<_> = lines.iter().map(row).collect();
     terminal::table(&["SUBJECT", "LEVEL", "STATE", "ID", "REASON"], &rows)

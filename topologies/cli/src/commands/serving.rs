@@ -19,15 +19,17 @@ use streams::{Layout, Topology};
 use tokio::net::TcpListener;
 
 use crate::commands::serving::keys::signing_keys;
+use crate::commands::serving::watched::WatchedViews;
 use crate::exit::{self, Refusal};
 use crate::platform::{self, Platform, TopicPlan};
 use crate::settings::{Serving, Settings};
 use crate::terminal;
 
 mod keys;
+mod watched;
 
 /// Waiting time for the schema registry at the start: a stack that was just started needs it.
-const REGISTRY_WAIT_MAX: Duration = Duration::from_secs(60);
+const REGISTRY_WAIT_MAX: Duration = Duration::from_mins(1);
 /// Wait between two attempts to reach the registry.
 const REGISTRY_RETRY_WAIT: Duration = Duration::from_secs(1);
 /// Interval at which the server looks whether it has become ready.
@@ -60,18 +62,28 @@ pub(crate) fn serve(
     let began = Instant::now();
     // Bound first: a taken port is the most common mistake and should not cost a restore.
     let admin_listener = runtime.block_on(bind(serving.admin_listen, "--admin-listen"))?;
-    let listener = with_edge.then(|| runtime.block_on(bind(serving.listen, "--listen"))).transpose()?;
-    let metrics = PrometheusBuilder::new().install_recorder().context("cannot install the metrics recorder")?;
+    let listener = with_edge
+        .then(|| runtime.block_on(bind(serving.listen, "--listen")))
+        .transpose()?;
+    let metrics = PrometheusBuilder::new()
+        .install_recorder()
+        .context("cannot install the metrics recorder")?;
     let server = Server::start(settings, serving, &runs_here, &runtime)?;
     let ended = runtime.block_on(server.run(settings, serving, listener, admin_listener, metrics, began));
     let stopped = server.stop();
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended?;
-    if stopped { Ok(ExitCode::from(exit::SUCCESS)) } else { anyhow::bail!("a stream thread did not stop in time") }
+    if stopped {
+        Ok(ExitCode::from(exit::SUCCESS))
+    } else {
+        anyhow::bail!("a stream thread did not stop in time")
+    }
 }
 
 async fn bind(address: std::net::SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; choose another {flag}"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; choose another {flag}"))
 }
 
 /// Everything that runs in this process.
@@ -92,16 +104,26 @@ impl Server {
         let _entered = runtime.enter();
         let platform = platform::open(settings)?;
         tracing::info!(log = platform.describe(), "using");
-        create(platform.as_ref(), platform::external())?;
         let registry = platform.registry()?;
+        create(platform.as_ref(), platform::external())?;
         let schemas = Arc::new(SchemaTable::new());
         register(registry.as_ref(), &schemas)?;
         let topologies = commerce::topologies::all(&schemas)?.into_iter().map(Arc::new);
         let placed: Vec<(Arc<Topology>, Arc<Layout>)> = topologies
-            .map(|topology| Ok((Arc::clone(&topology), platform::place(platform.as_ref(), settings, &topology)?)))
+            .map(|topology| {
+                Ok((
+                    Arc::clone(&topology),
+                    platform::place(platform.as_ref(), settings, &topology)?,
+                ))
+            })
             .collect::<anyhow::Result<_>>()?;
         let hosting = platform::hosting(&placed);
-        let mut server = Self { platform, schemas, hosting, applications: Vec::new() };
+        let mut server = Self {
+            platform,
+            schemas,
+            hosting,
+            applications: Vec::new(),
+        };
         let memory = StoreMemory::new(StoreBudget::default())?;
         for (topology, layout) in placed.into_iter().filter(|(topology, _)| runs_here(topology.name())) {
             server.start_topology(settings, serving, &memory, &registry, topology, layout)?;
@@ -119,7 +141,11 @@ impl Server {
         layout: Arc<Layout>,
     ) -> anyhow::Result<()> {
         create(self.platform.as_ref(), platform::internal(&layout))?;
-        let states = StateDirectory::new(&settings.state_dir().join("state"), &layout.application_id, memory.clone())?;
+        let states = StateDirectory::new(
+            &settings.state_dir().join("state"),
+            &layout.application_id,
+            memory.clone(),
+        )?;
         let context = ThreadContext {
             topology,
             layout,
@@ -157,12 +183,13 @@ impl Server {
         let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
         let admin = admin_listener.local_addr()?;
         let serving_requests = async {
-            match listener {
-                Some(listener) => edge_api::serve(listener, admin_listener, state, until_signal()).await,
-                None => {
-                    let app = edge_api::admin(state);
-                    axum::serve(admin_listener, app).with_graceful_shutdown(until_signal()).await
-                }
+            if let Some(listener) = listener {
+                edge_api::serve(listener, admin_listener, state, until_signal()).await
+            } else {
+                let app = edge_api::admin(state);
+                axum::serve(admin_listener, app)
+                    .with_graceful_shutdown(until_signal())
+                    .await
             }
         };
         let announcing = async {
@@ -196,7 +223,10 @@ impl Server {
         let admin_routes = runtime::queries::http::router(&queries);
         let parts = EdgeParts {
             log: self.platform.commands()?,
-            views: Arc::new(queries),
+            views: Arc::new(WatchedViews {
+                queries,
+                platform: Arc::clone(&self.platform),
+            }),
             sessions,
             serdes: CommandSerdes::avro(&self.schemas),
             keys: signing_keys(settings, serving)?,
@@ -211,13 +241,21 @@ impl Server {
 
     /// Resolves to a sentence when a topology has failed for good.
     async fn failed(&self) -> String {
-        let failures: Vec<_> = self.applications.iter().map(|application| Box::pin(failure(application))).collect();
+        let failures: Vec<_> = self
+            .applications
+            .iter()
+            .map(|application| Box::pin(failure(application)))
+            .collect();
         first(failures).await
     }
 
     fn stop(self) -> bool {
         self.applications.iter().for_each(StreamApplication::request_stop);
-        self.applications.into_iter().fold(true, |all, application| application.stop() && all)
+        let mut ended = true;
+        for application in self.applications {
+            ended &= application.stop();
+        }
+        ended
     }
 }
 
@@ -229,10 +267,12 @@ async fn failure(application: &StreamApplication) -> String {
 /// The first of several futures to resolve; never, when there is none.
 async fn first<T>(mut futures: Vec<std::pin::Pin<Box<impl Future<Output = T>>>>) -> T {
     std::future::poll_fn(move |context| {
-        let ready = futures.iter_mut().find_map(|future| match future.as_mut().poll(context) {
-            std::task::Poll::Ready(value) => Some(value),
-            std::task::Poll::Pending => None,
-        });
+        let ready = futures
+            .iter_mut()
+            .find_map(|future| match future.as_mut().poll(context) {
+                std::task::Poll::Ready(value) => Some(value),
+                std::task::Poll::Pending => None,
+            });
         ready.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
     })
     .await
@@ -247,7 +287,9 @@ fn create(platform: &dyn Platform, wanted: Vec<platform::WantedTopic>) -> anyhow
             TopicPlan::Create { topic } => missing.push(topic),
             TopicPlan::Differs { topic, found } => {
                 let name = topic.name;
-                let reason = format!("the topic {name} has {found}; see `sluice topics plan`, or choose another --application-id");
+                let reason = format!(
+                    "the topic {name} has {found}; see `sluice topics plan`, or choose another --application-id"
+                );
                 return Err(Refusal::refused(reason));
             }
         }
@@ -284,7 +326,9 @@ async fn announce(
     let seconds = began.elapsed().as_secs_f32();
     let api = address.map_or_else(String::new, |address| format!("API http://{address}  "));
     // Standard output may be closed; being ready does not depend on it.
-    drop(terminal::line(format!("ready in {seconds:.1} s: {api}admin http://{admin}")));
+    drop(terminal::line(format!(
+        "ready in {seconds:.1} s: {api}admin http://{admin}"
+    )));
 }
 
 /// Resolves at SIGINT or SIGTERM.

@@ -46,14 +46,21 @@ fn apply(settings: &Settings, platform: &dyn Platform, plan: &[TopicPlan]) -> an
     }
     let missing: Vec<WantedTopic> = plan.iter().filter_map(missing).cloned().collect();
     platform.create_topics(&missing)?;
-    tracing::info!(created = missing.len(), log = platform.describe(), "topics are as they should be");
+    tracing::info!(
+        created = missing.len(),
+        log = platform.describe(),
+        "topics are as they should be"
+    );
     Ok(ExitCode::from(exit::SUCCESS))
 }
 
 /// The external topics and the internal ones of every topology, placed as they will be once the external ones are there.
 fn wanted(settings: &Settings, found: &BTreeMap<String, WantedTopic>) -> anyhow::Result<Vec<WantedTopic>> {
     let mut wanted = platform::external();
-    let mut counts: PartitionCounts = wanted.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect();
+    let mut counts: PartitionCounts = wanted
+        .iter()
+        .map(|topic| (topic.name.clone(), topic.partitions))
+        .collect();
     counts.extend(found.values().map(|topic| (topic.name.clone(), topic.partitions)));
     for topology in topology::all()? {
         let layout = topology.place(&settings.application(topology.name()), &counts)?;
@@ -90,5 +97,10 @@ fn row(step: &TopicPlan) -> Vec<String> {
         TopicPlan::Create { topic } => (topic, "create".to_owned()),
         TopicPlan::Differs { topic, found } => (topic, format!("differs: has {found}")),
     };
-    vec![topic.name.clone(), topic.partitions.to_string(), topic.cleanup.to_string(), action]
+    vec![
+        topic.name.clone(),
+        topic.partitions.to_string(),
+        topic.cleanup.to_string(),
+        action,
+    ]
 }

@@ -55,9 +55,14 @@ pub(crate) fn named(all: Vec<Topology>, names: &[String]) -> anyhow::Result<Vec<
     let known: Vec<&str> = all.iter().map(Topology::name).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         let known = known.join(", ");
-        return Err(Refusal::refused(format!("there is no topology {unknown:?}; there are {known}")));
+        return Err(Refusal::refused(format!(
+            "there is no topology {unknown:?}; there are {known}"
+        )));
     }
-    Ok(all.into_iter().filter(|topology| names.iter().any(|name| name == topology.name())).collect())
+    Ok(all
+        .into_iter()
+        .filter(|topology| names.iter().any(|name| name == topology.name()))
+        .collect())
 }
 
 fn list(settings: &Settings) -> anyhow::Result<()> {
@@ -68,9 +73,20 @@ fn list(settings: &Settings) -> anyhow::Result<()> {
     }
     let row = |topology: &Topology| {
         let parts = topology.subtopologies().len();
-        let stores = topology.stores().iter().map(|store| store.name.as_str()).collect::<Vec<_>>().join(", ");
+        let stores = topology
+            .stores()
+            .iter()
+            .map(|store| store.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
         let external = topology.external_topics().collect::<Vec<_>>().join(", ");
-        vec![topology.name().to_owned(), settings.application(topology.name()), parts.to_string(), stores, external]
+        vec![
+            topology.name().to_owned(),
+            settings.application(topology.name()),
+            parts.to_string(),
+            stores,
+            external,
+        ]
     };
     let rows: Vec<_> = topologies.iter().map(row).collect();
     terminal::table(&["TOPOLOGY", "APPLICATION", "PARTS", "STORES", "TOPICS"], &rows)

@@ -32,7 +32,11 @@ impl EmbeddedPlatform {
         std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
         let broker = EmbeddedBroker::open(&path).map_err(|error| opened(error, &path))?;
         let registry = Arc::new(EmbeddedRegistry::open(&broker)?);
-        Ok(Self { broker, registry, directory: path.display().to_string() })
+        Ok(Self {
+            broker,
+            registry,
+            directory: path.display().to_string(),
+        })
     }
 }
 
@@ -42,7 +46,12 @@ impl Platform for EmbeddedPlatform {
     }
 
     fn topics(&self) -> anyhow::Result<BTreeMap<String, WantedTopic>> {
-        Ok(self.broker.topics().into_iter().map(|topic| (topic.name.clone(), found(topic))).collect())
+        Ok(self
+            .broker
+            .topics()
+            .into_iter()
+            .map(|topic| (topic.name.clone(), found(topic)))
+            .collect())
     }
 
     fn create_topics(&self, topics: &[WantedTopic]) -> anyhow::Result<()> {
@@ -79,7 +88,11 @@ impl Platform for EmbeddedPlatform {
         let readers = Arc::clone(&self.broker);
         context.make_reader = Arc::new(move || Ok(Box::new(readers.reader())));
         let join = move |thread| broker.join(Arc::clone(&layout), thread).map_err(Into::into);
-        Ok(StreamApplication::start(context, usize::from(serving.threads), Arc::new(join)))
+        Ok(StreamApplication::start(
+            context,
+            usize::from(serving.threads),
+            Arc::new(join),
+        ))
     }
 
     fn obstacles(&self) -> Vec<String> {
@@ -94,7 +107,9 @@ impl Platform for EmbeddedPlatform {
 
     /// The log is open in this process alone, so only its own threads can be members.
     fn group_members(&self, group: &str) -> anyhow::Result<Vec<String>> {
-        Ok((0..self.broker.group_members(group)).map(|number| format!("thread {number} of this process")).collect())
+        Ok((0..self.broker.group_members(group))
+            .map(|number| format!("thread {number} of this process"))
+            .collect())
     }
 
     fn alter_group_offsets(&self, group: &str, offsets: &GroupOffsets) -> anyhow::Result<()> {
@@ -132,7 +147,11 @@ fn wanted(topic: &WantedTopic) -> EmbeddedTopic {
         Cleanup::Delete { retention_ms } => Policy::Delete { retention_ms },
         Cleanup::Compact => Policy::Compact,
     };
-    EmbeddedTopic { name: topic.name.clone(), partitions: topic.partitions, cleanup }
+    EmbeddedTopic {
+        name: topic.name.clone(),
+        partitions: topic.partitions,
+        cleanup,
+    }
 }
 
 fn found(topic: EmbeddedTopic) -> WantedTopic {
@@ -140,5 +159,10 @@ fn found(topic: EmbeddedTopic) -> WantedTopic {
         Policy::Delete { retention_ms } => Cleanup::Delete { retention_ms },
         Policy::Compact => Cleanup::Compact,
     };
-    WantedTopic { name: topic.name, partitions: topic.partitions, cleanup, settings: BTreeMap::new() }
+    WantedTopic {
+        name: topic.name,
+        partitions: topic.partitions,
+        cleanup,
+        settings: BTreeMap::new(),
+    }
 }

@@ -1,16 +1,17 @@
 //! Kafka and its registry as a platform.
 
 mod owners;
+mod probe;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::schemas::registry::SchemaRegistry;
+use ::schemas::topics as page;
+use anyhow::Context;
 use runtime::commands::CommandLog;
-use runtime::kafka::{
-    KafkaAdmin, KafkaCommandLog, KafkaConfig, KafkaHealth, KafkaLog, KafkaReader, TopicSpec,
-};
+use runtime::kafka::{KafkaAdmin, KafkaCommandLog, KafkaConfig, KafkaHealth, KafkaLog, KafkaReader, TopicSpec};
 use runtime::queries::Owners;
 use runtime::registry::HttpRegistry;
 use runtime::{StreamApplication, ThreadContext};
@@ -18,6 +19,7 @@ use streams::LogError;
 use streams::log::LogReader;
 
 use self::owners::GroupOwners;
+use self::probe::Probe;
 use super::{Cleanup, GroupOffsets, Platform, WantedTopic};
 use crate::exit::Refusal;
 use crate::settings::{Serving, Settings};
@@ -36,6 +38,7 @@ pub(crate) struct KafkaPlatform {
     registry: Option<String>,
     replication: i32,
     healths: Mutex<Vec<(String, Arc<KafkaHealth>)>>,
+    probe: OnceLock<Arc<Probe>>,
 }
 
 impl KafkaPlatform {
@@ -46,7 +49,14 @@ impl KafkaPlatform {
         config.check().map_err(|error| Refusal::refused(error.to_string()))?;
         let admin = Arc::new(KafkaAdmin::connect(&config).map_err(answered)?);
         let (registry, replication) = (settings.registry.clone(), settings.replication);
-        Ok(Self { config, admin, registry, replication, healths: Mutex::default() })
+        Ok(Self {
+            config,
+            admin,
+            registry,
+            replication,
+            healths: Mutex::default(),
+            probe: OnceLock::new(),
+        })
     }
 
     /// The configuration of a stream thread.
@@ -69,7 +79,9 @@ impl KafkaPlatform {
         let deadline = Instant::now() + TOPICS_SETTLE_MAX;
         while !agreed(&self.admin.topics().map_err(answered)?) {
             if Instant::now() >= deadline {
-                return Err(Refusal::unavailable("the brokers do not agree on which topics exist; try again"));
+                return Err(Refusal::unavailable(
+                    "the brokers do not agree on which topics exist; try again",
+                ));
             }
             std::thread::sleep(TOPICS_SETTLE_INTERVAL);
         }
@@ -84,9 +96,16 @@ impl Platform for KafkaPlatform {
 
     fn topics(&self) -> anyhow::Result<BTreeMap<String, WantedTopic>> {
         let names = self.admin.topics().map_err(answered)?;
-        let names: Vec<&str> = names.keys().map(String::as_str).filter(|name| !name.starts_with(KAFKAS_OWN)).collect();
+        let names: Vec<&str> = names
+            .keys()
+            .map(String::as_str)
+            .filter(|name| !name.starts_with(KAFKAS_OWN))
+            .collect();
         let found = self.admin.describe(&names).map_err(answered)?;
-        Ok(found.into_iter().map(|topic| (topic.name.clone(), existing(topic))).collect())
+        Ok(found
+            .into_iter()
+            .map(|topic| (topic.name.clone(), existing(topic)))
+            .collect())
     }
 
     fn create_topics(&self, topics: &[WantedTopic]) -> anyhow::Result<()> {
@@ -95,7 +114,11 @@ impl Platform for KafkaPlatform {
         }
         let wanted: Vec<TopicSpec> = topics.iter().map(|topic| specified(topic, self.replication)).collect();
         self.admin.create(&wanted).map_err(answered)?;
-        self.settle(|known| wanted.iter().all(|topic| known.get(&topic.name) == Some(&topic.partitions)))
+        self.settle(|known| {
+            wanted
+                .iter()
+                .all(|topic| known.get(&topic.name) == Some(&topic.partitions))
+        })
     }
 
     fn delete_topics(&self, names: &[String]) -> anyhow::Result<()> {
@@ -108,13 +131,21 @@ impl Platform for KafkaPlatform {
     }
 
     fn registry(&self) -> anyhow::Result<Arc<dyn SchemaRegistry>> {
-        let missing = || Refusal::refused("with --kafka the schema registry has to be named: give --registry URL or set SLUICE_REGISTRY");
+        let missing = || {
+            Refusal::refused(
+                "with --kafka the schema registry has to be named: give --registry URL or set SLUICE_REGISTRY",
+            )
+        };
         let url = self.registry.as_deref().ok_or_else(missing)?;
         let registry = HttpRegistry::new(url).map_err(|error| Refusal::refused(format!("--registry: {error}")))?;
         Ok(Arc::new(registry))
     }
 
     fn commands(&self) -> anyhow::Result<Arc<dyn CommandLog>> {
+        // Whoever sends commands has to know whether anybody takes them, also when no stream thread runs here.
+        let probe =
+            Probe::start(Arc::clone(&self.admin), page::ORDER_COMMANDS.name).context("cannot start a thread")?;
+        drop(self.probe.set(probe));
         Ok(Arc::new(KafkaCommandLog::connect(&self.config).map_err(answered)?))
     }
 
@@ -129,8 +160,9 @@ impl Platform for KafkaPlatform {
 
     fn start(&self, mut context: ThreadContext, serving: &Serving) -> anyhow::Result<StreamApplication> {
         let layout = Arc::clone(&context.layout);
-        let configs: Vec<KafkaConfig> =
-            (0..serving.threads.max(1)).map(|thread| self.thread_config(&layout.application_id, serving, thread)).collect();
+        let configs: Vec<KafkaConfig> = (0..serving.threads.max(1))
+            .map(|thread| self.thread_config(&layout.application_id, serving, thread))
+            .collect();
         for config in &configs {
             config.check().map_err(|error| Refusal::refused(error.to_string()))?;
         }
@@ -140,17 +172,30 @@ impl Platform for KafkaPlatform {
         context.make_reader =
             Arc::new(move || Ok(Box::new(KafkaReader::connect(&reading, Arc::clone(&reader_health))?)));
         let join = move |thread: usize| {
-            let config = configs.get(thread).ok_or_else(|| LogError::Fatal(format!("no thread {thread} is configured")))?;
+            let config = configs
+                .get(thread)
+                .ok_or_else(|| LogError::Fatal(format!("no thread {thread} is configured")))?;
             KafkaLog::connect(config.clone(), Arc::clone(&layout), Arc::clone(&health))
         };
-        Ok(StreamApplication::start(context, usize::from(serving.threads), Arc::new(join)))
+        Ok(StreamApplication::start(
+            context,
+            usize::from(serving.threads),
+            Arc::new(join),
+        ))
     }
 
     fn obstacles(&self) -> Vec<String> {
         let healths = self.healths.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = self
+            .probe
+            .get()
+            .filter(|probe| !probe.is_reachable())
+            .map(|_| "Kafka does not answer".to_owned());
         let away = healths.iter().filter(|(_, health)| !health.is_reachable());
         let said = |health: &KafkaHealth| health.last_error().unwrap_or_else(|| "no broker answers".to_owned());
-        away.map(|(application, health)| format!("{application}: Kafka cannot be reached: {}", said(health))).collect()
+        let away =
+            away.map(|(application, health)| format!("{application}: Kafka cannot be reached: {}", said(health)));
+        away.chain(silent).collect()
     }
 
     fn group_offsets(&self, group: &str, partitions: &[(String, i32)]) -> anyhow::Result<GroupOffsets> {
@@ -159,7 +204,10 @@ impl Platform for KafkaPlatform {
 
     fn group_members(&self, group: &str) -> anyhow::Result<Vec<String>> {
         let members = self.admin.group(group).map_err(answered)?.members;
-        Ok(members.into_iter().map(|member| format!("{} from {}", member.client_id, member.host)).collect())
+        Ok(members
+            .into_iter()
+            .map(|member| format!("{} from {}", member.client_id, member.host))
+            .collect())
     }
 
     fn alter_group_offsets(&self, group: &str, offsets: &GroupOffsets) -> anyhow::Result<()> {
@@ -180,11 +228,27 @@ fn answered(error: LogError) -> anyhow::Error {
 }
 
 fn existing(topic: TopicSpec) -> WantedTopic {
-    let compacts = topic.settings.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"));
-    let retention = topic.settings.get("retention.ms").and_then(|retention| retention.parse().ok());
-    let cleanup =
-        if compacts { Cleanup::Compact } else { Cleanup::Delete { retention_ms: retention.unwrap_or(-1) } };
-    WantedTopic { name: topic.name, partitions: topic.partitions, cleanup, settings: BTreeMap::new() }
+    let compacts = topic
+        .settings
+        .get("cleanup.policy")
+        .is_some_and(|policy| policy.contains("compact"));
+    let retention = topic
+        .settings
+        .get("retention.ms")
+        .and_then(|retention| retention.parse().ok());
+    let cleanup = if compacts {
+        Cleanup::Compact
+    } else {
+        Cleanup::Delete {
+            retention_ms: retention.unwrap_or(-1),
+        }
+    };
+    WantedTopic {
+        name: topic.name,
+        partitions: topic.partitions,
+        cleanup,
+        settings: BTreeMap::new(),
+    }
 }
 
 /// What Kafka is told: the policy, then the topic's own further settings, which win.
@@ -198,6 +262,14 @@ fn specified(topic: &WantedTopic, replication: i32) -> TopicSpec {
     };
     settings.extend(topic.settings.clone());
     // With three copies a write needs two of them, so that one broker can go without a loss.
-    settings.insert("min.insync.replicas".to_owned(), (replication - 1).clamp(1, 2).to_string());
-    TopicSpec { name: topic.name.clone(), partitions: topic.partitions, replication, settings }
+    settings.insert(
+        "min.insync.replicas".to_owned(),
+        (replication - 1).clamp(1, 2).to_string(),
+    );
+    TopicSpec {
+        name: topic.name.clone(),
+        partitions: topic.partitions,
+        replication,
+        settings,
+    }
 }

@@ -78,8 +78,14 @@ pub(crate) fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Platform>> {
 
 /// Places a topology on the platform's topics.
 pub(crate) fn place(platform: &dyn Platform, settings: &Settings, topology: &Topology) -> anyhow::Result<Arc<Layout>> {
-    let counts = platform.topics()?.into_iter().map(|(name, topic)| (name, topic.partitions)).collect();
-    Ok(Arc::new(topology.place(&settings.application(topology.name()), &counts)?))
+    let counts = platform
+        .topics()?
+        .into_iter()
+        .map(|(name, topic)| (name, topic.partitions))
+        .collect();
+    Ok(Arc::new(
+        topology.place(&settings.application(topology.name()), &counts)?,
+    ))
 }
 
 /// A hosting that knows these topologies, for routing without running them.

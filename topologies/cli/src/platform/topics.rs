@@ -92,13 +92,25 @@ pub(crate) fn external() -> Vec<WantedTopic> {
 /// The topics that the engine keeps for a placed topology.
 pub(crate) fn internal(layout: &Layout) -> Vec<WantedTopic> {
     let wanted = |spec: kafka::TopicSpec| {
-        let kind = layout.topic_named(&spec.name).and_then(|topic| layout.topic(topic)).map(|topic| topic.kind);
+        let kind = layout
+            .topic_named(&spec.name)
+            .and_then(|topic| layout.topic(topic))
+            .map(|topic| topic.kind);
         let cleanup = match kind {
-            Some(TopicKind::Repartition) => Cleanup::Delete { retention_ms: REPARTITION_RETENTION_MS },
-            Some(TopicKind::DeadLetters) => Cleanup::Delete { retention_ms: DEAD_LETTER_RETENTION_MS },
+            Some(TopicKind::Repartition) => Cleanup::Delete {
+                retention_ms: REPARTITION_RETENTION_MS,
+            },
+            Some(TopicKind::DeadLetters) => Cleanup::Delete {
+                retention_ms: DEAD_LETTER_RETENTION_MS,
+            },
             Some(TopicKind::Changelog | TopicKind::Source | TopicKind::Sink) | None => Cleanup::Compact,
         };
-        WantedTopic { name: spec.name, partitions: spec.partitions, cleanup, settings: spec.settings }
+        WantedTopic {
+            name: spec.name,
+            partitions: spec.partitions,
+            cleanup,
+            settings: spec.settings,
+        }
     };
     kafka::internal_topics(layout, 1).into_iter().map(wanted).collect()
 }
@@ -109,18 +121,27 @@ pub(crate) fn plan(wanted: Vec<WantedTopic>, found: &BTreeMap<String, WantedTopi
 }
 
 fn plan_one(topic: WantedTopic, found: &BTreeMap<String, WantedTopic>) -> TopicPlan {
-    let Some(existing) = found.get(&topic.name) else { return TopicPlan::Create { topic } };
+    let Some(existing) = found.get(&topic.name) else {
+        return TopicPlan::Create { topic };
+    };
     let mut differences = Vec::new();
     if existing.partitions != topic.partitions {
-        differences.push(format!("{} partitions instead of {}", existing.partitions, topic.partitions));
+        differences.push(format!(
+            "{} partitions instead of {}",
+            existing.partitions, topic.partitions
+        ));
     }
     let policy = |cleanup| matches!(cleanup, Cleanup::Compact);
     if policy(existing.cleanup) != policy(topic.cleanup) {
         differences.push(format!("{} instead of {}", existing.cleanup, topic.cleanup));
     }
-    match differences.is_empty() {
-        true => TopicPlan::Keep { topic },
-        false => TopicPlan::Differs { topic, found: differences.join(", ") },
+    if differences.is_empty() {
+        TopicPlan::Keep { topic }
+    } else {
+        TopicPlan::Differs {
+            topic,
+            found: differences.join(", "),
+        }
     }
 }
 
@@ -129,7 +150,12 @@ mod tests {
     use super::*;
 
     fn topic(partitions: i32, cleanup: Cleanup) -> WantedTopic {
-        WantedTopic { name: "orders".to_owned(), partitions, cleanup, settings: BTreeMap::new() }
+        WantedTopic {
+            name: "orders".to_owned(),
+            partitions,
+            cleanup,
+            settings: BTreeMap::new(),
+        }
     }
 
     fn planned(found: Option<WantedTopic>) -> Vec<TopicPlan> {
@@ -147,7 +173,9 @@ mod tests {
     #[test]
     fn a_topic_of_another_width_or_policy_is_reported_and_not_touched() {
         let other = topic(3, Cleanup::Delete { retention_ms: 1 });
-        let [TopicPlan::Differs { found, .. }] = &planned(Some(other))[..] else { panic!("expected a difference") };
+        let [TopicPlan::Differs { found, .. }] = &planned(Some(other))[..] else {
+            panic!("expected a difference")
+        };
         assert!(found.starts_with("3 partitions instead of 6, "), "{found}");
     }
 }

@@ -35,29 +35,55 @@ pub(super) struct Decoded {
 impl<'a> Decoder<'a> {
     /// A decoder that opens the platform's registry when it is first needed.
     pub(super) fn new(platform: &'a dyn Platform) -> Self {
-        Self { platform, registry: None, schemas: BTreeMap::new() }
+        Self {
+            platform,
+            registry: None,
+            schemas: BTreeMap::new(),
+        }
     }
 
     /// The value in Avro if it names a schema, else as text or base64 with a note. An error means that the registry is missing
     /// or does not answer.
     pub(super) fn decode(&mut self, value: Option<&[u8]>) -> anyhow::Result<Decoded> {
         let Some(bytes) = value else {
-            return Ok(Decoded { value: Value::Null, schema_id: None, note: None });
+            return Ok(Decoded {
+                value: Value::Null,
+                schema_id: None,
+                note: None,
+            });
         };
         // An empty value and text begin otherwise than a framed record.
-        let framed = if bytes.first() == Some(&MAGIC) { Framed::parse(bytes).ok() } else { None };
+        let framed = if bytes.first() == Some(&MAGIC) {
+            Framed::parse(bytes).ok()
+        } else {
+            None
+        };
         let Some(framed) = framed else {
-            return Ok(Decoded { value: text(Some(bytes)), schema_id: None, note: Some("not Avro".to_owned()) });
+            return Ok(Decoded {
+                value: text(Some(bytes)),
+                schema_id: None,
+                note: Some("not Avro".to_owned()),
+            });
         };
         let Some(schema) = self.schema(framed.id)? else {
             let note = format!("looks framed, but the registry has no usable schema {}", framed.id);
-            return Ok(Decoded { value: text(Some(bytes)), schema_id: None, note: Some(note) });
+            return Ok(Decoded {
+                value: text(Some(bytes)),
+                schema_id: None,
+                note: Some(note),
+            });
         };
         Ok(match generic::to_json(&schema, framed.datum, None) {
-            Ok(value) => Decoded { value, schema_id: Some(framed.id), note: None },
-            Err(error) => {
-                Decoded { value: text(Some(bytes)), schema_id: Some(framed.id), note: Some(error.to_string()) }
-            }
+            Ok(value) => Decoded {
+                value,
+                schema_id: Some(framed.id),
+                note: None,
+            },
+            Err(error) => Decoded {
+                value: text(Some(bytes)),
+                schema_id: Some(framed.id),
+                note: Some(error.to_string()),
+            },
         })
     }
 
@@ -65,7 +91,10 @@ impl<'a> Decoder<'a> {
         if let Some(known) = self.schemas.get(&id) {
             return Ok(known.clone());
         }
-        let schema = self.registry()?.schema(id).map_err(|error| Refusal::unavailable(error.to_string()))?;
+        let schema = self
+            .registry()?
+            .schema(id)
+            .map_err(|error| Refusal::unavailable(error.to_string()))?;
         if self.schemas.len() >= SCHEMAS_MAX {
             self.schemas.clear();
         }

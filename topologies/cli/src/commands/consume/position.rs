@@ -37,7 +37,11 @@ pub(super) fn from(text: &str) -> Result<From, String> {
 
 pub(super) fn until(text: &str) -> Result<Until, String> {
     if let Ok(offset) = text.parse::<i64>() {
-        return if offset < 0 { Err(format!("{offset} is no offset")) } else { Ok(Until::Offset(offset)) };
+        return if offset < 0 {
+            Err(format!("{offset} is no offset"))
+        } else {
+            Ok(Until::Offset(offset))
+        };
     }
     datetime(text).map(Until::Time)
 }

@@ -48,8 +48,16 @@ impl Cast {
     pub(super) async fn assemble(shop: &Arc<Shop>, arguments: &LoadArguments) -> anyhow::Result<Self> {
         let seed: [u8; 6] = random_bytes(&SystemEntropy)?;
         let run = hex(&seed);
-        let poor = if arguments.declines > 0 { arguments.buyers.div_ceil(ONE_WITHOUT_IN) } else { 0 };
-        let sold_out = if arguments.stock_outs > 0 { arguments.products.div_ceil(ONE_WITHOUT_IN) } else { 0 };
+        let poor = if arguments.declines > 0 {
+            arguments.buyers.div_ceil(ONE_WITHOUT_IN)
+        } else {
+            0
+        };
+        let sold_out = if arguments.stock_outs > 0 {
+            arguments.products.div_ceil(ONE_WITHOUT_IN)
+        } else {
+            0
+        };
         let steps = u64::from(arguments.buyers + poor + arguments.products + sold_out) + 1;
         let maker = Maker {
             shop: Arc::clone(shop),
@@ -64,7 +72,10 @@ impl Cast {
         let cast = Self {
             rich: many(arguments.buyers, |number| maker.clone().buyer("buyer", number, true)).await?,
             poor: many(poor, |number| maker.clone().buyer("poor", number, false)).await?,
-            stocked: many(arguments.products, |number| maker.clone().product(seller.clone(), number, true)).await?,
+            stocked: many(arguments.products, |number| {
+                maker.clone().product(seller.clone(), number, true)
+            })
+            .await?,
             sold_out: many(sold_out, |number| maker.clone().product(seller.clone(), number, false)).await?,
             run,
             declines: arguments.declines.into(),
@@ -80,11 +91,16 @@ impl Cast {
         let mut dice = Dice(number);
         let declined = dice.roll(100) < self.declines;
         let stock_out = !declined && dice.roll(100) < self.stock_outs;
-        let buyer = dice.pick(if declined { &self.poor } else { &self.rich }).context("there is no buyer")?;
+        let buyer = dice
+            .pick(if declined { &self.poor } else { &self.rich })
+            .context("there is no buyer")?;
         let first = dice.roll(self.stocked.len() as u64);
         let mut lines: Vec<Value> = (first..)
             .take(self.lines as usize)
-            .filter_map(|at| self.stocked.get(usize::try_from(at % self.stocked.len().max(1) as u64).ok()?))
+            .filter_map(|at| {
+                self.stocked
+                    .get(usize::try_from(at % self.stocked.len().max(1) as u64).ok()?)
+            })
             .map(|product| json!({ "product_id": product, "quantity": 1 + dice.roll(QUANTITY_MAX) }))
             .collect();
         if let Some(product) = dice.pick(&self.sold_out).filter(|_| stock_out) {
@@ -92,7 +108,11 @@ impl Cast {
             lines.push(json!({ "product_id": product, "quantity": 1 }));
         }
         let (buyer, key) = (Arc::clone(buyer), format!("load-{}-{number}", self.run));
-        Ok(Draft { buyer, key, body: json!({ "lines": lines }) })
+        Ok(Draft {
+            buyer,
+            key,
+            body: json!({ "lines": lines }),
+        })
     }
 }
 
@@ -119,7 +139,10 @@ impl Maker {
         if with_money {
             let key = format!("load-{}-{kind}-{number}-deposit", self.run);
             let body = json!({ "amount": { "amount": self.money, "currency": "KRW" } });
-            let answer = self.shop.call(&Call::post("/wallet/deposits", body).by(&account).named(&key)).await?;
+            let answer = self
+                .shop
+                .call(&Call::post("/wallet/deposits", body).by(&account).named(&key))
+                .await?;
             if !answer.status.is_success() {
                 return Err(answer.unexpected("POST /wallet/deposits"));
             }
@@ -127,13 +150,18 @@ impl Maker {
         Ok(Arc::new(account))
     }
 
-    async fn product(self: Arc<Self>, seller: Arc<Account>, number: u32, stocked: bool) -> anyhow::Result<String> {
-        let stock = if stocked { self.pieces } else { 0 };
-        let name = format!("Load {} {}{number}", self.run, if stocked { "" } else { "sold out " });
-        let key = format!("load-{}-product-{number}-{stocked}", self.run);
+    async fn product(self: Arc<Self>, seller: Arc<Account>, number: u32, in_stock: bool) -> anyhow::Result<String> {
+        let stock = if in_stock { self.pieces } else { 0 };
+        let name = format!("Load {} {}{number}", self.run, if in_stock { "" } else { "sold out " });
+        let key = format!("load-{}-product-{number}-{in_stock}", self.run);
         let body = json!({ "name": name, "price": { "amount": PRICE, "currency": "KRW" }, "stock": stock });
-        let answer = self.shop.call(&Call::post("/products", body).by(&seller).named(&key)).await?;
-        let product = answer.text("product_id").filter(|_| answer.status == StatusCode::CREATED);
+        let answer = self
+            .shop
+            .call(&Call::post("/products", body).by(&seller).named(&key))
+            .await?;
+        let product = answer
+            .text("product_id")
+            .filter(|_| answer.status == StatusCode::CREATED);
         let product = product.ok_or_else(|| answer.unexpected("POST /products"))?.to_owned();
         self.progress.advance();
         Ok(product)

@@ -132,14 +132,20 @@ async fn place_and_wait(
     patience: Duration,
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
-    let post = Call::post("/orders", draft.body.clone()).by(&draft.buyer).named(&draft.key);
+    let post = Call::post("/orders", draft.body.clone())
+        .by(&draft.buyer)
+        .named(&draft.key);
     let answer = shop.call(&post).await?;
-    let order_id = answer.text("order_id").filter(|_| answer.status == StatusCode::ACCEPTED);
+    let order_id = answer
+        .text("order_id")
+        .filter(|_| answer.status == StatusCode::ACCEPTED);
     let order_id = order_id.ok_or_else(|| answer.unexpected("POST /orders"))?.to_owned();
     outcome.accepted_after = Some(due.elapsed());
     outcome.order_id = Some(order_id.clone());
     let deadline = Instant::now() + patience;
-    let get = Call::get(format!("/orders/{order_id}")).by(&draft.buyer).waiting(WAIT_PER_GET);
+    let get = Call::get(format!("/orders/{order_id}"))
+        .by(&draft.buyer)
+        .waiting(WAIT_PER_GET);
     while Instant::now() < deadline {
         let answer = shop.call(&get).await?;
         if answer.status != StatusCode::OK {
@@ -150,7 +156,10 @@ async fn place_and_wait(
         if answer.body.get("needs_attention") == Some(&true.into()) {
             outcome.status = Some("NEEDS_ATTENTION".to_owned());
         }
-        if matches!(outcome.status.as_deref(), Some("PAID" | "CANCELLED" | "NEEDS_ATTENTION")) {
+        if matches!(
+            outcome.status.as_deref(),
+            Some("PAID" | "CANCELLED" | "NEEDS_ATTENTION")
+        ) {
             outcome.settled_after = Some(due.elapsed());
             return Ok(());
         }

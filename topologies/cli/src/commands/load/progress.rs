@@ -28,7 +28,13 @@ impl Progress {
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(total).with_style(style).with_message(what)
         });
-        Self { what, total, done: AtomicU64::new(0), bar, line_at: Mutex::new(Instant::now() + LINE_INTERVAL) }
+        Self {
+            what,
+            total,
+            done: AtomicU64::new(0),
+            bar,
+            line_at: Mutex::new(Instant::now() + LINE_INTERVAL),
+        }
     }
 
     /// One more step is done.

@@ -59,15 +59,32 @@ pub(super) struct Answer {
 
 impl<'a> Call<'a> {
     pub(super) fn post(path: impl Into<String>, body: Value) -> Self {
-        Self { method: Method::POST, path: path.into(), account: None, key: None, body: Some(body), wait: None }
+        Self {
+            method: Method::POST,
+            path: path.into(),
+            account: None,
+            key: None,
+            body: Some(body),
+            wait: None,
+        }
     }
 
     pub(super) fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), account: None, key: None, body: None, wait: None }
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            account: None,
+            key: None,
+            body: None,
+            wait: None,
+        }
     }
 
     pub(super) fn by(self, account: &'a Account) -> Self {
-        Self { account: Some(account), ..self }
+        Self {
+            account: Some(account),
+            ..self
+        }
     }
 
     /// Names the request, so that sending it again does nothing twice.
@@ -77,14 +94,20 @@ impl<'a> Call<'a> {
 
     /// Lets the edge wait for a final state.
     pub(super) fn waiting(self, wait: Duration) -> Self {
-        Self { wait: Some(wait), ..self }
+        Self {
+            wait: Some(wait),
+            ..self
+        }
     }
 }
 
 impl Shop {
     /// The shop behind these URLs; a request is sent again for as long as `patience`.
     pub(super) fn new(urls: &[String], patience: Duration) -> anyhow::Result<Self> {
-        let client = Client::builder().no_proxy().pool_idle_timeout(Duration::from_secs(30)).build();
+        let client = Client::builder()
+            .no_proxy()
+            .pool_idle_timeout(Duration::from_secs(30))
+            .build();
         Ok(Self {
             client: client.context("cannot make an HTTP client")?,
             urls: urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
@@ -101,7 +124,11 @@ impl Shop {
 
     /// Registers an account, unless an earlier attempt did, and logs it in.
     pub(super) async fn register(&self, email: String, password: &str, role: &str) -> anyhow::Result<Account> {
-        let account = Account { email, password: password.to_owned(), token: Mutex::default() };
+        let account = Account {
+            email,
+            password: password.to_owned(),
+            token: Mutex::default(),
+        };
         let name = account.email.split('@').next().unwrap_or_default();
         let body = serde_json::json!({ "email": account.email, "password": password, "name": name, "role": role });
         let answer = self.call(&Call::post("/auth/register", body)).await?;
@@ -176,9 +203,17 @@ impl Shop {
         if let (Some(account), Some(renewed)) = (call.account, header(AUTHORIZATION).and_then(bearer)) {
             account.take(renewed);
         }
-        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY) {
-            let seconds = header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
-            return Ok(Attempt::NotNow { status, after: Duration::from_secs(seconds).min(RETRY_WAIT_MAX) });
+        if matches!(
+            status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY
+        ) {
+            let seconds = header(RETRY_AFTER)
+                .and_then(|seconds| seconds.parse().ok())
+                .unwrap_or(0);
+            return Ok(Attempt::NotNow {
+                status,
+                after: Duration::from_secs(seconds).min(RETRY_WAIT_MAX),
+            });
         }
         let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
         Ok(Attempt::Answered(Answer { status, body }))

@@ -54,8 +54,12 @@ impl Tally {
         self.orders += 1;
         self.accepted.extend(outcome.accepted_after);
         self.settled.extend(outcome.settled_after);
-        let reason = outcome.cancel_reason.map_or_else(String::new, |reason| format!(" {reason}"));
-        let status = outcome.status.map_or_else(|| "unknown".to_owned(), |status| status + &reason);
+        let reason = outcome
+            .cancel_reason
+            .map_or_else(String::new, |reason| format!(" {reason}"));
+        let status = outcome
+            .status
+            .map_or_else(|| "unknown".to_owned(), |status| status + &reason);
         *self.by_status.entry(status).or_default() += 1;
         if let Some(error) = outcome.error {
             self.failed += 1;
@@ -69,7 +73,11 @@ impl Tally {
     pub(super) fn summary(mut self, took: Duration, retries: usize) -> Summary {
         let seconds = took.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-        let settled_per_second = if seconds > 0.0 { self.settled.len() as f64 / seconds } else { 0.0 };
+        let settled_per_second = if seconds > 0.0 {
+            self.settled.len() as f64 / seconds
+        } else {
+            0.0
+        };
         Summary {
             orders: self.orders,
             accepted: self.accepted.len(),
@@ -93,12 +101,19 @@ impl Latencies {
             let rank = (samples.len() * per_mille).div_ceil(1_000).saturating_sub(1);
             samples.get(rank).map_or(0.0, |sample| sample.as_secs_f64() * 1_000.0)
         };
-        Self { p50: at(500), p99: at(990), p999: at(999), max: at(1_000) }
+        Self {
+            p50: at(500),
+            p99: at(990),
+            p999: at(999),
+            max: at(1_000),
+        }
     }
 
     fn row(&self, name: &str) -> Vec<String> {
         let cells = [self.p50, self.p99, self.p999, self.max];
-        std::iter::once(name.to_owned()).chain(cells.iter().map(|ms| format!("{ms:.1}"))).collect()
+        std::iter::once(name.to_owned())
+            .chain(cells.iter().map(|ms| format!("{ms:.1}")))
+            .collect()
     }
 }
 
@@ -110,7 +125,16 @@ impl Summary {
 
     /// Writes the summary for people.
     pub(super) fn print(&self) -> anyhow::Result<()> {
-        let Self { orders, accepted, settled, failed, retries, seconds, settled_per_second, .. } = self;
+        let Self {
+            orders,
+            accepted,
+            settled,
+            failed,
+            retries,
+            seconds,
+            settled_per_second,
+            ..
+        } = self;
         terminal::line(format!(
             "{orders} orders: {accepted} accepted, {settled} settled, {failed} failed, {retries} requests sent again, \
              {seconds:.1} s, {settled_per_second:.1} orders/s"
@@ -118,9 +142,14 @@ impl Summary {
         for (status, count) in &self.by_status {
             terminal::line(format!("  {count:>8}  {status}"))?;
         }
-        let rows = [self.post_ms.row("POST"), self.post_to_final_ms.row("POST to final status")];
+        let rows = [
+            self.post_ms.row("POST"),
+            self.post_to_final_ms.row("POST to final status"),
+        ];
         terminal::table(&["MILLISECONDS", "P50", "P99", "P99.9", "MAX"], &rows)?;
-        self.errors.iter().try_for_each(|(error, count)| terminal::line(format!("error, {count} times: {error}")))
+        self.errors
+            .iter()
+            .try_for_each(|(error, count)| terminal::line(format!("error, {count} times: {error}")))
     }
 }
 
@@ -131,10 +160,20 @@ mod tests {
     #[test]
     fn percentiles_are_samples_that_so_many_do_not_exceed() {
         let mut samples: Vec<Duration> = (1..=1_000).rev().map(Duration::from_millis).collect();
-        let expected = Latencies { p50: 500.0, p99: 990.0, p999: 999.0, max: 1_000.0 };
+        let expected = Latencies {
+            p50: 500.0,
+            p99: 990.0,
+            p999: 999.0,
+            max: 1_000.0,
+        };
         assert_eq!(Latencies::of(&mut samples), expected);
         assert_eq!(Latencies::of(&mut []), Latencies::default());
-        let one = Latencies { p50: 7.0, p99: 7.0, p999: 7.0, max: 7.0 };
+        let one = Latencies {
+            p50: 7.0,
+            p99: 7.0,
+            p999: 7.0,
+            max: 7.0,
+        };
         assert_eq!(Latencies::of(&mut [Duration::from_millis(7)]), one);
     }
 }

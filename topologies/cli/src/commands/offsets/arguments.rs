@@ -10,6 +10,7 @@ use crate::exit::Refusal;
 use crate::times::datetime;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(group(ArgGroup::new("to").required(true)))]
 pub(crate) struct ResetArguments {
     /// The topology: accounts, products, payments, orders, views.
@@ -80,7 +81,9 @@ impl ResetArguments {
         }
         let earliest = self.to_earliest.then_some(Target::Earliest);
         let latest = self.to_latest.then_some(Target::Latest);
-        let time = self.to_datetime.or(self.by_duration.map(|duration| now_ms.saturating_sub(duration)));
+        let time = self
+            .to_datetime
+            .or(self.by_duration.map(|duration| now_ms.saturating_sub(duration)));
         let target = earliest
             .or(latest)
             .or(self.to_offset.map(Target::Offset))
@@ -93,11 +96,21 @@ impl ResetArguments {
 
 fn selection(text: &str) -> Result<Selection, String> {
     let Some((topic, partitions)) = text.split_once(':') else {
-        return Ok(Selection { topic: text.to_owned(), partitions: None });
+        return Ok(Selection {
+            topic: text.to_owned(),
+            partitions: None,
+        });
     };
-    let number = |text: &str| text.trim().parse().map_err(|_| format!("{text:?} is no partition number"));
+    let number = |text: &str| {
+        text.trim()
+            .parse()
+            .map_err(|_| format!("{text:?} is no partition number"))
+    };
     let partitions = partitions.split(',').map(number).collect::<Result<_, _>>()?;
-    Ok(Selection { topic: topic.to_owned(), partitions: Some(partitions) })
+    Ok(Selection {
+        topic: topic.to_owned(),
+        partitions: Some(partitions),
+    })
 }
 
 #[cfg(test)]
@@ -106,9 +119,15 @@ mod tests {
 
     #[test]
     fn a_selection_is_a_topic_or_some_of_its_partitions() {
-        let all = Selection { topic: "orders".to_owned(), partitions: None };
+        let all = Selection {
+            topic: "orders".to_owned(),
+            partitions: None,
+        };
         assert_eq!(selection("orders"), Ok(all));
-        let some = Selection { topic: "orders".to_owned(), partitions: Some(BTreeSet::from([0, 2])) };
+        let some = Selection {
+            topic: "orders".to_owned(),
+            partitions: Some(BTreeSet::from([0, 2])),
+        };
         assert_eq!(selection("orders:2,0"), Ok(some));
         assert!(selection("orders:x").is_err());
     }

@@ -46,7 +46,10 @@ pub(super) fn inputs(
     layout: &Layout,
 ) -> anyhow::Result<Vec<Input>> {
     let existing = platform.topics()?;
-    let read = layout.topics.iter().filter(|topic| matches!(topic.kind, TopicKind::Source | TopicKind::Repartition));
+    let read = layout
+        .topics
+        .iter()
+        .filter(|topic| matches!(topic.kind, TopicKind::Source | TopicKind::Repartition));
     let mut partitions: Vec<(String, i32, bool)> = read
         .filter(|topic| existing.contains_key(&topic.name))
         .flat_map(|topic| {
@@ -55,12 +58,22 @@ pub(super) fn inputs(
         })
         .collect();
     partitions.sort();
-    let names: Vec<(String, i32)> = partitions.iter().map(|(topic, partition, _)| (topic.clone(), *partition)).collect();
+    let names: Vec<(String, i32)> = partitions
+        .iter()
+        .map(|(topic, partition, _)| (topic.clone(), *partition))
+        .collect();
     let committed = platform.group_offsets(&layout.application_id, &names)?;
     let input = |(topic, partition, repartition): (String, i32, bool)| {
         let (first, end) = reader.offsets(&topic, partition)?;
         let committed = committed.get(&(topic.clone(), partition)).copied();
-        Ok(Input { topic, partition, repartition, first, end, committed })
+        Ok(Input {
+            topic,
+            partition,
+            repartition,
+            first,
+            end,
+            committed,
+        })
     };
     partitions.into_iter().map(input).collect()
 }

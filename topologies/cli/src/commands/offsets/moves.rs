@@ -39,7 +39,10 @@ pub(super) fn moves(
         }
         _ => select(topology, &sources, selections)?,
     };
-    wanted.into_iter().map(|input| planned(platform, input, target)).collect()
+    wanted
+        .into_iter()
+        .map(|input| planned(platform, input, target))
+        .collect()
 }
 
 /// The sources that are selected; all of them when nothing is.
@@ -50,19 +53,31 @@ fn select<'a>(topology: &str, sources: &[&'a Input], selections: &[Selection]) -
             let mut known: Vec<&str> = sources.iter().map(|input| input.topic.as_str()).collect();
             known.dedup();
             let (unknown, known) = (&selection.topic, known.join(", "));
-            return Err(Refusal::refused(format!("{topology} does not read the topic {unknown:?}; its sources are {known}")));
+            return Err(Refusal::refused(format!(
+                "{topology} does not read the topic {unknown:?}; its sources are {known}"
+            )));
         }
-        let missing = selection.partitions.iter().flatten().find(|wanted| own.iter().all(|input| input.partition != **wanted));
+        let missing = selection
+            .partitions
+            .iter()
+            .flatten()
+            .find(|wanted| own.iter().all(|input| input.partition != **wanted));
         if let Some(missing) = missing {
             let (topic, count) = (&selection.topic, own.len());
-            return Err(Refusal::refused(format!("the topic {topic} has no partition {missing}; it has {count}, from 0 on")));
+            return Err(Refusal::refused(format!(
+                "the topic {topic} has no partition {missing}; it has {count}, from 0 on"
+            )));
         }
     }
     let selects = |input: &Input, selection: &Selection| {
-        let partition = selection.partitions.as_ref().is_none_or(|partitions| partitions.contains(&input.partition));
+        let partition = selection
+            .partitions
+            .as_ref()
+            .is_none_or(|partitions| partitions.contains(&input.partition));
         selection.topic == input.topic && partition
     };
-    let selected = |input: &&&Input| selections.is_empty() || selections.iter().any(|selection| selects(input, selection));
+    let selected =
+        |input: &&&Input| selections.is_empty() || selections.iter().any(|selection| selects(input, selection));
     Ok(sources.iter().filter(selected).copied().collect())
 }
 
@@ -81,6 +96,20 @@ fn planned(platform: &dyn Platform, input: &Input, target: &Target) -> anyhow::R
             "offset {wanted} is out of range in {input}, which has {first} to {end}; nothing was changed"
         )));
     }
-    let Input { topic, partition, first, end, committed, .. } = input.clone();
-    Ok(Move { topic, partition, committed, target: wanted, first, end })
+    let Input {
+        topic,
+        partition,
+        first,
+        end,
+        committed,
+        ..
+    } = input.clone();
+    Ok(Move {
+        topic,
+        partition,
+        committed,
+        target: wanted,
+        first,
+        end,
+    })
 }

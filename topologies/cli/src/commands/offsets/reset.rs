@@ -36,11 +36,20 @@ pub(super) fn run(settings: &Settings, arguments: &ResetArguments) -> anyhow::Re
     let inputs = inputs(platform.as_ref(), reader.as_mut(), &layout)?;
     let offsets = moves(platform.as_ref(), topology.name(), &inputs, &arguments.topics, &target)?;
     let directory = directory(settings, &layout)?;
-    let allowed = Allowed { keep_state: arguments.keep_state, state_loss: arguments.accept_state_loss };
+    let allowed = Allowed {
+        keep_state: arguments.keep_state,
+        state_loss: arguments.accept_state_loss,
+    };
     let path = directory.path().to_owned();
     let state = state::plan(reader.as_mut(), &layout, &inputs, &offsets, path, allowed)?;
     let (topology, application_id) = (topology.name().to_owned(), layout.application_id.clone());
-    let mut plan = Plan { topology, application_id, offsets, state, executed: false };
+    let mut plan = Plan {
+        topology,
+        application_id,
+        offsets,
+        state,
+        executed: false,
+    };
     // Before it is said to have been done, and after what would be done is known to be possible.
     if !settings.json() {
         print(settings, &plan)?;
@@ -62,7 +71,11 @@ pub(super) fn run(settings: &Settings, arguments: &ResetArguments) -> anyhow::Re
 
 fn directory(settings: &Settings, layout: &Layout) -> anyhow::Result<StateDirectory> {
     let memory = StoreMemory::new(StoreBudget::default())?;
-    Ok(StateDirectory::new(&settings.state_dir().join("state"), &layout.application_id, memory)?)
+    Ok(StateDirectory::new(
+        &settings.state_dir().join("state"),
+        &layout.application_id,
+        memory,
+    )?)
 }
 
 fn refuse_live(platform: &dyn Platform, layout: &Layout) -> anyhow::Result<()> {
@@ -79,7 +92,11 @@ fn refuse_live(platform: &dyn Platform, layout: &Layout) -> anyhow::Result<()> {
 /// Offsets first: cut off after them, records are read again onto the old state, and the same command finishes the work.
 /// The other way round state would be gone with nothing to make it again.
 fn execute(platform: &dyn Platform, layout: &Layout, plan: &Plan, directory: &StateDirectory) -> anyhow::Result<()> {
-    let offsets: GroupOffsets = plan.offsets.iter().map(|to| ((to.topic.clone(), to.partition), to.target)).collect();
+    let offsets: GroupOffsets = plan
+        .offsets
+        .iter()
+        .map(|to| ((to.topic.clone(), to.partition), to.target))
+        .collect();
     platform.alter_group_offsets(&layout.application_id, &offsets)?;
     match plan.state {
         StatePlan::None | StatePlan::Untouched | StatePlan::Kept => Ok(()),
@@ -96,7 +113,14 @@ fn print(settings: &Settings, plan: &Plan) -> anyhow::Result<()> {
             by @ 1.. => format!("{by} skipped"),
             by => format!("{} again", -by),
         };
-        vec![to.topic.clone(), to.partition.to_string(), committed, to.target.to_string(), to.end.to_string(), change]
+        vec![
+            to.topic.clone(),
+            to.partition.to_string(),
+            committed,
+            to.target.to_string(),
+            to.end.to_string(),
+            change,
+        ]
     };
     let rows: Vec<_> = plan.offsets.iter().map(row).collect();
     terminal::table(&["TOPIC", "PARTITION", "COMMITTED", "NEW", "END", "RECORDS"], &rows)?;
@@ -111,8 +135,14 @@ fn sentence(state: &StatePlan, application: &str, elsewhere: &str) -> String {
     match state {
         StatePlan::None => format!("{application} keeps no state."),
         StatePlan::Untouched => format!("The state of {application} stays: it contains nothing of what will be read."),
-        StatePlan::Kept => format!("The state of {application} stays, and records that it contains are applied to it again."),
-        StatePlan::Reset { topics, directory, lost } => {
+        StatePlan::Kept => {
+            format!("The state of {application} stays, and records that it contains are applied to it again.")
+        }
+        StatePlan::Reset {
+            topics,
+            directory,
+            lost,
+        } => {
             let lost = if lost.is_empty() {
                 "Nothing of it is lost.".to_owned()
             } else {

@@ -47,12 +47,7 @@ pub(super) fn run(settings: &Settings, name: Option<&str>) -> anyhow::Result<Exi
     Ok(ExitCode::from(exit::SUCCESS))
 }
 
-fn show(
-    platform: &dyn Platform,
-    reader: &mut dyn LogReader,
-    settings: &Settings,
-    name: &str,
-) -> anyhow::Result<Shown> {
+fn show(platform: &dyn Platform, reader: &mut dyn LogReader, settings: &Settings, name: &str) -> anyhow::Result<Shown> {
     let (topology, layout) = placed(platform, settings, name)?;
     let now_ms = SystemClock.now_ms();
     let mut partitions = Vec::new();
@@ -60,16 +55,36 @@ fn show(
         partitions.push(line(reader, input, now_ms)?);
     }
     let members = platform.group_members(&layout.application_id)?;
-    Ok(Shown { topology: topology.name().to_owned(), application_id: layout.application_id.clone(), members, partitions })
+    Ok(Shown {
+        topology: topology.name().to_owned(),
+        application_id: layout.application_id.clone(),
+        members,
+        partitions,
+    })
 }
 
 /// What stands between the position and the end may be transaction markers alone; then there is no lag.
 fn line(reader: &mut dyn LogReader, input: Input, now_ms: i64) -> anyhow::Result<Line> {
     let next = next_record(reader, &input, input.position())?;
-    let Input { topic, partition, first, end, committed, .. } = input;
+    let Input {
+        topic,
+        partition,
+        first,
+        end,
+        committed,
+        ..
+    } = input;
     let lag = next.map_or(0, |(offset, _)| end - offset);
     let time_lag_ms = next.map_or(0, |(_, timestamp_ms)| (now_ms - timestamp_ms).max(0));
-    Ok(Line { topic, partition, first, committed, end, lag, time_lag_ms })
+    Ok(Line {
+        topic,
+        partition,
+        first,
+        committed,
+        end,
+        lag,
+        time_lag_ms,
+    })
 }
 
 fn print(settings: &Settings, shown: &[Shown]) -> anyhow::Result<()> {
@@ -77,11 +92,31 @@ fn print(settings: &Settings, shown: &[Shown]) -> anyhow::Result<()> {
         return terminal::json(&shown);
     }
     let row = |shown: &Shown, line: &Line| {
-        let committed = line.committed.map_or_else(|| "-".to_owned(), |offset| offset.to_string());
-        let time_lag = if line.lag == 0 { "-".to_owned() } else { format!("{} ms", line.time_lag_ms) };
+        let committed = line
+            .committed
+            .map_or_else(|| "-".to_owned(), |offset| offset.to_string());
+        let time_lag = if line.lag == 0 {
+            "-".to_owned()
+        } else {
+            format!("{} ms", line.time_lag_ms)
+        };
         let (partition, end, lag) = (line.partition.to_string(), line.end.to_string(), line.lag.to_string());
-        vec![shown.topology.clone(), line.topic.clone(), partition, committed, end, lag, time_lag]
+        vec![
+            shown.topology.clone(),
+            line.topic.clone(),
+            partition,
+            committed,
+            end,
+            lag,
+            time_lag,
+        ]
     };
-    let rows: Vec<_> = shown.iter().flat_map(|shown| shown.partitions.iter().map(move |line| row(shown, line))).collect();
-    terminal::table(&["TOPOLOGY", "TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "TIME LAG"], &rows)
+    let rows: Vec<_> = shown
+        .iter()
+        .flat_map(|shown| shown.partitions.iter().map(move |line| row(shown, line)))
+        .collect();
+    terminal::table(
+        &["TOPOLOGY", "TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "TIME LAG"],
+        &rows,
+    )
 }

@@ -14,8 +14,8 @@ use super::moves::Move;
 use crate::exit::Refusal;
 use crate::platform::{self, Platform, WantedTopic};
 
-/// Offsets at the end of a task topic in which the last commit record is looked for: records, markers and what compaction
-/// has left.
+/// Offsets at the end of a task topic's partition in which commit records are looked at: records, markers and what compaction
+/// has left. An input whose last commit is further back has the committed offset of its group.
 const TAIL_OFFSETS: i64 = 1_000;
 
 /// Partitions that a refusal names before it says how many more there are.
@@ -76,16 +76,26 @@ pub(super) fn plan(
     }
     // Dead letters stay: they are for people, and nothing is built from them.
     let topics = rebuilt(layout).into_iter().map(|topic| topic.name).collect();
-    Ok(StatePlan::Reset { topics, directory, lost })
+    Ok(StatePlan::Reset {
+        topics,
+        directory,
+        lost,
+    })
 }
 
 /// The internal topics that belong to the state.
 pub(super) fn rebuilt(layout: &Layout) -> Vec<WantedTopic> {
     let dead_letters = |topic: &WantedTopic| {
-        let kind = layout.topic_named(&topic.name).and_then(|index| layout.topic(index)).map(|topic| topic.kind);
+        let kind = layout
+            .topic_named(&topic.name)
+            .and_then(|index| layout.topic(index))
+            .map(|topic| topic.kind);
         kind == Some(streams::TopicKind::DeadLetters)
     };
-    platform::internal(layout).into_iter().filter(|topic| !dead_letters(topic)).collect()
+    platform::internal(layout)
+        .into_iter()
+        .filter(|topic| !dead_letters(topic))
+        .collect()
 }
 
 /// Deletes the internal topics, empties the local directory, and makes the topics again.
@@ -101,19 +111,17 @@ pub(super) fn reset(
     platform.create_topics(&topics)
 }
 
-/// By input, the next offset that the state does not contain, from the last commit record of each task. It can be further than
-/// the committed offset: after a reset that was cut off before it reached the state.
+/// By input, the next offset that the state does not contain, as far as the last commit records of each task say. It can be
+/// further than the committed offset: after a reset that was cut off before it reached the state.
 fn applied(reader: &mut dyn LogReader, layout: &Layout) -> anyhow::Result<BTreeMap<String, i64>> {
     let (topic, mut applied) = (layout.task_topic(), BTreeMap::new());
-    let Some(partitions) = reader.partitions(&topic)? else { return Ok(applied) };
-    for partition in 0..partitions {
+    for partition in 0..reader.partitions(&topic)?.unwrap_or(0) {
         let (first, end) = reader.offsets(&topic, partition)?;
-        let mut last = None;
         reader.read(&topic, partition, first.max(end - TAIL_OFFSETS), end, &mut |record| {
-            last = record.value.and_then(|value| CommitRecord::from_bytes(value).ok()).or(last.take());
+            let record = record.value.and_then(|value| CommitRecord::from_bytes(value).ok());
+            applied.extend(record.into_iter().flat_map(|record| record.offsets));
             ControlFlow::Continue(())
         })?;
-        applied.extend(last.into_iter().flat_map(|record| record.offsets));
     }
     Ok(applied)
 }
@@ -127,17 +135,31 @@ fn goes_back(planned: &Move, applied: &BTreeMap<String, i64>) -> bool {
 /// Source partitions whose records before the new position exist or existed, and are not read again.
 fn lost(inputs: &[Input], moves: &[Move]) -> Vec<String> {
     let next = |input: &Input| {
-        let planned = moves.iter().find(|planned| planned.topic == input.topic && planned.partition == input.partition);
+        let planned = moves
+            .iter()
+            .find(|planned| planned.topic == input.topic && planned.partition == input.partition);
         planned.map_or(input.position(), |planned| planned.target)
     };
     let sources = inputs.iter().filter(|input| !input.repartition);
-    sources.filter(|input| next(input) > 0).map(|input| format!("{input} before offset {}", next(input))).collect()
+    sources
+        .filter(|input| next(input) > 0)
+        .map(|input| format!("{input} before offset {}", next(input)))
+        .collect()
 }
 
 fn refusal(layout: &Layout, lost: &[String]) -> String {
-    let named = lost.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let named = lost
+        .iter()
+        .take(NAMED_MAX)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
     let more = lost.len().saturating_sub(NAMED_MAX);
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let more = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
     format!(
         "this goes back over the state of {}, so the state has to be built again, and part of it would be lost: the records \
          of {named}{more} are not read again. Nothing was changed. Choose --to-earliest without --topic if the topics still \
@@ -151,11 +173,25 @@ mod tests {
     use super::*;
 
     fn input(partition: i32, committed: i64) -> Input {
-        Input { topic: "t".to_owned(), partition, repartition: false, first: 0, end: 9, committed: Some(committed) }
+        Input {
+            topic: "t".to_owned(),
+            partition,
+            repartition: false,
+            first: 0,
+            end: 9,
+            committed: Some(committed),
+        }
     }
 
     fn to(partition: i32, committed: i64, target: i64) -> Move {
-        Move { topic: "t".to_owned(), partition, committed: Some(committed), target, first: 0, end: 9 }
+        Move {
+            topic: "t".to_owned(),
+            partition,
+            committed: Some(committed),
+            target,
+            first: 0,
+            end: 9,
+        }
     }
 
     #[test]
@@ -171,6 +207,9 @@ mod tests {
         let nothing = BTreeMap::new();
         assert!(goes_back(&to(0, 5, 4), &nothing));
         assert!(!goes_back(&to(0, 5, 5), &nothing));
-        assert!(goes_back(&to(0, 0, 0), &BTreeMap::from([("t/0".to_owned(), 5)])), "an earlier reset was cut off");
+        assert!(
+            goes_back(&to(0, 0, 0), &BTreeMap::from([("t/0".to_owned(), 5)])),
+            "an earlier reset was cut off"
+        );
     }
 }

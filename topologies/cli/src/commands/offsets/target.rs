@@ -25,7 +25,10 @@ pub(super) enum Target {
 /// Milliseconds of an ISO 8601 duration of weeks, days, hours, minutes and seconds, such as `PT1H` or `P1DT12H`.
 pub(super) fn duration(text: &str) -> Result<i64, String> {
     let wrong = || format!("{text:?} is no duration such as PT1H or P1DT12H (months and years have no fixed length)");
-    let body = text.strip_prefix('P').filter(|body| !body.is_empty() && !body.ends_with('T')).ok_or_else(wrong)?;
+    let body = text
+        .strip_prefix('P')
+        .filter(|body| !body.is_empty() && !body.ends_with('T'))
+        .ok_or_else(wrong)?;
     let (days, clock) = body.split_once('T').unwrap_or((body, ""));
     let days = parts(days, &[('W', 604_800_000), ('D', 86_400_000)]).ok_or_else(wrong)?;
     let clock = parts(clock, &[('H', 3_600_000), ('M', 60_000), ('S', 1_000)]).ok_or_else(wrong)?;
@@ -50,7 +53,11 @@ fn parts(mut text: &str, units: &[(char, i64)]) -> Option<i64> {
 /// Reads lines of `topic,partition,offset`. Empty lines and lines that begin with `#` count nothing.
 pub(super) fn csv(text: &str) -> Result<BTreeMap<(String, i32), i64>, String> {
     let mut offsets = BTreeMap::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#')) {
+    for (number, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
+    {
         let wrong = || format!("line {}: {line:?} is not topic,partition,offset", number + 1);
         let mut fields = line.split(',').map(str::trim);
         let (Some(topic), Some(partition), Some(offset), None) =
@@ -67,7 +74,11 @@ pub(super) fn csv(text: &str) -> Result<BTreeMap<(String, i32), i64>, String> {
             return Err(format!("there are more than {LINES_MAX} lines"));
         }
     }
-    if offsets.is_empty() { Err("the file has no offset".to_owned()) } else { Ok(offsets) }
+    if offsets.is_empty() {
+        Err("the file has no offset".to_owned())
+    } else {
+        Ok(offsets)
+    }
 }
 
 #[cfg(test)]
@@ -77,9 +88,25 @@ mod tests {
     #[test]
     fn a_duration_is_a_sum_of_parts_of_fixed_length() {
         assert_eq!(duration("PT1H"), Ok(3_600_000));
-        assert_eq!(duration("P1DT12H30M5S"), Ok(86_400_000 + 43_200_000 + 1_800_000 + 5_000));
+        assert_eq!(
+            duration("P1DT12H30M5S"),
+            Ok(86_400_000 + 43_200_000 + 1_800_000 + 5_000)
+        );
         assert_eq!(duration("P2W"), Ok(1_209_600_000));
-        for wrong in ["", "P", "PT", "P1", "1H", "P1Y", "PT1D", "PT1M1H", "PT-1H", "P1DT", "PTH", "PT99999999999999999999S"] {
+        for wrong in [
+            "",
+            "P",
+            "PT",
+            "P1",
+            "1H",
+            "P1Y",
+            "PT1D",
+            "PT1M1H",
+            "PT-1H",
+            "P1DT",
+            "PTH",
+            "PT99999999999999999999S",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }
@@ -87,7 +114,10 @@ mod tests {
     #[test]
     fn a_file_of_offsets_is_read_whole_or_refused_with_its_line() {
         let read = csv("# saved\norder-commands,0,5\n\n order-commands , 1 , 7\n");
-        let expected = [(("order-commands".to_owned(), 0), 5), (("order-commands".to_owned(), 1), 7)];
+        let expected = [
+            (("order-commands".to_owned(), 0), 5),
+            (("order-commands".to_owned(), 1), 7),
+        ];
         assert_eq!(read, Ok(BTreeMap::from(expected)));
         assert!(csv("a,0,1\na,x,1").is_err_and(|error| error.starts_with("line 2")));
         assert!(csv("a,0,1\na,0,2").is_err_and(|error| error.contains("twice")));

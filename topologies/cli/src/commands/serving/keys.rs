@@ -32,7 +32,11 @@ fn make(path: &Path) -> anyhow::Result<()> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(hex(&seed).as_bytes())?;
     file.sync_all()?;
     tracing::info!(path = %path.display(), "made a key that signs access tokens");

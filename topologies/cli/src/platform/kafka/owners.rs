@@ -38,7 +38,10 @@ struct Seen {
 impl GroupOwners {
     /// Owners as `admin`'s cluster knows them.
     pub(super) fn new(admin: Arc<KafkaAdmin>) -> Self {
-        Self { admin, groups: Mutex::default() }
+        Self {
+            admin,
+            groups: Mutex::default(),
+        }
     }
 
     fn group(&self, application_id: &str) -> Arc<Group> {
@@ -66,10 +69,16 @@ impl Owners for GroupOwners {
         Box::pin(async move {
             let group = self.group(&layout.application_id);
             let mut seen = group.seen.lock().await;
-            if !seen.as_ref().is_some_and(|seen| seen.counts(group.wrong.load(Ordering::Relaxed))) {
+            if !seen
+                .as_ref()
+                .is_some_and(|seen| seen.counts(group.wrong.load(Ordering::Relaxed)))
+            {
                 // What was known before stays when the broker cannot tell: the owner may well be where it was.
                 if let Some(owners) = self.ask(&layout).await {
-                    *seen = Some(Seen { at: Instant::now(), owners });
+                    *seen = Some(Seen {
+                        at: Instant::now(),
+                        owners,
+                    });
                     group.wrong.store(false, Ordering::Relaxed);
                 }
             }
@@ -89,9 +98,15 @@ impl Seen {
 }
 
 fn owners(state: &GroupState, layout: &Layout) -> BTreeMap<TaskId, String> {
-    let members = state.members.iter().filter_map(|member| Some((member, member.endpoint()?)));
+    let members = state
+        .members
+        .iter()
+        .filter_map(|member| Some((member, member.endpoint()?)));
     let tasks = members.flat_map(|(member, endpoint)| {
-        member.tasks(layout).into_iter().map(move |task| (task, endpoint.to_owned()))
+        member
+            .tasks(layout)
+            .into_iter()
+            .map(move |task| (task, endpoint.to_owned()))
     });
     tasks.collect()
 }

@@ -1,0 +1,19 @@
+//! The `sluice` binary as operators use it, on the embedded log: a process, its exit code, what it prints, and its HTTP answers.
+//!
+//! Nothing sleeps: a test waits for the line `ready`, or for an answer that the edge itself waits with.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod consume;
+mod help;
+mod journey;
+mod load;
+mod offsets;
+mod process;
+mod shop;
+mod topics;
+mod topology;

@@ -1,0 +1,114 @@
+//! The public API as a client uses it.
+
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// The API at one address.
+pub(crate) struct Shop {
+    client: Client,
+    url: String,
+}
+
+/// Somebody who is logged in.
+pub(crate) struct Caller<'a> {
+    shop: &'a Shop,
+    token: String,
+}
+
+impl Shop {
+    pub(crate) fn at(url: &str) -> Self {
+        Self {
+            client: Client::builder().no_proxy().build().unwrap(),
+            url: url.to_owned(),
+        }
+    }
+
+    pub(crate) async fn register(&self, name: &str, role: &str) {
+        let body = json!({ "email": email(name), "password": PASSWORD, "name": name, "role": role });
+        let answer = self
+            .client
+            .post(format!("{}/auth/register", self.url))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::CREATED);
+    }
+
+    pub(crate) async fn log_in(&self, name: &str) -> Caller<'_> {
+        let body = json!({ "email": email(name), "password": PASSWORD });
+        let answer = self
+            .client
+            .post(format!("{}/auth/login", self.url))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let tokens: Value = answer.json().await.unwrap();
+        Caller {
+            shop: self,
+            token: tokens["access_token"].as_str().unwrap().to_owned(),
+        }
+    }
+}
+
+impl Caller<'_> {
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        let request = self
+            .shop
+            .client
+            .get(format!("{}{path}", self.shop.url))
+            .bearer_auth(&self.token);
+        let answer = request.header("Prefer", "wait=30").send().await.unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
+    pub(crate) async fn post(&self, path: &str, key: &str, body: Value) -> (StatusCode, Value) {
+        let request = self
+            .shop
+            .client
+            .post(format!("{}{path}", self.shop.url))
+            .bearer_auth(&self.token);
+        let answer = request.header("Idempotency-Key", key).json(&body).send().await.unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
+    pub(crate) async fn product(&self, price: i64, stock: i64) -> String {
+        let body = json!({ "name": "Kettle", "price": { "amount": price, "currency": "KRW" }, "stock": stock });
+        let (status, product) = self.post("/products", "product", body).await;
+        assert_eq!(status, StatusCode::CREATED, "{product}");
+        product["product_id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn deposit(&self, amount: i64) {
+        let body = json!({ "amount": { "amount": amount, "currency": "KRW" } });
+        let (status, wallet) = self.post("/wallet/deposits", "deposit", body).await;
+        assert!(status.is_success(), "{wallet}");
+    }
+
+    /// Places an order and answers its id.
+    pub(crate) async fn order(&self, key: &str, product: &str, quantity: i64) -> String {
+        let body = json!({ "lines": [{ "product_id": product, "quantity": quantity }] });
+        let (status, accepted) = self.post("/orders", key, body).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{accepted}");
+        accepted["order_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The order once it is final.
+    pub(crate) async fn settled(&self, order_id: &str) -> Value {
+        let (status, order) = self.get(&format!("/orders/{order_id}")).await;
+        assert_eq!(status, StatusCode::OK, "{order}");
+        assert!(
+            matches!(order["status"].as_str(), Some("PAID" | "CANCELLED")),
+            "{order}"
+        );
+        order
+    }
+}
+
+fn email(name: &str) -> String {
+    format!("{name}@example.com")
+}
