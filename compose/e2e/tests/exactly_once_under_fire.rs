@@ -19,13 +19,13 @@ use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::store::{KeyRange, KeyValueStore};
 use streams::{StoreIndex, Topology};
 
-/// Orders of a full run. `SLUICE_E2E_ORDERS` overrides it.
-const ORDERS: usize = 20_000;
+/// Orders of a run in CI, where everything shares two cores. `SLUICE_E2E_ORDERS` sets another number.
+const ORDERS: usize = 5_000;
 const INSTANCES: usize = 3;
 /// Partitions of every topic between the topologies.
 const PARTITIONS: i32 = 6;
 /// Time between two kills, drawn from this range in milliseconds.
-const KILL_EVERY_MS: std::ops::Range<u64> = 1_500..4_500;
+const KILL_EVERY_MS: std::ops::Range<u64> = 3_000..9_000;
 /// Time for everything, kills included.
 const RUN_WAIT: Duration = Duration::from_secs(1_500);
 const READY_WAIT: Duration = Duration::from_secs(120);
