@@ -23,6 +23,18 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a write waits until its outcome shows in the state.
 pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Connections to one listener at the same time; more wait in the kernel's queue.
+pub const CONNECTIONS_MAX: usize = 10_000;
+
+/// How long a client may take to send the head of a request, and how long a connection may be idle.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bytes of the head of a request, at most.
+pub const HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// How long to wait after the operating system refused a connection, for example for want of file descriptors.
+pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
 /// How long a graceful shutdown waits for accepted requests.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -36,13 +36,13 @@ impl Cast {
             != 200
         {}
         Self {
-            shop,
             buyer,
             other_buyer,
             seller,
             other_seller,
             product,
             order,
+            shop,
         }
     }
 

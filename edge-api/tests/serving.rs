@@ -24,8 +24,8 @@ impl Served {
     async fn start(shop: &Shop) -> Self {
         let (api, admin) = (listener().await, listener().await);
         let addresses = (api.local_addr().unwrap(), admin.local_addr().unwrap());
-        let (stop, stopped) = oneshot::channel::<()>();
-        let until = async move { drop(stopped.await) };
+        let (stop, asked) = oneshot::channel::<()>();
+        let until = async move { drop(asked.await) };
         let serving = tokio::spawn(edge_api::serve(api, admin, shop.state.clone(), until));
         Self {
             api: addresses.0,

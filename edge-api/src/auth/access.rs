@@ -175,7 +175,7 @@ mod tests {
         }
     }
 
-    fn scope(operation: (Method, &str), caller: &Caller) -> Option<OrderScope> {
+    fn scope(operation: &(Method, &str), caller: &Caller) -> Option<OrderScope> {
         let operation = Operation::find(&operation.0, operation.1).unwrap();
         operation.admit_to_order(caller, "buyer", ["seller"].into_iter()).ok()
     }
@@ -183,23 +183,23 @@ mod tests {
     #[test]
     fn an_order_is_whole_for_its_buyer_in_part_for_its_sellers_and_absent_for_others() {
         let read = || (Method::GET, "/orders/{id}");
-        assert_eq!(scope(read(), &caller("buyer", Role::Buyer)), Some(OrderScope::Whole));
+        assert_eq!(scope(&read(), &caller("buyer", Role::Buyer)), Some(OrderScope::Whole));
         assert_eq!(
-            scope(read(), &caller("seller", Role::Seller)),
+            scope(&read(), &caller("seller", Role::Seller)),
             Some(OrderScope::OwnLines)
         );
-        assert_eq!(scope(read(), &caller("other", Role::Buyer)), None);
-        assert_eq!(scope(read(), &caller("other", Role::Seller)), None);
+        assert_eq!(scope(&read(), &caller("other", Role::Buyer)), None);
+        assert_eq!(scope(&read(), &caller("other", Role::Seller)), None);
         // An id alone is not enough: the role has to fit.
-        assert_eq!(scope(read(), &caller("buyer", Role::Seller)), None);
-        assert_eq!(scope(read(), &caller("seller", Role::Buyer)), None);
+        assert_eq!(scope(&read(), &caller("buyer", Role::Seller)), None);
+        assert_eq!(scope(&read(), &caller("seller", Role::Buyer)), None);
     }
 
     #[test]
     fn only_the_buyer_cancels() {
         let cancel = || (Method::POST, "/orders/{id}/cancel");
-        assert_eq!(scope(cancel(), &caller("buyer", Role::Buyer)), Some(OrderScope::Whole));
-        assert_eq!(scope(cancel(), &caller("seller", Role::Seller)), None);
+        assert_eq!(scope(&cancel(), &caller("buyer", Role::Buyer)), Some(OrderScope::Whole));
+        assert_eq!(scope(&cancel(), &caller("seller", Role::Seller)), None);
     }
 
     #[test]

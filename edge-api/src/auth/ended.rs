@@ -1,6 +1,6 @@
 //! Sessions that ended while tokens of theirs are still within their time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::limits::{ACCESS_TOKEN_TTL_MS, CLOCK_SKEW_MS, ENDED_SESSIONS_MAX};
@@ -13,7 +13,7 @@ pub struct EndedSessions(Mutex<Ended>);
 #[derive(Debug, Default)]
 struct Ended {
     until: BTreeMap<String, i64>,
-    by_time: BTreeMap<(i64, String), ()>,
+    by_time: BTreeSet<(i64, String)>,
 }
 
 impl EndedSessions {
@@ -29,7 +29,7 @@ impl EndedSessions {
         if let Some(earlier) = ended.until.insert(session_id.to_owned(), until) {
             ended.by_time.remove(&(earlier, session_id.to_owned()));
         }
-        ended.by_time.insert((until, session_id.to_owned()), ());
+        ended.by_time.insert((until, session_id.to_owned()));
     }
 
     /// Whether the session's tokens are refused.
@@ -46,17 +46,13 @@ impl EndedSessions {
 
 impl Ended {
     fn forget_before(&mut self, now_ms: i64) {
-        while self
-            .by_time
-            .first_key_value()
-            .is_some_and(|((until, _), ())| *until < now_ms)
-        {
+        while self.by_time.first().is_some_and(|(until, _)| *until < now_ms) {
             self.forget_first();
         }
     }
 
     fn forget_first(&mut self) {
-        if let Some(((_, session_id), ())) = self.by_time.pop_first() {
+        if let Some((_, session_id)) = self.by_time.pop_first() {
             self.until.remove(&session_id);
         }
     }

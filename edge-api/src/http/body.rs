@@ -149,7 +149,7 @@ fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// serde_json ends its words with a line and a column, which the pointer says better.
+/// `serde_json` ends its words with a line and a column, which the pointer says better.
 fn without_place(words: &str) -> String {
     words
         .rsplit_once(" at line ")

@@ -86,7 +86,7 @@ pub struct OrderBody {
     /// RFC 3339, UTC.
     #[schema(format = DateTime)]
     pub updated_at: String,
-    /// Grows with every change; also the ETag.
+    /// Grows with every change; also the `ETag`.
     pub version: i64,
 }
 

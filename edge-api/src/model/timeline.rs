@@ -61,7 +61,7 @@ impl EventBody {
     #[must_use]
     pub fn whole(item: TimelineItem) -> Self {
         Self::with_data(item, |data| {
-            data.retain(|name, _| !INTERNAL_FIELDS.contains(&name.as_str()))
+            data.retain(|name, _| !INTERNAL_FIELDS.contains(&name.as_str()));
         })
     }
 

@@ -18,7 +18,7 @@ pub fn router() -> Router<EdgeState> {
     Router::new().route("/openapi.json", get(document))
 }
 
-/// The OpenAPI 3.1 description of this API.
+/// The `OpenAPI` 3.1 description of this API.
 #[must_use]
 pub fn description() -> OpenApi {
     Description::openapi()
@@ -48,7 +48,7 @@ static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(description);
 )]
 struct Description;
 
-/// Describes this API (OpenAPI 3.1).
+/// Describes this API, in `OpenAPI` 3.1.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "meta", security(()),
     responses((status = 200, description = "This document.", body = Object))

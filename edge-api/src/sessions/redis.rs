@@ -38,13 +38,14 @@ impl RedisSessions {
     /// Sessions in the Redis at `url` (`redis://host:port/db`), under keys that begin with `prefix`.
     /// Must be called inside a tokio runtime. Redis need not be there yet.
     pub fn connect(url: &str, prefix: &str, times: SessionTimes) -> Result<Self, SessionsUnavailable> {
-        let client = redis::Client::open(url).map_err(unavailable)?;
+        let client = redis::Client::open(url).map_err(|error| unavailable(&error))?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(REDIS_CONNECT_TIMEOUT))
             .set_response_timeout(Some(REDIS_RESPONSE_TIMEOUT))
             // The next call tries again; a request must not wait for a ladder of attempts.
             .set_number_of_retries(0);
-        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(unavailable)?;
+        let connection =
+            ConnectionManager::new_lazy_with_config(client, config).map_err(|error| unavailable(&error))?;
         Ok(Self {
             connection,
             prefix: prefix.to_owned(),
@@ -117,23 +118,31 @@ impl RedisSessions {
 
 impl SessionStore for RedisSessions {
     fn create(&self, session: NewSession) -> Call<'_, ()> {
-        Box::pin(async move { self.start(session).await.map_err(unavailable) })
+        Box::pin(async move { self.start(session).await.map_err(|error| unavailable(&error)) })
     }
 
     fn owner<'a>(&'a self, session_id: &'a str, now_ms: i64) -> Call<'a, Option<SessionOwner>> {
-        Box::pin(async move { self.find_owner(session_id, now_ms).await.map_err(unavailable) })
+        Box::pin(async move {
+            self.find_owner(session_id, now_ms)
+                .await
+                .map_err(|error| unavailable(&error))
+        })
     }
 
     fn exchange(&self, exchange: Exchange) -> Call<'_, Exchanged> {
-        Box::pin(async move { self.exchange_there(exchange).await.map_err(unavailable) })
+        Box::pin(async move { self.exchange_there(exchange).await.map_err(|error| unavailable(&error)) })
     }
 
     fn mark_used<'a>(&'a self, session_id: &'a str, token_id: &'a str) -> Call<'a, ()> {
-        Box::pin(async move { self.mark(session_id, token_id).await.map_err(unavailable) })
+        Box::pin(async move {
+            self.mark(session_id, token_id)
+                .await
+                .map_err(|error| unavailable(&error))
+        })
     }
 
     fn end<'a>(&'a self, session_id: &'a str) -> Call<'a, ()> {
-        Box::pin(async move { self.remove(session_id).await.map_err(unavailable) })
+        Box::pin(async move { self.remove(session_id).await.map_err(|error| unavailable(&error)) })
     }
 
     fn is_ready(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
@@ -185,7 +194,7 @@ fn read_answer(answer: Vec<String>) -> Result<Exchanged, RedisError> {
     }
 }
 
-fn unavailable(error: RedisError) -> SessionsUnavailable {
+fn unavailable(error: &RedisError) -> SessionsUnavailable {
     metrics::session_store_failed();
     tracing::warn!(%error, "Redis does not answer");
     SessionsUnavailable(error.to_string())
