@@ -12,7 +12,7 @@ pub use orders::{
     ORDER_BOUND_MS, i6_every_order_ends, i7_cancelled_leaves_nothing, i8_snapshot_is_fold, i9_sellers_see_their_own,
     i10_accepted_exactly_once,
 };
-pub use stock::{i1_stock, i1_stock_changes, i2_holds_resolved_once};
+pub use stock::{i1_balance, i1_stock, i1_stock_changes, i2_holds_resolved_once};
 
 use std::fmt;
 

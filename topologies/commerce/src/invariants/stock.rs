@@ -20,6 +20,12 @@ pub fn i1_stock<'a>(product: &Product, holds: impl IntoIterator<Item = &'a Hold>
     violations
 }
 
+/// I1 of one product by itself, cheap enough to be asked after every change.
+#[must_use]
+pub fn i1_balance(product: &Product) -> Vec<Violation> {
+    balance(&product.product_id, product.on_hand, product.reserved)
+}
+
 /// I1 as the topics show it: each entry of the stock ledger adds up with the one before it, and none leaves less
 /// on the shelf than is held. Entries come in the order of their product.
 #[must_use]

@@ -1,6 +1,7 @@
 //! What the saga asks of the other participants.
 
 use crate::ids::{AccountId, LineNo, ProductId, RecordId, refund_id, step_command_id};
+use crate::money::Money;
 use crate::order::state::{LineStatus, OrderLine, OrderState, SagaStep};
 use crate::payment::PaymentCommand;
 use crate::stock::StockCommand;
@@ -44,7 +45,11 @@ pub(crate) fn commands(state: &OrderState, attempt: u32) -> Vec<Effect> {
         SagaStep::Confirming => each_line(state, LineStatus::Reserved, |line| confirm(state, line, attempt)),
         SagaStep::Capturing => vec![capture(state, attempt)],
         SagaStep::Voiding => vec![void(state, "void", attempt)],
-        SagaStep::Refunding => refund(state, "refund", attempt).into_iter().collect(),
+        SagaStep::Refunding => state
+            .total
+            .map(|total| refund(state, total, "refund", attempt))
+            .into_iter()
+            .collect(),
         SagaStep::Returning => give_back(state, attempt),
         SagaStep::Paid => Vec::new(),
         SagaStep::Cancelled => Vec::new(),
@@ -89,11 +94,10 @@ pub(crate) fn void(state: &OrderState, step: &str, attempt: u32) -> Effect {
     )
 }
 
-/// The refund of everything that was taken; none where no total was ever known.
-pub(crate) fn refund(state: &OrderState, step: &str, attempt: u32) -> Option<Effect> {
-    let amount = state.total?;
+/// The refund of what was taken.
+pub(crate) fn refund(state: &OrderState, amount: Money, step: &str, attempt: u32) -> Effect {
     let (order_id, refund_id) = (state.order_id.clone(), refund_id(&state.order_id));
-    Some(payment(
+    payment(
         state,
         step,
         attempt,
@@ -102,7 +106,7 @@ pub(crate) fn refund(state: &OrderState, step: &str, attempt: u32) -> Option<Eff
             refund_id,
             amount,
         },
-    ))
+    )
 }
 
 fn each_line(state: &OrderState, status: LineStatus, command: impl Fn(&OrderLine) -> Effect) -> Vec<Effect> {

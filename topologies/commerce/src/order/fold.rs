@@ -96,7 +96,13 @@ fn apply_stock(state: &mut OrderState, reply: &StockReply) {
     match reply {
         StockReply::Reserved(reservation) => apply_reservation(state, reservation),
         StockReply::Rejected(rejection) => apply_rejection(state, rejection),
-        StockReply::Confirmed { line, .. } => set_line(state, *line, LineStatus::Confirmed),
+        StockReply::Confirmed { line, .. } => {
+            set_line(state, *line, LineStatus::Confirmed);
+            // Goods leave the shelf only when money is held: an order that has not asked for any forgot it.
+            if state.payment == PaymentStatus::Unasked {
+                state.payment = PaymentStatus::Asked;
+            }
+        }
         StockReply::Released { line, .. } => {
             set_line(state, *line, LineStatus::Released);
             // Goods that were given back without being asked for cannot be sold: a participant remembers
@@ -157,6 +163,10 @@ fn apply_rejection(state: &mut OrderState, rejection: &Rejection) {
 
 fn apply_payment(state: &mut OrderState, fact: &PaymentFact) {
     match fact {
+        // The order has not asked yet. It will ask, or void.
+        PaymentFact::Authorized { .. } | PaymentFact::Captured { .. } if state.step() == SagaStep::Reserving => {
+            state.payment = PaymentStatus::Asked;
+        }
         PaymentFact::Authorized { .. } => {
             // The confirmations leave in the same turn.
             state.confirm_asked |= state.step() == SagaStep::Authorizing;
@@ -166,13 +176,19 @@ fn apply_payment(state: &mut OrderState, fact: &PaymentFact) {
             state.payment = PaymentStatus::Declined;
             unwind(state, decline_reason(*reason));
         }
-        PaymentFact::Captured { .. } => state.payment = PaymentStatus::Captured,
+        PaymentFact::Captured { amount, .. } => {
+            state.payment = PaymentStatus::Captured;
+            // Only a saga that reads its inputs again can hear of a capture before it knows the total.
+            state.total.get_or_insert(*amount);
+        }
         PaymentFact::Voided { .. } => {
             state.payment = PaymentStatus::Voided;
             unwind(state, CancelReason::TimedOut);
         }
         PaymentFact::Refunded { .. } => {
             state.payment = PaymentStatus::Refunded;
+            // Whatever was wrong with the money, it is back.
+            state.needs_attention = false;
             unwind(state, CancelReason::TimedOut);
         }
     }

@@ -3,8 +3,9 @@
 //! Forward it reserves each line, authorises (holds) the payment, confirms the stock and captures the payment.
 //! Backward it settles the money first and gives the goods back after that. The state is the fold of the
 //! order's own events, and the step is computed from the state: what has been answered decides what to do next.
-//! An answer to a question that is not being asked is ignored where asking again later brings the same answer,
-//! and undone at the participant where nobody would ask again.
+//! An answer to a question that is not being asked is ignored where asking later brings the same answer, and
+//! undone at the participant where nobody would ask again. So a saga that reads all its inputs once more from the
+//! start, in whatever order, comes to the same end.
 
 mod deadline;
 mod effect;

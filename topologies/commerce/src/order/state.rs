@@ -215,6 +215,9 @@ impl OrderState {
     }
 
     fn forward_step(&self) -> SagaStep {
+        if self.total.is_none() {
+            return SagaStep::Reserving;
+        }
         match self.payment {
             PaymentStatus::Unasked => SagaStep::Reserving,
             // The last three do not occur here: each of them begins an unwinding.

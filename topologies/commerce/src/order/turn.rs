@@ -119,8 +119,10 @@ impl Turn {
     fn payment(&mut self, fact: PaymentFact) {
         let decision = decide(self.step_before, InputKind::of_payment(&fact));
         // What the wallet holds, takes or gives back must be the total, to the unit.
-        let amount = fact.amount();
-        let differs = amount.is_some() && amount != self.state.total;
+        let differs = fact
+            .amount()
+            .zip(self.state.total)
+            .is_some_and(|(amount, total)| amount != total);
         let decision = if decision == Decision::Record && differs {
             Decision::Alarm
         } else {
@@ -160,7 +162,10 @@ impl Turn {
             Decision::ReleaseLate => self.release_late(line),
             Decision::RestockLate => self.restock_late(line),
             Decision::VoidLate => self.void_late(),
-            Decision::RefundLate => self.refund_late(),
+            Decision::NoteMoney if self.state.payment != PaymentStatus::Unasked => {}
+            Decision::NoteMoney => self.record_answer(event),
+            Decision::RefundFirst | Decision::RecordRefund => self.record_unless_refunded(event),
+            Decision::RefundLate => self.refund_late(event.as_ref()),
             Decision::Alarm | Decision::ResendOrAlarm => self.alarm(),
             Decision::ResendOrUnwind => self.record(saga(), OrderEvent::StepTimedOut { step: self.step_before }),
             Decision::Duplicate => {}
@@ -196,11 +201,22 @@ impl Turn {
     }
 
     /// A refunded payment was taken before that: then this is an old answer.
-    fn refund_late(&mut self) {
+    fn record_unless_refunded(&mut self, event: Option<OrderEvent>) {
         if self.state.payment != PaymentStatus::Refunded {
-            self.effects.extend(effect::refund(&self.state, "late-refund", 1));
-            self.alarm();
+            self.record_answer(event);
         }
+    }
+
+    fn refund_late(&mut self, event: Option<&OrderEvent>) {
+        let taken = match event {
+            Some(OrderEvent::Payment(fact)) => fact.amount(),
+            Some(_) | None => None,
+        };
+        let Some(taken) = taken.filter(|_| self.state.payment != PaymentStatus::Refunded) else {
+            return;
+        };
+        self.effects.push(effect::refund(&self.state, taken, "late-refund", 1));
+        self.alarm();
     }
 
     /// Asks for attention once; the flag falls when the saga moves on.

@@ -12,6 +12,7 @@ use streams::{
 
 use crate::authority::Actor;
 use crate::ids::{ProductId, RecordId};
+use crate::invariants;
 use crate::keys;
 use crate::product::{self, Adjustment, Product, ProductCommand};
 use crate::state_serde::StateSerde;
@@ -160,6 +161,10 @@ impl Shelf {
         let Some(product) = after.filter(|product| Some(product) != before) else {
             return Ok(());
         };
+        // Rather put the command aside than keep books that cannot be right.
+        if let Some(violation) = invariants::i1_balance(&product).first() {
+            return Err(ProcessError::refused(violation));
+        }
         // A refusal takes a number but changes nothing that is published.
         if before.map(|before| before.version) != Some(product.version) {
             let snapshot = product_border::snapshot(&product);

@@ -18,6 +18,7 @@ mod a_crash_at_any_moment;
 mod a_late_reply_is_acted_on;
 mod a_participant_is_silent;
 mod a_product_that_does_not_exist;
+mod a_saga_that_reads_everything_again;
 mod a_second_post_of_the_same_order;
 mod accounts_are_taken_once;
 mod an_order_is_paid;

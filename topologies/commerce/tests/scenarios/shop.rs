@@ -47,9 +47,18 @@ impl Shop {
 
     /// A shop in which one topology is silent.
     pub fn without(silent: &str) -> Self {
+        Self::with(|topology| topology != silent)
+    }
+
+    /// A shop in which only one topology speaks.
+    pub fn only(speaking: &str) -> Self {
+        Self::with(|topology| topology == speaking)
+    }
+
+    fn with(speaks: impl Fn(&str) -> bool) -> Self {
         let schemas = Arc::new(SchemaTable::with_current_schemas());
         let mut all = topologies::all(&schemas).unwrap();
-        all.retain(|topology| topology.name() != silent);
+        all.retain(|topology| speaks(topology.name()));
         let deployed = all.iter().map(|topology| topology.name().to_owned()).collect();
         let driver = TopologyTestDriver::new(
             all,

@@ -55,8 +55,14 @@ pub enum Decision {
     RestockLate,
     /// Send a void: the order wants no money held any more. Unless the answer is an old one.
     VoidLate,
+    /// Record that money is held or taken already, so that it is asked about whichever way the order goes. Once.
+    NoteMoney,
+    /// Record the capture, which makes the saga refund before it goes on. Unless the answer is an old one.
+    RefundFirst,
     /// Send a refund and ask for attention: money was taken for an order that is over. Unless the answer is an old one.
     RefundLate,
+    /// Record that the money is back. Unless that is known.
+    RecordRefund,
     /// Known already; nothing changes.
     Duplicate,
     /// An answer from an earlier life of this order. The saga will ask and hear it again, so nothing is lost.

@@ -5,7 +5,8 @@ use crate::order::state::SagaStep;
 
 pub(super) fn authorized(step: SagaStep) -> Decision {
     match step {
-        SagaStep::Reserving => Decision::TooEarly,
+        // From an earlier life of this order: should it be cancelled now, the money must not be forgotten.
+        SagaStep::Reserving => Decision::NoteMoney,
         SagaStep::Authorizing => Decision::Record,
         SagaStep::Confirming => Decision::Duplicate,
         SagaStep::Capturing => Decision::Duplicate,
@@ -33,7 +34,7 @@ pub(super) fn declined(step: SagaStep) -> Decision {
 
 pub(super) fn captured(step: SagaStep) -> Decision {
     match step {
-        SagaStep::Reserving => Decision::TooEarly,
+        SagaStep::Reserving => Decision::NoteMoney,
         SagaStep::Authorizing => Decision::TooEarly,
         SagaStep::Confirming => Decision::TooEarly,
         SagaStep::Capturing => Decision::Record,
@@ -41,7 +42,7 @@ pub(super) fn captured(step: SagaStep) -> Decision {
         // The capture was faster than the void: the money comes back by a refund.
         SagaStep::Voiding => Decision::Record,
         SagaStep::Refunding => Decision::Duplicate,
-        SagaStep::Returning => Decision::RefundLate,
+        SagaStep::Returning => Decision::RefundFirst,
         SagaStep::Cancelled => Decision::RefundLate,
     }
 }
@@ -51,7 +52,8 @@ pub(super) fn voided(step: SagaStep) -> Decision {
         SagaStep::Reserving => Decision::TooEarly,
         // Recording it begins the unwinding: the wallet remembers a void that this saga does not.
         SagaStep::Authorizing => Decision::Record,
-        SagaStep::Confirming => Decision::Record,
+        // Nobody asked. The capture will be answered with the same.
+        SagaStep::Confirming => Decision::TooEarly,
         SagaStep::Capturing => Decision::Record,
         SagaStep::Paid => Decision::Alarm,
         SagaStep::Voiding => Decision::Record,
@@ -65,14 +67,15 @@ pub(super) fn refunded(step: SagaStep) -> Decision {
     match step {
         SagaStep::Reserving => Decision::TooEarly,
         SagaStep::Authorizing => Decision::Record,
-        SagaStep::Confirming => Decision::Record,
+        // Nobody asked. The capture will be answered with the same.
+        SagaStep::Confirming => Decision::TooEarly,
         SagaStep::Capturing => Decision::Record,
         // The cancellation that refunded it will be read again, and will ask again.
         SagaStep::Paid => Decision::TooEarly,
         SagaStep::Voiding => Decision::Record,
         SagaStep::Refunding => Decision::Record,
-        SagaStep::Returning => Decision::Duplicate,
-        SagaStep::Cancelled => Decision::Duplicate,
+        SagaStep::Returning => Decision::RecordRefund,
+        SagaStep::Cancelled => Decision::RecordRefund,
     }
 }
 

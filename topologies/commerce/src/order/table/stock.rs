@@ -117,11 +117,14 @@ pub(super) fn confirmed(step: SagaStep, line: LineStatus) -> Decision {
 
 pub(super) fn released(step: SagaStep, line: LineStatus) -> Decision {
     match (step, line) {
-        // Recording it begins the unwinding: what is not held cannot be sold.
-        (
-            SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing,
-            LineStatus::Requested | LineStatus::Reserved,
-        ) => Decision::Record,
+        // The answer to the question that is being asked. Recording it begins the unwinding: what is not held
+        // cannot be sold.
+        (SagaStep::Reserving, LineStatus::Requested) => Decision::Record,
+        (SagaStep::Confirming, LineStatus::Reserved) => Decision::Record,
+        // Nobody asked yet. The confirmation will be answered with the same.
+        (SagaStep::Reserving | SagaStep::Authorizing, LineStatus::Reserved) => Decision::TooEarly,
+        (SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing, LineStatus::Requested) => Decision::Alarm,
+        (SagaStep::Capturing, LineStatus::Reserved) => Decision::Alarm,
         (
             SagaStep::Voiding | SagaStep::Refunding | SagaStep::Returning,
             LineStatus::Requested | LineStatus::Reserved,
@@ -158,10 +161,17 @@ pub(super) fn released(step: SagaStep, line: LineStatus) -> Decision {
 
 pub(super) fn restocked(step: SagaStep, line: LineStatus) -> Decision {
     match (step, line) {
-        (
-            SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing,
-            LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed,
-        ) => Decision::Record,
+        // The answer to the question that is being asked.
+        (SagaStep::Reserving, LineStatus::Requested) => Decision::Record,
+        (SagaStep::Confirming, LineStatus::Reserved) => Decision::Record,
+        // Nobody asked yet. The confirmation will be answered with the same; and goods were restocked only after
+        // the money was settled, so the capture will be refused.
+        (SagaStep::Reserving | SagaStep::Authorizing, LineStatus::Reserved | LineStatus::Confirmed) => {
+            Decision::TooEarly
+        }
+        (SagaStep::Confirming | SagaStep::Capturing, LineStatus::Confirmed) => Decision::TooEarly,
+        (SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing, LineStatus::Requested) => Decision::Alarm,
+        (SagaStep::Capturing, LineStatus::Reserved) => Decision::Alarm,
         (
             SagaStep::Voiding | SagaStep::Refunding | SagaStep::Returning,
             LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed,
