@@ -111,7 +111,7 @@ impl KafkaAdmin {
         if resources.is_empty() {
             return Ok(found);
         }
-        let described = self.wait(
+        let described = wait(
             "cannot read topic settings",
             self.admin.describe_configs(&resources, &options()),
         )?;
@@ -130,13 +130,13 @@ impl KafkaAdmin {
     /// Creates topics and answers the names of those that were not there before.
     pub fn create(&self, topics: &[TopicSpec]) -> Result<Vec<String>, LogError> {
         let wanted: Vec<NewTopic<'_>> = topics.iter().map(new_topic).collect();
-        let results = self.wait("cannot create topics", self.admin.create_topics(&wanted, &options()))?;
+        let results = wait("cannot create topics", self.admin.create_topics(&wanted, &options()))?;
         each(results, "cannot create", &[RDKafkaErrorCode::TopicAlreadyExists])
     }
 
     /// Deletes topics and answers the names of those that were there before.
     pub fn delete(&self, names: &[&str]) -> Result<Vec<String>, LogError> {
-        let results = self.wait("cannot delete topics", self.admin.delete_topics(names, &options()))?;
+        let results = wait("cannot delete topics", self.admin.delete_topics(names, &options()))?;
         each(
             results,
             "cannot delete",
@@ -150,7 +150,7 @@ impl KafkaAdmin {
     /// Deletes the records before an offset of each partition.
     pub fn delete_records(&self, before: &BTreeMap<TopicPartition, i64>) -> Result<(), LogError> {
         let list = offsets(before)?;
-        let deleted = self.wait("cannot delete records", self.admin.delete_records(&list, &options()))?;
+        let deleted = wait("cannot delete records", self.admin.delete_records(&list, &options()))?;
         checked("cannot delete the records of", &deleted)
     }
 
@@ -244,10 +244,10 @@ impl KafkaAdmin {
             members: members.collect(),
         })
     }
+}
 
-    fn wait<T>(&self, what: &str, answer: impl Future<Output = Result<T, KafkaError>>) -> Result<T, LogError> {
-        futures_executor::block_on(answer).map_err(|error| failed(what, &error))
-    }
+fn wait<T>(what: &str, answer: impl Future<Output = Result<T, KafkaError>>) -> Result<T, LogError> {
+    futures_executor::block_on(answer).map_err(|error| failed(what, &error))
 }
 
 /// Errors of these clients are answered by the calls that failed.

@@ -179,6 +179,11 @@ impl KafkaConfig {
         Duration::from_millis((self.transaction_timeout_ms / 2).min(REQUEST_TIMEOUT_MS_MAX).into())
     }
 
+    /// How often the group hears of a live thread, and the thread of the group.
+    pub(super) fn heartbeat_interval(&self) -> Duration {
+        Duration::from_millis((self.session_timeout_ms / 5).min(3_000).into())
+    }
+
     /// The ids that the thread's producers take turns with. All of them are initialised before any offset is read.
     pub(super) fn transactional_ids(&self) -> Vec<String> {
         (0..self.producers)
@@ -198,7 +203,7 @@ impl KafkaConfig {
             ("session.timeout.ms", &self.session_timeout_ms.to_string()),
             (
                 "heartbeat.interval.ms",
-                &(self.session_timeout_ms / 5).min(3_000).to_string(),
+                &self.heartbeat_interval().as_millis().to_string(),
             ),
             ("max.poll.interval.ms", &POLL_INTERVAL_MS.to_string()),
             ("enable.auto.commit", "false"),
@@ -300,6 +305,7 @@ fn is_own(name: &str) -> bool {
     name.starts_with("transactional.") || OWN_SETTINGS.contains(&name)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "every caller makes its sentence")]
 fn refuse(reason: String) -> Result<(), LogError> {
     Err(LogError::Fatal(format!("the Kafka configuration is refused: {reason}")))
 }

@@ -1,12 +1,15 @@
 //! [`streams::log::Log`] on Kafka: group membership through the task topic, input, and transactions, for one stream thread.
 
+mod commit;
 mod membership;
 mod position;
+mod token;
+mod upkeep;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use streams::log::{Event, Log};
 use streams::{ChangelogEnds, Commit, InputOffset, InputRecord, Layout, LogError, TaskId};
@@ -15,21 +18,12 @@ use super::client::{Batch, ClientError, Consumer, Partition};
 use super::config::KafkaConfig;
 use super::health::KafkaHealth;
 use super::inputs::{Inputs, same_partition};
-use super::transaction::{Failure, Transactions, Work};
+use super::transaction::Transactions;
 use super::witness::Witness;
+use token::Tokens;
 
 /// Leaving the group takes no longer; the group then finds out by itself.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
-/// Brokers forget the offsets of idle partitions after a week, since the group does not subscribe to their topics.
-/// They are committed again this long after a start and then once a day.
-const RECOMMIT_AFTER_START: Duration = Duration::from_secs(10);
-const RECOMMIT_INTERVAL: Duration = Duration::from_secs(24 * 3600);
-/// A failed renewal is repeated after this time.
-const RECOMMIT_RETRY: Duration = Duration::from_secs(60);
-/// While no broker can be reached one is looked for this often, and for so long at a time.
-const PROBE_INTERVAL: Duration = Duration::from_secs(1);
-const PROBE_WAIT: Duration = Duration::from_millis(100);
-
 /// One stream thread's end of Kafka.
 ///
 /// The consumer subscribes to the task topic alone, with cooperative rebalances and as a static member; what the group
@@ -110,119 +104,6 @@ impl KafkaLog {
     fn consumer_mut(&mut self) -> Result<&mut Consumer, LogError> {
         self.consumer.as_mut().ok_or_else(closed)
     }
-
-    /// Whether the tasks are still this thread's to commit for.
-    fn check_owned(&self, commits: &[Commit]) -> Result<(), LogError> {
-        let foreign = commits
-            .iter()
-            .map(|commit| commit.task)
-            .find(|task| self.lost.contains(task) || !self.inputs.is_started(*task));
-        foreign.map_or(Ok(()), |task| {
-            Err(LogError::Migrated(format!("task {task} is not this thread's")))
-        })
-    }
-
-    /// The offsets of a transaction. Each task is there with one input at least, so that every transaction leaves its token.
-    fn offsets_of(&self, commits: &[Commit]) -> Vec<InputOffset> {
-        let commits = commits.iter().filter(|commit| !commit.is_empty());
-        commits
-            .flat_map(|commit| {
-                let unmoved = commit
-                    .offsets
-                    .is_empty()
-                    .then(|| self.inputs.any_of(commit.task))
-                    .flatten();
-                commit.offsets.iter().copied().chain(unmoved)
-            })
-            .collect()
-    }
-
-    fn transaction(&mut self, commits: &[Commit], offsets: &[InputOffset]) -> Result<Vec<ChangelogEnds>, LogError> {
-        let deadline = Instant::now() + self.config.transaction_deadline();
-        self.transactions.ready(deadline)?;
-        let token = self.tokens.next();
-        let list = self.inputs.list(offsets, &token).map_err(fatal)?;
-        let member = self
-            .consumer()?
-            .group_metadata()
-            .filter(|member| member.generation() >= 0);
-        let member = member
-            .ok_or_else(|| LogError::Abortable("this thread is between two memberships of its group".to_owned()))?;
-        let work = Work {
-            commits,
-            offsets: &list,
-            member: &member,
-            now_ms: wall_clock_ms(),
-        };
-        match self.transactions.run(&work) {
-            Ok(ends) => {
-                self.health.set_reachable(true);
-                Ok(ends)
-            }
-            Err(Failure::Abortable(reason)) => Err(LogError::Abortable(reason)),
-            Err(Failure::Fenced(reason)) => Err(LogError::Migrated(reason)),
-            Err(Failure::Impossible(reason)) => Err(LogError::Fatal(reason)),
-            Err(Failure::Unknown { reason, ends }) => self.settle(&reason, offsets, &token).map(|()| ends),
-        }
-    }
-
-    /// Asks the committed offsets what became of a transaction whose end went unanswered. A new producer of the same id comes
-    /// first: its initialisation makes the coordinator finish the transaction one way or the other.
-    fn settle(&mut self, reason: &str, offsets: &[InputOffset], token: &str) -> Result<(), LogError> {
-        self.collect_events(false)?;
-        let deadline = Instant::now() + self.config.transaction_deadline();
-        let unknown =
-            |cause: &dyn std::fmt::Display| LogError::Migrated(format!("outcome unknown ({reason}): {cause}"));
-        self.transactions.ready(deadline).map_err(|error| unknown(&error))?;
-        let list = self.inputs.list(offsets, "").map_err(fatal)?;
-        let found = self
-            .consumer()?
-            .committed(&list, deadline.saturating_duration_since(Instant::now()));
-        let found = found.map_err(|error| unknown(&error))?;
-        let found = found.iter().find(|partition| partition.error.is_none());
-        let found = found.ok_or_else(|| unknown(&"no committed offset can be read"))?;
-        if found.metadata == token.as_bytes() {
-            tracing::info!(reason, "a transaction whose end went unanswered was found committed");
-            return Ok(());
-        }
-        Err(LogError::Abortable(reason.to_owned()))
-    }
-
-    /// Renews idle offsets, and looks for a broker while none was to be reached.
-    fn maintain(&mut self) {
-        let now = Instant::now();
-        if self.recommit_at.is_some_and(|at| at <= now) {
-            self.recommit_at = Some(
-                now + if self.recommit() {
-                    RECOMMIT_INTERVAL
-                } else {
-                    RECOMMIT_RETRY
-                },
-            );
-        }
-        if !self.health.is_reachable() && self.probe_at <= now {
-            self.probe_at = now + PROBE_INTERVAL;
-            self.transactions.serve();
-            let answer = self
-                .consumer()
-                .map(|consumer| consumer.partition_count(&self.layout.task_topic(), PROBE_WAIT));
-            self.health.set_reachable(matches!(answer, Ok(Ok(_))));
-        }
-    }
-
-    /// Commits every owned offset as it is, in a transaction of its own. A failure costs nothing.
-    fn recommit(&mut self) -> bool {
-        let offsets = self.inputs.committed();
-        if offsets.is_empty() {
-            return true;
-        }
-        let renewed = self.transaction(&[], &offsets);
-        if let Err(error) = &renewed {
-            tracing::warn!(%error, "offsets of idle partitions were not renewed");
-            self.transactions.abort();
-        }
-        renewed.is_ok()
-    }
 }
 
 impl Log for KafkaLog {
@@ -275,12 +156,15 @@ impl Log for KafkaLog {
     }
 
     fn committed(&mut self, task: TaskId) -> Result<Vec<InputOffset>, LogError> {
-        self.collect_events(false)?;
+        self.ready_producers()?;
         self.begin_offsets(task)
     }
 
     fn start(&mut self, task: TaskId, from: &[InputOffset]) -> Result<(), LogError> {
         self.collect_events(false)?;
+        if self.revoking.contains(&task) {
+            return Err(LogError::Retriable(format!("task {task} is being taken away")));
+        }
         if !self.owned.contains(&task) {
             return Err(LogError::Migrated(format!(
                 "task {task} is not assigned to this thread"
@@ -297,7 +181,7 @@ impl Log for KafkaLog {
         let begun = self.consumer_mut()?.assign(&list);
         begun.map_err(|error| retriable("cannot begin to read", &error))?;
         self.inputs.start(task, from.to_vec());
-        self.recommit_at = Some(Instant::now() + RECOMMIT_AFTER_START);
+        self.recommit_at = Some(Instant::now() + upkeep::RECOMMIT_AFTER_START);
         Ok(())
     }
 
@@ -386,34 +270,11 @@ impl Drop for KafkaLog {
     }
 }
 
-/// Marks each transaction of this process apart from all others.
-struct Tokens {
-    process: u128,
-    last: u64,
-}
-
-impl Tokens {
-    fn new() -> Self {
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let process = since_epoch.map_or(0, |time| time.as_nanos()) ^ (u128::from(std::process::id()) << 80);
-        Self { process, last: 0 }
-    }
-
-    fn next(&mut self) -> String {
-        self.last += 1;
-        format!("{:x}-{}", self.process, self.last)
-    }
-}
-
-fn wall_clock_ms() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since_epoch.map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
-}
-
 fn closed() -> LogError {
     LogError::Fatal("the log is closed".to_owned())
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn fatal(error: ClientError) -> LogError {
     LogError::Fatal(error.to_string())
 }

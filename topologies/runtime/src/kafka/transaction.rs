@@ -94,6 +94,11 @@ impl Transactions {
         Ok(())
     }
 
+    /// Whether no producer is missing.
+    pub(super) fn is_ready(&self) -> bool {
+        self.producers.iter().all(Option::is_some)
+    }
+
     /// Carries one transaction out, whole. All producers must be ready.
     pub(super) fn run(&mut self, work: &Work<'_>) -> Result<Vec<ChangelogEnds>, Failure> {
         let started = Instant::now();
@@ -182,6 +187,7 @@ impl Transactions {
             }
             Err(error) => {
                 producer.discard();
+                self.health.set_reachable(false);
                 self.health.note(&error.to_string());
                 Err(init_error(id, &error))
             }

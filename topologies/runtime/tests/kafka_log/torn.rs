@@ -1,13 +1,12 @@
 //! The end of a transaction gets lost or late, and no transaction is torn or told wrongly.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use runtime::kafka::{KafkaConfig, KafkaHealth, KafkaLog};
 use streams::LogError;
-use streams::log::{Event, Log};
+use streams::log::Log;
 
-use crate::fixture::{LogFixture, OUTPUT, commit_of, committed, pair, read, start, task, wait_for};
+use crate::fixture::{LogFixture, OUTPUT, commit_of, committed, pair, read, start_all, task, wait_for};
 use crate::kafka_fixture::KafkaFixture;
 use crate::proxy::{END_TXN, Fault, Proxy};
 use crate::support::KafkaServer;
@@ -43,16 +42,14 @@ fn scenario() -> Scenario {
     let fixture = KafkaFixture::on(server, 1);
     let config = KafkaConfig {
         producers: 1,
-        transaction_timeout_ms: 4_000,
+        transaction_timeout_ms: 10_000,
+        // The broker is out of reach for longer than a transaction, and the tasks stay.
+        session_timeout_ms: 120_000,
         ..fixture.config(0)
     };
     let health = Arc::new(KafkaHealth::default());
     let mut log = KafkaLog::connect(config, fixture.layout(), Arc::clone(&health)).unwrap();
-    let assigned = Ok(Event::Assigned(vec![task(0)]));
-    wait_for("the task", || {
-        (log.poll(Duration::from_millis(50)) == assigned).then_some(())
-    });
-    start(&mut log, task(0));
+    start_all(&mut log, 1);
     Scenario {
         _turn: turn,
         fixture,

@@ -16,7 +16,7 @@ pub(crate) const INPUT: TopicIndex = TopicIndex(0);
 pub(crate) const OUTPUT: TopicIndex = TopicIndex(1);
 pub(crate) const CHANGELOG: TopicIndex = TopicIndex(2);
 /// Long enough for a wait that must end by itself.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// One look at a log that is waited for.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -104,17 +104,22 @@ pub(crate) fn append(fixture: &impl LogFixture, partition: i32, keys: &[&str]) {
 /// Joins, waits until all these tasks are assigned, and starts them at their committed offsets.
 pub(crate) fn joined<F: LogFixture>(fixture: &F, thread: u16, tasks: i32) -> F::Log {
     let mut log = fixture.join(thread);
+    start_all(&mut log, tasks);
+    log
+}
+
+/// Waits until all these tasks are assigned, and starts them at their committed offsets.
+pub(crate) fn start_all(log: &mut impl Log, tasks: i32) {
     let mut missing: BTreeSet<TaskId> = (0..tasks).map(task).collect();
     wait_for("the tasks to be assigned", || {
         if let Event::Assigned(assigned) = log.poll(LOOK).unwrap() {
             for task in assigned {
-                start(&mut log, task);
+                start(log, task);
                 missing.remove(&task);
             }
         }
         missing.is_empty().then_some(())
     });
-    log
 }
 
 /// Starts a task at its committed offsets.

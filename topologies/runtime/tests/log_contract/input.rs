@@ -113,7 +113,7 @@ pub(crate) fn a_waiting_thread_wakes_up_when_a_record_comes<F: LogFixture>(new: 
         (log.poll(Duration::ZERO) == Ok(Event::Idle)).then_some(())
     });
     append(&fixture, 0, &["a"]);
-    assert_eq!(log.poll(Duration::from_secs(60)), Ok(Event::Records));
+    assert_eq!(log.poll(Duration::from_mins(1)), Ok(Event::Records));
 }
 
 pub(crate) fn a_thread_that_comes_back_begins_at_the_committed_offset<F: LogFixture>(new: impl Fn(i32) -> F) {

@@ -13,7 +13,7 @@ use runtime::kafka::{KafkaAdmin, KafkaConfig, TopicSpec};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// A first start fetches Kafka's jars; every start boots a JVM, on machines that may be busy.
-const START_WAIT: Duration = Duration::from_secs(300);
+const START_WAIT: Duration = Duration::from_mins(5);
 
 /// The broker dies with the standard input of this script, so it cannot outlive the tests, however those end.
 const SCRIPT: &str = r#"

@@ -9,6 +9,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::{ClientError, terminated, text_of};
 
 /// One element of a list.
+#[allow(clippy::struct_field_names, reason = "a partition's number is called its partition")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kafka) struct Partition {
     /// The topic.

@@ -10,7 +10,7 @@ use crate::kafka::client::{Partition, PartitionList};
 
 /// One attempt to start a task waits this long for committed offsets. Pending transactions of a dead owner can hold them
 /// back for the whole transaction timeout, and other tasks of the thread should not wait for that.
-const START_WAIT: Duration = Duration::from_millis(500);
+const START_WAIT: Duration = Duration::from_millis(200);
 /// Asking for the first offset of a partition takes no longer.
 const WATERMARK_WAIT: Duration = Duration::from_secs(5);
 /// A rewind takes no longer.

@@ -1,0 +1,121 @@
+//! Commits: what goes into a transaction, and what became of it.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use streams::{ChangelogEnds, Commit, InputOffset, LogError};
+
+use super::{KafkaLog, fatal};
+use crate::kafka::transaction::{Failure, Work};
+
+/// What a heartbeat may take beyond its interval.
+const HEARTBEAT_SLACK: Duration = Duration::from_secs(1);
+
+impl KafkaLog {
+    /// Whether the tasks are still this thread's to commit for.
+    pub(super) fn check_owned(&self, commits: &[Commit]) -> Result<(), LogError> {
+        let foreign = commits
+            .iter()
+            .map(|commit| commit.task)
+            .find(|task| self.lost.contains(task) || !self.inputs.is_started(*task));
+        foreign.map_or(Ok(()), |task| {
+            Err(LogError::Migrated(format!("task {task} is not this thread's")))
+        })
+    }
+
+    /// The offsets of a transaction. Each task is there with one input at least, so that every transaction leaves its token.
+    pub(super) fn offsets_of(&self, commits: &[Commit]) -> Vec<InputOffset> {
+        let commits = commits.iter().filter(|commit| !commit.is_empty());
+        commits
+            .flat_map(|commit| {
+                let unmoved = commit
+                    .offsets
+                    .is_empty()
+                    .then(|| self.inputs.any_of(commit.task))
+                    .flatten();
+                commit.offsets.iter().copied().chain(unmoved)
+            })
+            .collect()
+    }
+
+    /// Carries one transaction out and settles what became of it.
+    pub(super) fn transaction(
+        &mut self,
+        commits: &[Commit],
+        offsets: &[InputOffset],
+    ) -> Result<Vec<ChangelogEnds>, LogError> {
+        self.ready_producers()?;
+        let token = self.tokens.next();
+        let list = self.inputs.list(offsets, &token).map_err(fatal)?;
+        let member = self
+            .consumer()?
+            .group_metadata()
+            .filter(|member| member.generation() >= 0);
+        let member = member
+            .ok_or_else(|| LogError::Abortable("this thread is between two memberships of its group".to_owned()))?;
+        let work = Work {
+            commits,
+            offsets: &list,
+            member: &member,
+            now_ms: wall_clock_ms(),
+        };
+        match self.transactions.run(&work) {
+            Ok(ends) => {
+                self.health.set_reachable(true);
+                Ok(ends)
+            }
+            Err(Failure::Abortable(reason)) => Err(LogError::Abortable(reason)),
+            Err(Failure::Fenced(reason)) => Err(self.fenced(reason)),
+            Err(Failure::Impossible(reason)) => Err(LogError::Fatal(reason)),
+            Err(Failure::Unknown { reason, ends }) => self.settle(&reason, offsets, &token).map(|()| ends),
+        }
+    }
+
+    /// Asks the committed offsets what became of a transaction whose end went unanswered. A new producer of the same id comes
+    /// first: its initialisation makes the coordinator finish the transaction one way or the other.
+    fn settle(&mut self, reason: &str, offsets: &[InputOffset], token: &str) -> Result<(), LogError> {
+        let unknown =
+            |cause: &dyn std::fmt::Display| LogError::Migrated(format!("outcome unknown ({reason}): {cause}"));
+        match self.ready_producers() {
+            Err(LogError::Fatal(reason)) => return Err(LogError::Fatal(reason)),
+            ready => ready.map_err(|error| unknown(&error))?,
+        }
+        let list = self.inputs.list(offsets, "").map_err(fatal)?;
+        let found = self.consumer()?.committed(&list, self.config.transaction_deadline());
+        let found = found.map_err(|error| unknown(&error))?;
+        let found = found.iter().find(|partition| partition.error.is_none());
+        let found = found.ok_or_else(|| unknown(&"no committed offset can be read"))?;
+        if found.metadata == token.as_bytes() {
+            tracing::info!(reason, "a transaction whose end went unanswered was found committed");
+            return Ok(());
+        }
+        Err(LogError::Abortable(reason.to_owned()))
+    }
+
+    /// Replaces producers that were given up, which ends whatever transaction of theirs is still open.
+    pub(super) fn ready_producers(&mut self) -> Result<(), LogError> {
+        self.collect_events(false)?;
+        self.transactions
+            .ready(Instant::now() + self.config.transaction_deadline())
+    }
+
+    /// A transaction that lasted too long and a process that was replaced look alike to a producer. The group knows the
+    /// difference and tells it with the next heartbeat: waiting for that keeps this thread from driving out its own heir.
+    fn fenced(&mut self, reason: String) -> LogError {
+        let deadline = Instant::now() + self.config.heartbeat_interval() + HEARTBEAT_SLACK;
+        while Instant::now() < deadline {
+            if let Err(error) = self.collect_events(false) {
+                return error;
+            }
+            match self.consumer() {
+                Ok(consumer) => consumer.wait_until(deadline),
+                Err(error) => return error,
+            }
+        }
+        LogError::Migrated(reason)
+    }
+}
+
+fn wall_clock_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since_epoch.map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,68 @@
+//! What a thread does beside its records: renewing, replacing, looking for brokers.
+
+use std::time::{Duration, Instant};
+
+use super::KafkaLog;
+
+/// Brokers forget the offsets of idle partitions after a week, since the group does not subscribe to their topics.
+/// They are committed again this long after a start and then once a day.
+pub(super) const RECOMMIT_AFTER_START: Duration = Duration::from_secs(10);
+const RECOMMIT_INTERVAL: Duration = Duration::from_hours(24);
+/// A failed renewal is repeated after this time.
+const RECOMMIT_RETRY: Duration = Duration::from_mins(1);
+/// While no broker can be reached one is looked for this often, and for so long at a time.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+const PROBE_WAIT: Duration = Duration::from_millis(100);
+
+impl KafkaLog {
+    /// Renews idle offsets, replaces producers that were given up, and looks for a broker while none was to be reached.
+    pub(super) fn maintain(&mut self) {
+        let now = Instant::now();
+        if self.recommit_at.is_some_and(|at| at <= now) && self.revoking.is_empty() {
+            let next = if self.recommit() {
+                RECOMMIT_INTERVAL
+            } else {
+                RECOMMIT_RETRY
+            };
+            self.recommit_at = Some(now + next);
+        }
+        if self.probe_at > now {
+            return;
+        }
+        self.probe_at = now + PROBE_INTERVAL;
+        if !self.health.is_reachable() {
+            self.probe();
+        } else if !self.transactions.is_ready() {
+            self.replace_producers();
+        }
+    }
+
+    fn probe(&self) {
+        self.transactions.serve();
+        let answer = self
+            .consumer()
+            .map(|consumer| consumer.partition_count(&self.layout.task_topic(), PROBE_WAIT));
+        self.health.set_reachable(matches!(answer, Ok(Ok(_))));
+    }
+
+    /// What a producer that was given up has left open keeps readers waiting, so it is ended also when nothing is to be committed.
+    fn replace_producers(&mut self) {
+        if let Err(error) = self.ready_producers() {
+            tracing::debug!(%error, "a producer is not replaced yet");
+        }
+    }
+
+    /// Commits every owned offset as it is, in a transaction of its own. A failure costs nothing.
+    fn recommit(&mut self) -> bool {
+        let offsets = self.inputs.committed();
+        if offsets.is_empty() {
+            return true;
+        }
+        let renewed = self.transaction(&[], &offsets);
+        if let Err(error) = &renewed {
+            tracing::warn!(%error, "offsets of idle partitions were not renewed");
+            self.transactions.abort();
+        }
+        renewed.is_ok()
+    }
+}
