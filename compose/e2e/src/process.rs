@@ -139,7 +139,7 @@ impl Sluice {
 }
 
 /// The `sluice` binary of this build: two directories above the test's own executable.
-pub fn binary() -> anyhow::Result<PathBuf> {
+fn binary() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let path = own
         .parent()

@@ -49,6 +49,9 @@ impl Seen {
     }
 }
 
+/// Partition, offset, key and value of a record.
+pub type RawRecord = (i32, i64, Vec<u8>, Option<Vec<u8>>);
+
 /// Reads topics of one broker.
 pub struct TopicReader {
     bootstrap: String,
@@ -91,7 +94,7 @@ impl TopicReader {
     }
 
     /// All committed records of a topic as bytes: partition, offset, key, value.
-    pub fn read_raw(&mut self, topic: &str) -> anyhow::Result<Vec<(i32, i64, Vec<u8>, Option<Vec<u8>>)>> {
+    pub fn read_raw(&mut self, topic: &str) -> anyhow::Result<Vec<RawRecord>> {
         let mut records = Vec::new();
         self.read_bytes(topic, |_, message| {
             let key = message.key().unwrap_or_default().to_vec();

@@ -38,6 +38,7 @@ pub struct StreamApplication {
 impl StreamApplication {
     /// Starts `threads` stream threads (at least 1).
     #[must_use]
+    #[allow(clippy::needless_pass_by_value, reason = "the caller hands over a closure made for this application")]
     pub fn start<L: Log + 'static>(context: ThreadContext, threads: usize, make_log: MakeLog<L>) -> Self {
         let (report, failure) = watch::channel(None);
         let (context, report) = (Arc::new(context), Arc::new(report));
@@ -88,6 +89,7 @@ impl StreamApplication {
     }
 
     /// Stops the threads and waits for them, at most [`SHUTDOWN_WAIT_MAX`]. Answers whether all ended.
+    #[must_use]
     pub fn stop(self) -> bool {
         self.request_stop();
         let deadline = Instant::now() + SHUTDOWN_WAIT_MAX;

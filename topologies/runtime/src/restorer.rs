@@ -69,7 +69,9 @@ impl Restorer {
     /// Ends every restore and waits, at most [`RESTORE_END_WAIT_MAX`], until none holds a state directory any more.
     pub(crate) fn cancel_all(&mut self) {
         let tasks: Vec<TaskId> = self.wanted.keys().chain(self.running.keys()).copied().collect();
-        tasks.into_iter().for_each(|task| self.cancel(task));
+        for task in tasks {
+            self.cancel(task);
+        }
         let deadline = Instant::now() + RESTORE_END_WAIT_MAX;
         while self.threads > 0 {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -6,7 +6,7 @@ use state_stores::StateDirectory;
 use streams::store::{KeyValueStore, StoreError};
 use streams::{StoreIndex, TaskId};
 
-/// Opens the state of tasks. Production: RocksDB directories. Simulation and tests: memory.
+/// Opens the state of tasks. Production: `RocksDB` directories. Simulation and tests: memory.
 pub trait StateProvider: Send + Sync {
     /// Opens a task's stores, or makes them empty.
     fn open(&self, task: TaskId, stores: &[(StoreIndex, String)]) -> Result<Arc<dyn KeyValueStore>, StoreError>;

@@ -89,9 +89,9 @@ pub(crate) fn run(settings: &Settings, arguments: &LoadArguments) -> anyhow::Res
     let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
     let summary = runtime.block_on(load(arguments))?;
     if settings.json() {
-        terminal::json(&summary)?
+        terminal::json(&summary)?;
     } else {
-        summary.print()?
+        summary.print()?;
     }
     Ok(ExitCode::from(if summary.is_clean() {
         exit::SUCCESS

@@ -70,7 +70,7 @@ impl Sluice {
             stdout
                 .lines()
                 .map_while(Result::ok)
-                .for_each(|line| drop(lines.send(line)))
+                .for_each(|line| drop(lines.send(line)));
         });
         let line = ready.recv_timeout(DEADLINE).expect("no ready line came");
         let url = line

@@ -104,6 +104,7 @@ fn producer_settings(config: &KafkaConfig, id: &str) -> Settings {
     config.producer_settings(id).into_iter().chain(own).collect()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is the function that `map_err` takes")]
 fn fatal(error: ClientError) -> LogError {
     LogError::Fatal(error.to_string())
 }

@@ -155,7 +155,7 @@ fn records(reader: &mut impl LogReader, topic: &str) -> Vec<(String, Vec<u8>)> {
 fn partition_records(reader: &mut impl LogReader, topic: &str, partition: i32) -> Vec<(String, Vec<u8>)> {
     let mut records = Vec::new();
     read(reader, topic, partition, &mut |_, key, value| {
-        records.push((text(key), value.to_vec()))
+        records.push((text(key), value.to_vec()));
     });
     records
 }
@@ -166,7 +166,10 @@ fn partition_offsets(reader: &mut impl LogReader, topic: &str, partition: i32) -
     offsets
 }
 
-fn read(reader: &mut impl LogReader, topic: &str, partition: i32, take: &mut dyn FnMut(i64, &[u8], &[u8])) {
+/// Gets offset, key and value of a record.
+type Take<'a> = dyn FnMut(i64, &[u8], &[u8]) + 'a;
+
+fn read(reader: &mut impl LogReader, topic: &str, partition: i32, take: &mut Take<'_>) {
     let (first, end) = reader.offsets(topic, partition).unwrap();
     let visit = &mut |record: streams::log::StoredRecord<'_>| {
         take(record.offset, record.key.unwrap(), record.value.unwrap());

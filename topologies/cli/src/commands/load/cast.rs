@@ -174,19 +174,19 @@ where
     T: Send + 'static,
     F: Future<Output = anyhow::Result<T>> + Send + 'static,
 {
-    let (mut running, mut made) = (JoinSet::new(), Vec::new());
+    let (mut running, mut things) = (JoinSet::new(), Vec::new());
     for number in 0..count {
         if running.len() >= MADE_AT_ONCE_MAX
             && let Some(done) = running.join_next().await
         {
-            made.push(done??);
+            things.push(done??);
         }
         running.spawn(make(number));
     }
     while let Some(done) = running.join_next().await {
-        made.push(done??);
+        things.push(done??);
     }
-    Ok(made)
+    Ok(things)
 }
 
 /// Numbers that look random and follow from a seed (`SplitMix64`).
