@@ -36,28 +36,18 @@ const RECORDS: u32 = 20_000;
 
 fn main() {
     let event = event();
-    let serde: AvroSerde<OrderEvent> =
-        AvroSerde::new(&Arc::new(SchemaTable::with_current_schemas()));
+    let serde: AvroSerde<OrderEvent> = AvroSerde::new(&Arc::new(SchemaTable::with_current_schemas()));
     let mut framed = Vec::new();
     serde.serialize(&event, &mut framed).unwrap();
     let datum = framed.get(HEADER_BYTES..).unwrap();
     let schema = Schema::parse_str(OrderEvent::topic().schema).unwrap();
 
-    println!(
-        "order-events, {} bytes of datum, ns per record",
-        datum.len()
-    );
+    println!("order-events, {} bytes of datum, ns per record", datum.len());
     println!("{:<44} {:>8} {:>8}", "", "encode", "decode");
     let fast = fast(&serde, &event, &framed);
     row("AvroSerde (serde_avro_fast), framing included", fast);
-    row(
-        "apache-avro, serde by schema",
-        apache_serde(&schema, &event, datum),
-    );
-    row(
-        "apache-avro, value tree",
-        apache_value(&schema, None, datum),
-    );
+    row("apache-avro, serde by schema", apache_serde(&schema, &event, datum));
+    row("apache-avro, value tree", apache_value(&schema, None, datum));
     row(
         "apache-avro, value tree, reader schema",
         apache_value(&schema, Some(&schema), datum),
@@ -82,11 +72,7 @@ fn apache_serde(schema: &Schema, event: &OrderEvent, datum: &[u8]) -> (u128, u12
     let event = Named::from(event.clone());
     let writer = GenericDatumWriter::builder(schema).build().unwrap();
     let reader = GenericDatumReader::builder(schema).build().unwrap();
-    assert_eq!(
-        writer.write_ser_to_vec(&event).unwrap(),
-        datum,
-        "equal bytes"
-    );
+    assert_eq!(writer.write_ser_to_vec(&event).unwrap(), datum, "equal bytes");
     let read = || reader.read_deser::<Named>(&mut black_box(datum)).unwrap();
     assert_eq!(read(), event);
     let mut out = Vec::with_capacity(datum.len());

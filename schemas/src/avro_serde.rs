@@ -95,10 +95,7 @@ impl<T: Wire> Serde<T> for AvroSerde<T> {
 }
 
 /// Reads one datum and refuses bytes after its end.
-pub(crate) fn decode<T: DeserializeOwned>(
-    schema: &serde_avro_fast::Schema,
-    datum: &[u8],
-) -> Result<T, SerdeError> {
+pub(crate) fn decode<T: DeserializeOwned>(schema: &serde_avro_fast::Schema, datum: &[u8]) -> Result<T, SerdeError> {
     let mut config = DeserializerConfig::new(schema);
     config.max_seq_size = ARRAY_ITEMS_MAX;
     config.allowed_depth = DEPTH_MAX;
@@ -160,11 +157,7 @@ impl SeenSchemas {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        reason = "a test fails by panicking"
-    )]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
     use super::*;
     use crate::wire::envelope::{Actor, Envelope, Money, Role};
     use crate::wire::order::{OrderEvent, OrderEventPayload};
@@ -236,12 +229,8 @@ mod tests {
         let serde = serde();
         assert_eq!(serde.deserialize(None), Err(SerdeError::Null));
         assert!(malformed(serde.deserialize(Some(&[]))).starts_with("0 bytes are too short"));
-        assert!(
-            malformed(serde.deserialize(Some(&[0, 0, 0, 0]))).starts_with("4 bytes are too short")
-        );
-        assert!(
-            malformed(serde.deserialize(Some(b"{\"a\":1}"))).starts_with("the first byte is 0x7b")
-        );
+        assert!(malformed(serde.deserialize(Some(&[0, 0, 0, 0]))).starts_with("4 bytes are too short"));
+        assert!(malformed(serde.deserialize(Some(b"{\"a\":1}"))).starts_with("the first byte is 0x7b"));
     }
 
     #[test]
@@ -252,10 +241,7 @@ mod tests {
         let bytes = bytes_of(&serde);
         let cold = Arc::new(SchemaTable::new());
         let reader: AvroSerde<OrderEvent> = AvroSerde::new(&cold);
-        assert_eq!(
-            reader.deserialize(Some(&bytes)),
-            Err(SerdeError::MissingSchema(77))
-        );
+        assert_eq!(reader.deserialize(Some(&bytes)), Err(SerdeError::MissingSchema(77)));
         cold.mark_absent(77);
         assert!(malformed(reader.deserialize(Some(&bytes))).starts_with("unknown schema id 77"));
         cold.insert(77, OrderEvent::topic().schema);
@@ -275,9 +261,7 @@ mod tests {
         let table = Arc::new(SchemaTable::with_current_schemas());
         let bytes = bytes_of(&AvroSerde::new(&table));
         let products: AvroSerde<Product> = AvroSerde::new(&table);
-        let refused = products
-            .deserialize(Some(&bytes))
-            .map_err(|error| error.to_string());
+        let refused = products.deserialize(Some(&bytes)).map_err(|error| error.to_string());
         let expected = "schema id 7 is of \"sluice.OrderEvent\", and products holds sluice.Product";
         assert_eq!(refused, Err(expected.into()));
     }
@@ -288,10 +272,7 @@ mod tests {
         let bytes = bytes_of(&serde);
         for length in 5..bytes.len() {
             let cut = serde.deserialize(Some(&bytes[..length]));
-            assert!(
-                matches!(cut, Err(SerdeError::Malformed(_))),
-                "{length}: {cut:?}"
-            );
+            assert!(matches!(cut, Err(SerdeError::Malformed(_))), "{length}: {cut:?}");
         }
         let longer = [&bytes[..], &[0, 0]].concat();
         assert_eq!(

@@ -52,10 +52,8 @@ pub fn check(subject: &str, old: &str, new: &str, level: Level) -> Result<(), In
         subject: subject.to_owned(),
         cause,
     };
-    let old = parse(old)
-        .map_err(|cause| refused(format!("the earlier version is no Avro schema: {cause}")))?;
-    let new = parse(new)
-        .map_err(|cause| refused(format!("the new version is no Avro schema: {cause}")))?;
+    let old = parse(old).map_err(|cause| refused(format!("the earlier version is no Avro schema: {cause}")))?;
+    let new = parse(new).map_err(|cause| refused(format!("the new version is no Avro schema: {cause}")))?;
     can_read(&old, &new).map_err(|cause| {
         refused(format!(
             "the new version cannot read what the earlier one wrote: {cause}"
@@ -88,15 +86,8 @@ pub fn check_topic(topic: &TopicSpec) -> Result<(), Incompatible> {
 }
 
 /// Checks that version `new` of a schema may follow all of `history`.
-pub fn check_history(
-    subject: &str,
-    history: &[&str],
-    new: &str,
-    level: Level,
-) -> Result<(), Incompatible> {
-    history
-        .iter()
-        .try_for_each(|old| check(subject, old, new, level))
+pub fn check_history(subject: &str, history: &[&str], new: &str, level: Level) -> Result<(), Incompatible> {
+    history.iter().try_for_each(|old| check(subject, old, new, level))
 }
 
 fn parse(text: &str) -> Result<Schema, String> {
@@ -107,10 +98,9 @@ fn parse(text: &str) -> Result<Schema, String> {
 fn can_read(writer: &Schema, reader: &Schema) -> Result<(), String> {
     match SchemaCompatibility::can_read(writer, reader) {
         Ok(Compatibility::Full) => Ok(()),
-        Ok(Compatibility::Partial) => Err(
-            "some records of a union or symbols of an enum have no place on the other side"
-                .to_owned(),
-        ),
+        Ok(Compatibility::Partial) => {
+            Err("some records of a union or symbols of an enum have no place on the other side".to_owned())
+        }
         Err(error) => Err(chain(&error)),
     }
 }
@@ -118,10 +108,7 @@ fn can_read(writer: &Schema, reader: &Schema) -> Result<(), String> {
 /// An error with its sources, cut to [`CAUSE_CHARS_MAX`].
 fn chain(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| (*error).source());
-    let text = causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ");
+    let text = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     text.chars().take(CAUSE_CHARS_MAX).collect()
 }
 
@@ -152,15 +139,9 @@ mod tests {
         let old = record(r#"{"name": "a", "type": "long"}"#);
         let new = record(r#"{"name": "a", "type": "long"}, {"name": "b", "type": "long"}"#);
         let cause = verdict(&old, &new, Level::BackwardTransitive).unwrap_err();
-        assert!(
-            cause.starts_with("r-value: the new version cannot read"),
-            "{cause}"
-        );
+        assert!(cause.starts_with("r-value: the new version cannot read"), "{cause}");
         assert!(cause.contains("'b'"), "{cause}");
-        let with_default = new.replace(
-            r#""b", "type": "long""#,
-            r#""b", "type": "long", "default": 0"#,
-        );
+        let with_default = new.replace(r#""b", "type": "long""#, r#""b", "type": "long", "default": 0"#);
         assert_eq!(verdict(&old, &with_default, Level::Full), Ok(()));
     }
 
@@ -175,14 +156,10 @@ mod tests {
 
     #[test]
     fn a_payload_that_left_the_union_is_refused_although_the_others_still_fit() {
-        let payload =
-            |name: &str| format!(r#"{{"type": "record", "name": "{name}", "fields": []}}"#);
+        let payload = |name: &str| format!(r#"{{"type": "record", "name": "{name}", "fields": []}}"#);
         let union = |names: &[&str]| {
             let payloads: Vec<_> = names.iter().map(|name| payload(name)).collect();
-            record(&format!(
-                r#"{{"name": "payload", "type": [{}]}}"#,
-                payloads.join(", ")
-            ))
+            record(&format!(r#"{{"name": "payload", "type": [{}]}}"#, payloads.join(", ")))
         };
         let level = Level::BackwardTransitive;
         assert!(verdict(&union(&["A", "B"]), &union(&["A"]), level).is_err());
@@ -191,8 +168,7 @@ mod tests {
 
     #[test]
     fn a_changed_type_is_found_behind_a_reference_too() {
-        let money =
-            |field: &str| format!(r#"{{"type": "record", "name": "Money", "fields": [{field}]}}"#);
+        let money = |field: &str| format!(r#"{{"type": "record", "name": "Money", "fields": [{field}]}}"#);
         let long = money(r#"{"name": "amount", "type": "long"}"#);
         let text = money(r#"{"name": "amount", "type": "string"}"#);
         let of = |first: &str, second: &str| {
@@ -209,10 +185,7 @@ mod tests {
             ))
         };
         assert!(verdict(&old, &only_b(&text), Level::BackwardTransitive).is_err());
-        assert_eq!(
-            verdict(&old, &only_b(&long), Level::BackwardTransitive),
-            Ok(())
-        );
+        assert_eq!(verdict(&old, &only_b(&long), Level::BackwardTransitive), Ok(()));
     }
 
     #[test]
@@ -222,10 +195,7 @@ mod tests {
         let changed: &'static str = topics::ACCOUNTS.schema.replacen(fields, added, 1).leak();
         assert_ne!(changed, topics::ACCOUNTS.schema);
         let history = topics::ACCOUNTS.history;
-        assert_eq!(
-            check_history("accounts-value", history, changed, Level::Full),
-            Ok(())
-        );
+        assert_eq!(check_history("accounts-value", history, changed, Level::Full), Ok(()));
         let topic = topics::ACCOUNTS.with_schema(changed);
         let cause = check_topic(&topic).unwrap_err().to_string();
         assert!(cause.contains("avro/history/accounts/v2.avsc"), "{cause}");
@@ -234,9 +204,6 @@ mod tests {
     #[test]
     fn what_is_no_schema_is_refused_with_a_sentence() {
         let cause = verdict("{", &record(""), Level::Full).unwrap_err();
-        assert!(
-            cause.contains("the earlier version is no Avro schema"),
-            "{cause}"
-        );
+        assert!(cause.contains("the earlier version is no Avro schema"), "{cause}");
     }
 }

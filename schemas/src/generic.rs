@@ -38,8 +38,7 @@ pub fn to_json(writer: &str, datum: &[u8], reader: Option<&str>) -> Result<Value
     // only gets what a strict walk has been through.
     walk::walk(writer, datum)?;
     let value = read(&writer_schema, datum, reader_schema.as_ref())?;
-    let shape =
-        inline(reader_schema.as_ref().unwrap_or(&writer_schema)).map_err(GenericError::Schema)?;
+    let shape = inline(reader_schema.as_ref().unwrap_or(&writer_schema)).map_err(GenericError::Schema)?;
     Ok(json::of(value, Some(&shape)))
 }
 
@@ -47,11 +46,7 @@ fn parse(text: &str) -> Result<Schema, GenericError> {
     Schema::parse_str(text).map_err(|error| GenericError::Schema(error.to_string()))
 }
 
-fn read(
-    writer: &Schema,
-    mut datum: &[u8],
-    reader: Option<&Schema>,
-) -> Result<apache_avro::types::Value, GenericError> {
+fn read(writer: &Schema, mut datum: &[u8], reader: Option<&Schema>) -> Result<apache_avro::types::Value, GenericError> {
     GenericDatumReader::builder(writer)
         .maybe_reader_schema(reader)
         .build()
@@ -107,10 +102,7 @@ mod tests {
                  {"type": "record", "name": "A", "fields": []},
                  {"type": "record", "name": "B", "fields": [{"name": "inner", "type": ["null", "A"]}]}]}"#,
         );
-        assert_eq!(
-            to_json(&schema, &[0], None),
-            Ok(json!({"payload": {"A": {}}}))
-        );
+        assert_eq!(to_json(&schema, &[0], None), Ok(json!({"payload": {"A": {}}})));
         assert_eq!(
             to_json(&schema, &[2, 2], None),
             Ok(json!({"payload": {"B": {"inner": {}}}}))
@@ -129,9 +121,7 @@ mod tests {
     #[test]
     fn a_reader_sees_its_own_fields_with_its_own_defaults() {
         let writer = record(r#"{"name": "a", "type": "int"}, {"name": "gone", "type": "int"}"#);
-        let reader = record(
-            r#"{"name": "a", "type": "long"}, {"name": "b", "type": "string", "default": "new"}"#,
-        );
+        let reader = record(r#"{"name": "a", "type": "long"}, {"name": "b", "type": "string", "default": "new"}"#);
         assert_eq!(
             to_json(&writer, &[2, 4], Some(&reader)),
             Ok(json!({"a": 1, "b": "new"}))
@@ -145,12 +135,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_and_never_guessed() {
-        let schema =
-            record(r#"{"name": "a", "type": "string"}, {"name": "b", "type": ["null", "long"]}"#);
-        assert_eq!(
-            to_json(&schema, &[2, b'x', 0], None),
-            Ok(json!({"a": "x", "b": null}))
-        );
+        let schema = record(r#"{"name": "a", "type": "string"}, {"name": "b", "type": ["null", "long"]}"#);
+        assert_eq!(to_json(&schema, &[2, b'x', 0], None), Ok(json!({"a": "x", "b": null})));
         let ends_early: [&[u8]; 3] = [&[], &[2, b'x'], &[8, b'x', 0]];
         for datum in ends_early {
             assert!(
@@ -159,25 +145,16 @@ mod tests {
             );
         }
         let too_long = to_json(&schema, &[2, b'x', 0, 0], None).unwrap_err();
-        assert!(
-            too_long.to_string().contains("1 bytes follow the end"),
-            "{too_long}"
-        );
+        assert!(too_long.to_string().contains("1 bytes follow the end"), "{too_long}");
         let huge = to_json(&schema, &[0xfe, 0xff, 0xff, 0xff, 0x0f], None);
         assert!(matches!(huge, Err(GenericError::Datum(_))));
-        assert!(matches!(
-            to_json("{", &[], None),
-            Err(GenericError::Schema(_))
-        ));
+        assert!(matches!(to_json("{", &[], None), Err(GenericError::Schema(_))));
     }
 
     #[test]
     fn a_few_bytes_cannot_stand_for_billions_of_nulls() {
         let schema = record(r#"{"name": "a", "type": {"type": "array", "items": "null"}}"#);
-        assert_eq!(
-            to_json(&schema, &[4, 0], None),
-            Ok(json!({"a": [null, null]}))
-        );
+        assert_eq!(to_json(&schema, &[4, 0], None), Ok(json!({"a": [null, null]})));
         assert!(to_json(&schema, &[0xfe, 0xff, 0xff, 0xff, 0x0f, 0], None).is_err());
     }
 }

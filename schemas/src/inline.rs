@@ -40,8 +40,7 @@ impl Inline {
                 for variant in &mut variants {
                     self.node(variant, open)?;
                 }
-                *schema =
-                    Schema::Union(UnionSchema::new(variants).map_err(|error| error.to_string())?);
+                *schema = Schema::Union(UnionSchema::new(variants).map_err(|error| error.to_string())?);
                 Ok(())
             }
             Schema::Record(record) => {
@@ -86,14 +85,8 @@ impl Inline {
         match schema {
             Schema::Array(array) => self.recount(&array.items),
             Schema::Map(map) => self.recount(&map.types),
-            Schema::Union(union) => union
-                .variants()
-                .iter()
-                .try_for_each(|variant| self.recount(variant)),
-            Schema::Record(record) => record
-                .fields
-                .iter()
-                .try_for_each(|field| self.recount(&field.schema)),
+            Schema::Union(union) => union.variants().iter().try_for_each(|variant| self.recount(variant)),
+            Schema::Record(record) => record.fields.iter().try_for_each(|field| self.recount(&field.schema)),
             _ => Ok(()),
         }
     }

@@ -75,11 +75,7 @@ pub fn publish(
 /// Looks up a schema id that a record named (`SerdeError::MissingSchema`) and records the answer, so
 /// that the record can be read again: it decodes, or it is malformed. An error means that the registry
 /// could not tell; the record has to wait.
-pub fn resolve(
-    registry: &dyn SchemaRegistry,
-    id: u32,
-    table: &SchemaTable,
-) -> Result<(), RegistryError> {
+pub fn resolve(registry: &dyn SchemaRegistry, id: u32, table: &SchemaTable) -> Result<(), RegistryError> {
     match registry.schema(id)? {
         Some(schema) => table.insert(id, &schema),
         None => table.mark_absent(id),

@@ -180,13 +180,9 @@ mod tests {
     #[test]
     fn an_id_is_missing_until_the_shell_says_what_it_is() {
         let table = SchemaTable::new();
-        assert_eq!(
-            table.writer(77).map(|_| ()),
-            Err(SerdeError::MissingSchema(77))
-        );
+        assert_eq!(table.writer(77).map(|_| ()), Err(SerdeError::MissingSchema(77)));
         table.mark_absent(77);
-        let absent =
-            SerdeError::Malformed("unknown schema id 77: the registry does not have it".into());
+        let absent = SerdeError::Malformed("unknown schema id 77: the registry does not have it".into());
         assert_eq!(table.writer(77).map(|_| ()), Err(absent));
         table.insert(77, topics::ORDERS.schema);
         assert_eq!(
@@ -199,10 +195,7 @@ mod tests {
     fn a_text_that_is_no_schema_makes_its_records_malformed_instead_of_missing_for_ever() {
         let table = SchemaTable::new();
         table.insert(5, r#"{"$schema": "json"}"#);
-        let cause = table
-            .writer(5)
-            .map(|_| ())
-            .map_err(|error| error.to_string());
+        let cause = table.writer(5).map(|_| ()).map_err(|error| error.to_string());
         assert!(cause.is_err_and(|cause| cause.starts_with("schema id 5 is not usable: ")));
     }
 

@@ -77,10 +77,7 @@ impl TopicSpec {
     }
 
     /// The current schema, parsed once per process.
-    #[expect(
-        clippy::expect_used,
-        reason = "the text is compiled in, and a test parses every one"
-    )]
+    #[expect(clippy::expect_used, reason = "the text is compiled in, and a test parses every one")]
     pub(crate) fn parsed(&'static self) -> &'static serde_avro_fast::Schema {
         self.parsed
             .get_or_init(|| self.schema.parse().expect("a compiled-in schema parses"))
@@ -102,10 +99,7 @@ pub fn by_name(name: &str) -> Option<&'static TopicSpec> {
 /// The topic with this registry subject.
 #[must_use]
 pub fn by_subject(subject: &str) -> Option<&'static TopicSpec> {
-    TOPICS
-        .iter()
-        .copied()
-        .find(|topic| topic.subject == subject)
+    TOPICS.iter().copied().find(|topic| topic.subject == subject)
 }
 
 static TOPICS: [&TopicSpec; 16] = [
@@ -127,9 +121,7 @@ static TOPICS: [&TopicSpec; 16] = [
     &STOCK_REPLIES,
 ];
 
-const WEEK: Cleanup = Cleanup::Delete {
-    retention_ms: WEEK_MS,
-};
+const WEEK: Cleanup = Cleanup::Delete { retention_ms: WEEK_MS };
 const FOREVER: Cleanup = Cleanup::Delete {
     retention_ms: FOREVER_MS,
 };
@@ -239,11 +231,7 @@ impl TopicSpec {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        reason = "a test fails by panicking"
-    )]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
 
@@ -262,10 +250,7 @@ mod tests {
                 visit(node);
             }
             for child in ["type", "fields", "items"] {
-                object
-                    .get(child)
-                    .into_iter()
-                    .for_each(|child| walk(child, visit));
+                object.get(child).into_iter().for_each(|child| walk(child, visit));
             }
         }
         node.as_array()
@@ -278,18 +263,11 @@ mod tests {
     fn every_topic_parses_and_its_record_is_the_root_of_its_schema() {
         for topic in topics() {
             let schema = parsed(topic);
-            let (namespace, name) = (
-                schema["namespace"].as_str().unwrap(),
-                schema["name"].as_str().unwrap(),
-            );
+            let (namespace, name) = (schema["namespace"].as_str().unwrap(), schema["name"].as_str().unwrap());
             assert_eq!(format!("{namespace}.{name}"), topic.record);
             assert_eq!(
                 topic.parsed().json(),
-                topic
-                    .schema
-                    .parse::<serde_avro_fast::Schema>()
-                    .unwrap()
-                    .json()
+                topic.schema.parse::<serde_avro_fast::Schema>().unwrap().json()
             );
         }
     }
@@ -328,10 +306,7 @@ mod tests {
                 );
                 if node["type"] == "enum" {
                     assert_eq!(node["default"], "UNKNOWN", "{}: {node}", topic.name);
-                    assert_eq!(
-                        node["symbols"].as_array().unwrap().last().unwrap(),
-                        "UNKNOWN"
-                    );
+                    assert_eq!(node["symbols"].as_array().unwrap().last().unwrap(), "UNKNOWN");
                 }
             });
         }
@@ -342,18 +317,13 @@ mod tests {
     fn a_name_stands_for_the_same_type_in_every_topic() {
         let mut types: BTreeMap<String, serde_json::Map<String, Value>> = BTreeMap::new();
         for topic in topics() {
-            let whole =
-                crate::inline::inline(&apache_avro::Schema::parse_str(topic.schema).unwrap())
-                    .unwrap();
+            let whole = crate::inline::inline(&apache_avro::Schema::parse_str(topic.schema).unwrap()).unwrap();
             collect(&whole, &mut types);
         }
         assert!(types.contains_key("StockReserved"));
     }
 
-    fn collect(
-        schema: &apache_avro::Schema,
-        types: &mut BTreeMap<String, serde_json::Map<String, Value>>,
-    ) {
+    fn collect(schema: &apache_avro::Schema, types: &mut BTreeMap<String, serde_json::Map<String, Value>>) {
         use apache_avro::Schema;
         match schema {
             Schema::Record(record) => {
@@ -369,10 +339,7 @@ mod tests {
                 fields.for_each(|field| collect(&field.schema, types));
             }
             Schema::Array(array) => collect(&array.items, types),
-            Schema::Union(union) => union
-                .variants()
-                .iter()
-                .for_each(|variant| collect(variant, types)),
+            Schema::Union(union) => union.variants().iter().for_each(|variant| collect(variant, types)),
             _ => {}
         }
     }
@@ -386,10 +353,7 @@ mod tests {
                 .map(|entry| entry.unwrap().file_name().into_string().unwrap())
                 .collect()
         };
-        let mut expected: BTreeSet<_> = topics()
-            .iter()
-            .map(|topic| format!("{}.avsc", topic.name))
-            .collect();
+        let mut expected: BTreeSet<_> = topics().iter().map(|topic| format!("{}.avsc", topic.name)).collect();
         expected.insert("history".into());
         assert_eq!(files(&avro), expected);
         for topic in topics() {

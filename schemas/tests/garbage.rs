@@ -1,10 +1,6 @@
 //! Bytes that nobody of us wrote are refused or read, and never bring a process down.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -18,8 +14,7 @@ use schemas::wire::{Wire, account, order, payment, product, revocation, stock};
 use schemas::{AvroSerde, SchemaTable, generic};
 use streams::serde::{Serde, SerdeError};
 
-static TABLE: LazyLock<Arc<SchemaTable>> =
-    LazyLock::new(|| Arc::new(SchemaTable::with_current_schemas()));
+static TABLE: LazyLock<Arc<SchemaTable>> = LazyLock::new(|| Arc::new(SchemaTable::with_current_schemas()));
 
 /// Reads bytes as a record of every topic, and as JSON by every schema.
 fn read_by_everybody(bytes: &[u8]) -> Vec<Result<(), SerdeError>> {
@@ -49,9 +44,7 @@ fn read_by_everybody(bytes: &[u8]) -> Vec<Result<(), SerdeError>> {
 }
 
 fn read<T: Wire>(bytes: &[u8]) -> Result<(), SerdeError> {
-    AvroSerde::<T>::new(&TABLE)
-        .deserialize(Some(bytes))
-        .map(drop)
+    AvroSerde::<T>::new(&TABLE).deserialize(Some(bytes)).map(drop)
 }
 
 /// A well-formed framed record of any topic.

@@ -1,11 +1,7 @@
 //! The wire types mirror the schemas: what Avro's own implementation writes by the schema, for every
 //! topic and every payload, comes through the Rust type and back without a changed byte.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -69,9 +65,7 @@ fn mirrors<T: Wire + PartialEq + Debug>() -> &'static str {
                 comes_through::<T>(topic, text, &schema, &value, current);
                 Ok(())
             });
-            passed.unwrap_or_else(|error| {
-                panic!("{} v{} payload {payload}: {error}", topic.name, version + 1)
-            });
+            passed.unwrap_or_else(|error| panic!("{} v{} payload {payload}: {error}", topic.name, version + 1));
         }
     }
     topic.name
@@ -96,9 +90,7 @@ fn comes_through<T: Wire + PartialEq + Debug>(
     schemas::framing::write_header(id, &mut framed);
     framed.extend(datum_of(schema, value));
 
-    let record = serde
-        .deserialize(Some(&framed))
-        .expect("what Avro wrote is readable");
+    let record = serde.deserialize(Some(&framed)).expect("what Avro wrote is readable");
     let mut again = Vec::new();
     serde.serialize(&record, &mut again).unwrap();
     if current {

@@ -55,12 +55,9 @@ pub async fn register(
     {
         return Err(email_taken());
     }
-    let password = Zeroizing::new(registration.password);
-    let password_hash = state
-        .passwords()
-        .hash(password, random_bytes(state.entropy())?)
-        .await
-        .map_err(not_hashed)?;
+    let password = Zeroizing::new(registration.password.clone());
+    let salt = random_bytes(state.entropy())?;
+    let password_hash = state.passwords().hash(password, salt).await.map_err(not_hashed)?;
     let account_id = commerce::ids::account_id(&login_key, &state.random_id()?).to_string();
     let payload = RegisterAccount {
         account_id: account_id.clone(),
@@ -68,18 +65,7 @@ pub async fn register(
         role: registration.role.into(),
         password_hash,
     };
-    let command: AccountCommand = Envelope {
-        id: commerce::ids::command_id("register", &account_id, &request_id).to_string(),
-        seq: 0,
-        at: state.now_ms(),
-        actor: Actor {
-            account_id: account_id.clone(),
-            role: registration.role.into(),
-        },
-        causation: request_id.clone(),
-        correlation: request_id,
-        payload: AccountCommandPayload::RegisterAccount(payload),
-    };
+    let command = command(&state, payload, request_id);
     let receipt = state.append(login_key.as_str(), &command).await?;
     match state.reader().login(login_key.as_str(), &receipt.seen()).await? {
         Some(winner) if winner.account_id == account_id => {
@@ -164,6 +150,22 @@ pub async fn logout(State(state): State<EdgeState>, caller: Caller) -> Answer {
     state.end_session(&caller.session_id).await?;
     auth_event(AuthEvent::LoggedOut);
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The command of somebody who is nobody yet: the account that is to be is its own actor.
+fn command(state: &EdgeState, payload: RegisterAccount, request_id: String) -> AccountCommand {
+    Envelope {
+        id: commerce::ids::command_id("register", &payload.account_id, &request_id).to_string(),
+        seq: 0,
+        at: state.now_ms(),
+        actor: Actor {
+            account_id: payload.account_id.clone(),
+            role: payload.role,
+        },
+        causation: request_id.clone(),
+        correlation: request_id,
+        payload: AccountCommandPayload::RegisterAccount(payload),
+    }
 }
 
 async fn start_session(state: &EdgeState, record: LoginRecord, login_key: String) -> Result<Tokens, Problem> {

@@ -30,10 +30,7 @@ pub(super) fn of(value: Avro, shape: Option<&Schema>) -> Value {
         Avro::Duration(duration) => Value::String(STANDARD.encode(<[u8; 12]>::from(duration))),
         Avro::Decimal(decimal) => Value::String(scaled(decimal, shape)),
         Avro::BigDecimal(decimal) => Value::String(decimal.to_string()),
-        Avro::Array(items) => items
-            .into_iter()
-            .map(|item| of(item, items_of(shape)))
-            .collect(),
+        Avro::Array(items) => items.into_iter().map(|item| of(item, items_of(shape))).collect(),
         Avro::Map(entries) => {
             // Sorted, because the map's own order differs from run to run.
             let sorted: std::collections::BTreeMap<_, _> = entries.into_iter().collect();

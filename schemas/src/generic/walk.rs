@@ -11,12 +11,9 @@ use crate::avro_serde::decode;
 /// Checks that `datum` is exactly one value of the schema: nothing missing, nothing over, no array or
 /// depth beyond the limits of [`crate::avro_serde`].
 pub(super) fn walk(schema: &str, datum: &[u8]) -> Result<(), GenericError> {
-    let schema: serde_avro_fast::Schema =
-        schema
-            .parse()
-            .map_err(|error: serde_avro_fast::schema::SchemaError| {
-                GenericError::Schema(error.to_string())
-            })?;
+    let schema: serde_avro_fast::Schema = schema
+        .parse()
+        .map_err(|error: serde_avro_fast::schema::SchemaError| GenericError::Schema(error.to_string()))?;
     decode::<Walked>(&schema, datum)
         .map(|Walked| ())
         .map_err(|error| GenericError::Datum(error.to_string()))

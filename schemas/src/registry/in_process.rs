@@ -38,9 +38,7 @@ impl InProcessRegistry {
             let text = texts.entry(registration.id).or_insert(&registration.schema);
             if *text != registration.schema {
                 let id = registration.id;
-                return Err(RegistryError::Refused(format!(
-                    "schema id {id} stands for two schemas"
-                )));
+                return Err(RegistryError::Refused(format!("schema id {id} stands for two schemas")));
             }
         }
         Ok(Self {
@@ -66,10 +64,7 @@ impl InProcessRegistry {
 impl SchemaRegistry for InProcessRegistry {
     fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
         let mut state = self.state();
-        if let Some(known) = state
-            .versions(subject)
-            .find(|version| version.schema == schema)
-        {
+        if let Some(known) = state.versions(subject).find(|version| version.schema == schema) {
             return Ok(known.id);
         }
         state.check(subject, schema)?;
@@ -89,10 +84,7 @@ impl SchemaRegistry for InProcessRegistry {
 
     fn schema(&self, id: u32) -> Result<Option<String>, RegistryError> {
         let state = self.state();
-        let found = state
-            .registrations
-            .iter()
-            .find(|registration| registration.id == id);
+        let found = state.registrations.iter().find(|registration| registration.id == id);
         Ok(found.map(|registration| registration.schema.clone()))
     }
 
@@ -118,15 +110,8 @@ impl State {
 
     /// A first version is checked against itself, which finds what is no schema.
     fn check(&self, subject: &str, schema: &str) -> Result<(), RegistryError> {
-        let level = self
-            .levels
-            .get(subject)
-            .copied()
-            .unwrap_or_else(|| level_of(subject));
-        let mut history: Vec<&str> = self
-            .versions(subject)
-            .map(|version| version.schema.as_str())
-            .collect();
+        let level = self.levels.get(subject).copied().unwrap_or_else(|| level_of(subject));
+        let mut history: Vec<&str> = self.versions(subject).map(|version| version.schema.as_str()).collect();
         history.push(schema);
         evolution::check_history(subject, &history, schema, level)
             .map_err(|refused| RegistryError::Incompatible(refused.to_string()))
@@ -137,11 +122,7 @@ impl State {
             .registrations
             .iter()
             .find(|registration| registration.schema == schema);
-        let highest = self
-            .registrations
-            .iter()
-            .map(|registration| registration.id)
-            .max();
+        let highest = self.registrations.iter().map(|registration| registration.id).max();
         same.map_or_else(
             || highest.unwrap_or(0).saturating_add(1),
             |registration| registration.id,
@@ -157,11 +138,9 @@ mod tests {
     use crate::registry::{publish, resolve};
     use crate::topics::{self, topics};
 
-    const V1: &str =
-        r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "long"}]}"#;
+    const V1: &str = r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "long"}]}"#;
     const V2: &str = r#"{"type": "record", "name": "R", "fields": []}"#;
-    const OTHER: &str =
-        r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "string"}]}"#;
+    const OTHER: &str = r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "string"}]}"#;
 
     #[test]
     fn ids_count_up_in_the_order_of_registration_and_equal_texts_share_one() {
@@ -170,11 +149,7 @@ mod tests {
         assert_eq!(registry.register("b-value", OTHER), Ok(2));
         assert_eq!(registry.register("c-value", V1), Ok(1));
         assert_eq!(registry.register("a-value", V2), Ok(3));
-        assert_eq!(
-            registry.register("a-value", V1),
-            Ok(1),
-            "an old version again"
-        );
+        assert_eq!(registry.register("a-value", V1), Ok(1), "an old version again");
         assert_eq!(registry.latest("a-value").unwrap().unwrap().id, 3);
         assert_eq!(registry.latest("d-value"), Ok(None));
         assert_eq!(registry.schema(2), Ok(Some(OTHER.to_owned())));
@@ -194,10 +169,7 @@ mod tests {
             Err(RegistryError::Incompatible(_))
         ));
         registry.set_level("a-value", Level::Full).unwrap();
-        assert!(
-            registry.register("a-value", V2).is_err(),
-            "old readers need the field"
-        );
+        assert!(registry.register("a-value", V2).is_err(), "old readers need the field");
         assert!(matches!(
             registry.register("b-value", "{"),
             Err(RegistryError::Incompatible(_))

@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Wire;
 use super::envelope::{Envelope, Money};
-use super::payment::{
-    PaymentAuthorized, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided,
-};
+use super::payment::{PaymentAuthorized, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided};
 use super::stock::{StockConfirmed, StockRejected, StockReleased, StockReserved, StockRestocked};
 use crate::topics::{self, TopicSpec};
 

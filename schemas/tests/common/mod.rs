@@ -1,10 +1,6 @@
 //! Arbitrary records of a schema.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 
@@ -81,11 +77,8 @@ impl Arbitrary {
                     .iter()
                     .map(|variant| self.of(variant, None))
                     .enumerate();
-                let chosen =
-                    variants.filter(|(index, _)| payload.is_none_or(|payload| payload == *index));
-                let chosen = chosen.map(|(index, value)| {
-                    value.prop_map(move |value| wrapped(index, value)).boxed()
-                });
+                let chosen = variants.filter(|(index, _)| payload.is_none_or(|payload| payload == *index));
+                let chosen = chosen.map(|(index, value)| value.prop_map(move |value| wrapped(index, value)).boxed());
                 proptest::strategy::Union::new(chosen).boxed()
             }
             Schema::Record(record) => {
@@ -111,19 +104,11 @@ fn wrapped(index: usize, value: Value) -> Value {
 
 fn define(schema: &Schema, named: &mut BTreeMap<String, Schema>) {
     if let Some(name) = schema.name() {
-        named
-            .entry(name.to_string())
-            .or_insert_with(|| schema.clone());
+        named.entry(name.to_string()).or_insert_with(|| schema.clone());
     }
     match schema {
-        Schema::Record(record) => record
-            .fields
-            .iter()
-            .for_each(|field| define(&field.schema, named)),
-        Schema::Union(union) => union
-            .variants()
-            .iter()
-            .for_each(|variant| define(variant, named)),
+        Schema::Record(record) => record.fields.iter().for_each(|field| define(&field.schema, named)),
+        Schema::Union(union) => union.variants().iter().for_each(|variant| define(variant, named)),
         Schema::Array(array) => define(&array.items, named),
         _ => {}
     }

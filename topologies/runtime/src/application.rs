@@ -38,7 +38,10 @@ pub struct StreamApplication {
 impl StreamApplication {
     /// Starts `threads` stream threads (at least 1).
     #[must_use]
-    #[allow(clippy::needless_pass_by_value, reason = "the caller hands over a closure made for this application")]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "the caller hands over a closure made for this application"
+    )]
     pub fn start<L: Log + 'static>(context: ThreadContext, threads: usize, make_log: MakeLog<L>) -> Self {
         let (report, failure) = watch::channel(None);
         let (context, report) = (Arc::new(context), Arc::new(report));
@@ -54,7 +57,9 @@ impl StreamApplication {
                 stop: Arc::clone(&stop),
                 report: Arc::clone(&report),
             };
-            thread::Builder::new().name(format!("{topology}-{number}")).spawn(move || life.live())
+            thread::Builder::new()
+                .name(format!("{topology}-{number}"))
+                .spawn(move || life.live())
         };
         let mut started = Vec::new();
         for number in 0..threads.max(1) {
@@ -63,7 +68,12 @@ impl StreamApplication {
                 Err(error) => drop(report.send(Some(format!("cannot start stream thread {number}: {error}")))),
             }
         }
-        Self { topology, threads: started, stop, failure }
+        Self {
+            topology,
+            threads: started,
+            stop,
+            failure,
+        }
     }
 
     /// The topology's name.
@@ -75,7 +85,10 @@ impl StreamApplication {
     /// Resolves to the reason when a thread has ended for good. The process should stop with it.
     pub async fn failed(&self) -> String {
         let mut failure = self.failure.clone();
-        let reason = failure.wait_for(Option::is_some).await.map(|reason| reason.clone().unwrap_or_default());
+        let reason = failure
+            .wait_for(Option::is_some)
+            .await
+            .map(|reason| reason.clone().unwrap_or_default());
         match reason {
             Ok(reason) => reason,
             // All threads have ended without a failure: there is nothing to report, ever.
@@ -123,8 +136,16 @@ impl<L: Log> Life<L> {
             Err(_) => "a stream thread panicked; the cause is in the log above".to_owned(),
         };
         let topology = self.context.topology.name();
-        tracing::error!(topology, thread = self.number, reason, "the stream thread has ended for good");
-        let blocked = ThreadState { blocked: Some(reason.clone()), ..ThreadState::default() };
+        tracing::error!(
+            topology,
+            thread = self.number,
+            reason,
+            "the stream thread has ended for good"
+        );
+        let blocked = ThreadState {
+            blocked: Some(reason.clone()),
+            ..ThreadState::default()
+        };
         self.context.hosting.set_thread(topology, self.number, blocked);
         self.report.send_replace(Some(reason));
     }
@@ -147,7 +168,10 @@ impl<L: Log> Life<L> {
         let topology = self.context.topology.name();
         tracing::warn!(topology, thread = self.number, %error, "joining again with a new client");
         metrics::counter!("sluice_rejoins_total", "topology" => topology.to_owned()).increment(1);
-        let blocked = ThreadState { blocked: Some(error.to_string()), ..ThreadState::default() };
+        let blocked = ThreadState {
+            blocked: Some(error.to_string()),
+            ..ThreadState::default()
+        };
         self.context.hosting.set_thread(topology, self.number, blocked);
         thread::sleep(LOG_RETRY_WAIT);
     }

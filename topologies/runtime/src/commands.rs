@@ -49,7 +49,11 @@ pub trait CommandLog: Send + Sync {
     fn append(&self, record: CommandRecord) -> Append<'_>;
 
     /// The offset after the last record of a partition: what a reader must have processed to have seen every acknowledged append.
-    fn end_offset(&self, topic: &str, partition: i32) -> Pin<Box<dyn Future<Output = Result<i64, CommandError>> + Send + '_>>;
+    fn end_offset(
+        &self,
+        topic: &str,
+        partition: i32,
+    ) -> Pin<Box<dyn Future<Output = Result<i64, CommandError>> + Send + '_>>;
 
     /// Number of partitions of a topic; asked once at start and cached by the implementation.
     fn partitions(&self, topic: &str) -> Result<i32, CommandError>;

@@ -60,7 +60,8 @@ pub fn restore(
     match attempt(layout, task, states, reader, progress) {
         Err(RestoreError::Store(StoreError::Corrupted(reason))) => {
             tracing::error!(%task, reason, "the task's state is damaged; it is put aside and rebuilt from its changelogs");
-            metrics::counter!("sluice_store_quarantined_total", "application" => layout.application_id.clone()).increment(1);
+            metrics::counter!("sluice_store_quarantined_total", "application" => layout.application_id.clone())
+                .increment(1);
             states.quarantine(task, &reason)?;
             attempt(layout, task, states, reader, progress)
         }
@@ -81,9 +82,18 @@ fn attempt(
     let began = Instant::now();
     let store = open(layout, own, states)?;
     let last = last_commit(layout, task, reader)?;
-    let mut replay = Replay { layout, own, store: store.as_ref(), positions: store.positions(), progress, records: 0 };
+    let mut replay = Replay {
+        layout,
+        own,
+        store: store.as_ref(),
+        positions: store.positions(),
+        progress,
+        records: 0,
+    };
     let gaps = replay.gaps(reader, last.as_ref())?;
-    progress.total.store(gaps.iter().map(Gap::offsets).sum(), Ordering::Relaxed);
+    progress
+        .total
+        .store(gaps.iter().map(Gap::offsets).sum(), Ordering::Relaxed);
     for gap in &gaps {
         replay.close(gap, reader)?;
     }
@@ -93,16 +103,17 @@ fn attempt(
         let milliseconds = began.elapsed().as_millis();
         tracing::info!(%task, application = layout.application_id, records, milliseconds, "restored the gap to the changelogs");
     }
-    metrics::counter!("sluice_restored_records_total", "application" => layout.application_id.clone()).increment(records);
-    Ok(Restored { store, sequence, records })
+    metrics::counter!("sluice_restored_records_total", "application" => layout.application_id.clone())
+        .increment(records);
+    Ok(Restored {
+        store,
+        sequence,
+        records,
+    })
 }
 
 /// A task without stores needs no directory.
-fn open(
-    layout: &Layout,
-    own: &TaskLayout,
-    states: &dyn StateProvider,
-) -> Result<Arc<dyn KeyValueStore>, StoreError> {
+fn open(layout: &Layout, own: &TaskLayout, states: &dyn StateProvider) -> Result<Arc<dyn KeyValueStore>, StoreError> {
     if own.changelogs.is_empty() {
         return Ok(Arc::new(MemoryStore::default()));
     }
@@ -111,7 +122,10 @@ fn open(
 
 fn store_names(layout: &Layout, own: &TaskLayout) -> Vec<(StoreIndex, String)> {
     let name = |store: &StoreIndex| layout.stores.get(usize::from(store.0)).cloned();
-    own.changelogs.iter().filter_map(|(store, _)| Some((*store, name(store)?))).collect()
+    own.changelogs
+        .iter()
+        .filter_map(|(store, _)| Some((*store, name(store)?)))
+        .collect()
 }
 
 /// The task's newest commit record, or `None` when it never committed.
@@ -120,7 +134,9 @@ fn last_commit(
     task: TaskId,
     reader: &mut dyn LogReader,
 ) -> Result<Option<CommitRecord>, RestoreError> {
-    let (topic, Some(partition)) = (layout.task_topic(), layout.task_partition(task)) else { return Ok(None) };
+    let (topic, Some(partition)) = (layout.task_topic(), layout.task_partition(task)) else {
+        return Ok(None);
+    };
     let (first, end) = reader.offsets(&topic, partition)?;
     // The topic is compacted and one transaction holds one record of the task, so the newest is near the end.
     let mut from = end;
@@ -128,7 +144,10 @@ fn last_commit(
     while last.is_none() && from > first {
         from = first.max(from - COMMIT_RECORD_LOOKBACK);
         reader.read(&topic, partition, from, end, &mut |record| {
-            last = record.value.and_then(|value| CommitRecord::from_bytes(value).ok()).or(last.take());
+            last = record
+                .value
+                .and_then(|value| CommitRecord::from_bytes(value).ok())
+                .or(last.take());
             ControlFlow::Continue(())
         })?;
     }
@@ -166,26 +185,44 @@ impl Replay<'_> {
     fn gaps(&self, reader: &mut dyn LogReader, last: Option<&CommitRecord>) -> Result<Vec<Gap>, RestoreError> {
         let mut gaps = Vec::new();
         for (store, topic) in &self.own.changelogs {
-            let Some(layout) = self.layout.topic(*topic) else { continue };
+            let Some(layout) = self.layout.topic(*topic) else {
+                continue;
+            };
             let (first, end) = reader.offsets(&layout.name, self.own.id.partition)?;
             let held = self.positions.changelog.get(store).copied();
             let from = held.unwrap_or(first);
             if from > end {
-                let reason = format!("store position {from} is beyond the end {end} of changelog {}", layout.name);
+                let reason = format!(
+                    "store position {from} is beyond the end {end} of changelog {}",
+                    layout.name
+                );
                 return Err(StoreError::Corrupted(reason).into());
             }
             if from < first {
-                let reason = format!("store position {from} is before the start {first} of changelog {}", layout.name);
+                let reason = format!(
+                    "store position {from} is before the start {first} of changelog {}",
+                    layout.name
+                );
                 return Err(StoreError::Corrupted(reason).into());
             }
-            let to = last.and_then(|last| last.changelog.get(&layout.name).copied()).unwrap_or(end);
-            gaps.push(Gap { store: *store, topic: *topic, from, to: to.clamp(from, end), end });
+            let to = last
+                .and_then(|last| last.changelog.get(&layout.name).copied())
+                .unwrap_or(end);
+            gaps.push(Gap {
+                store: *store,
+                topic: *topic,
+                from,
+                to: to.clamp(from, end),
+                end,
+            });
         }
         Ok(gaps)
     }
 
     fn close(&mut self, gap: &Gap, reader: &mut dyn LogReader) -> Result<(), RestoreError> {
-        let Some(topic) = self.layout.topic(gap.topic) else { return Ok(()) };
+        let Some(topic) = self.layout.topic(gap.topic) else {
+            return Ok(());
+        };
         let mut from = gap.from;
         while from < gap.to {
             let mut batch = OutputBuffer::default();
@@ -193,13 +230,19 @@ impl Replay<'_> {
                 collect(&mut batch, gap.topic, &record);
                 let full = batch.len() >= RESTORE_BATCH_RECORDS_MAX || batch.size() >= RESTORE_BATCH_BYTES_MAX;
                 let stop = full || self.progress.cancelled.load(Ordering::Relaxed);
-                if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if stop {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             })?;
             if self.progress.cancelled.load(Ordering::Relaxed) {
                 return Err(RestoreError::Cancelled);
             }
             self.apply(gap.store, &batch, read)?;
-            self.progress.done.fetch_add(u64::try_from(read - from).unwrap_or(0), Ordering::Relaxed);
+            self.progress
+                .done
+                .fetch_add(u64::try_from(read - from).unwrap_or(0), Ordering::Relaxed);
             if read <= from {
                 let cause = format!("changelog {} ends at {from}, expected {}", topic.name, gap.to);
                 return Err(LogError::Retriable(cause).into());
@@ -212,8 +255,13 @@ impl Replay<'_> {
     fn apply(&mut self, store: StoreIndex, batch: &OutputBuffer, read: i64) -> Result<(), StoreError> {
         self.positions.changelog.insert(store, read);
         self.records += u64::try_from(batch.len()).unwrap_or(0);
-        let mut writes =
-            batch.iter().filter_map(|record| Some(StoreWrite { store, key: record.key?, value: record.value }));
+        let mut writes = batch.iter().filter_map(|record| {
+            Some(StoreWrite {
+                store,
+                key: record.key?,
+                value: record.value,
+            })
+        });
         self.store.restore(&mut writes, &self.positions)
     }
 
@@ -221,7 +269,9 @@ impl Replay<'_> {
     /// to no whole transaction: a late `EndTxn` committed the beginning of one that never finished (KIP-890). Its inputs were
     /// not committed and are processed again, so its records are left out here and overwritten by the repetition.
     fn check_tail(&self, gap: &Gap, reader: &mut dyn LogReader) -> Result<(), RestoreError> {
-        let Some(topic) = self.layout.topic(gap.topic) else { return Ok(()) };
+        let Some(topic) = self.layout.topic(gap.topic) else {
+            return Ok(());
+        };
         let mut torn = 0u64;
         if gap.end > gap.to {
             reader.read(&topic.name, self.own.id.partition, gap.to, gap.end, &mut |_| {

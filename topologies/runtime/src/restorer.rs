@@ -49,7 +49,15 @@ pub(crate) struct RestoreOutcome {
 impl Restorer {
     pub(crate) fn new(layout: Arc<Layout>, states: Arc<dyn StateProvider>, make_reader: MakeReader) -> Self {
         let (wanted, running) = (BTreeMap::new(), BTreeMap::new());
-        Self { layout, states, make_reader, wanted, running, threads: 0, finished: channel() }
+        Self {
+            layout,
+            states,
+            make_reader,
+            wanted,
+            running,
+            threads: 0,
+            finished: channel(),
+        }
     }
 
     /// Restores a task that will read its inputs from `inputs`.
@@ -92,9 +100,15 @@ impl Restorer {
             if matches!(result, Err(RestoreError::Cancelled)) {
                 continue;
             }
-            let Some(running) = self.running.remove(&task) else { continue };
+            let Some(running) = self.running.remove(&task) else {
+                continue;
+            };
             self.start_waiting();
-            return Some(RestoreOutcome { task, inputs: running.inputs, result });
+            return Some(RestoreOutcome {
+                task,
+                inputs: running.inputs,
+                result,
+            });
         }
         self.start_waiting();
         None
@@ -105,16 +119,27 @@ impl Restorer {
         let waiting = self.wanted.keys().map(|task| (*task, 0));
         let running = self.running.iter().map(|(task, running)| {
             let total = running.progress.total.load(Ordering::Relaxed);
-            (*task, total.saturating_sub(running.progress.done.load(Ordering::Relaxed)))
+            (
+                *task,
+                total.saturating_sub(running.progress.done.load(Ordering::Relaxed)),
+            )
         });
         waiting.chain(running).collect()
     }
 
     fn start_waiting(&mut self) {
         while self.running.len() < RESTORES_AT_ONCE_MAX {
-            let Some((task, inputs)) = self.wanted.pop_first() else { return };
+            let Some((task, inputs)) = self.wanted.pop_first() else {
+                return;
+            };
             let progress = Arc::new(RestoreProgress::default());
-            self.running.insert(task, Running { inputs, progress: Arc::clone(&progress) });
+            self.running.insert(
+                task,
+                Running {
+                    inputs,
+                    progress: Arc::clone(&progress),
+                },
+            );
             self.spawn(task, progress);
         }
     }

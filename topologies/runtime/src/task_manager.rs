@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use streams::store::StoreError;
 use streams::{
-    ChangelogEnds, Commit, InputOffset, InputRecord, Layout, Processed, Task, TaskError, TaskId, TaskLimits, Topology,
-    TopicIndex,
+    ChangelogEnds, Commit, InputOffset, InputRecord, Layout, Processed, Task, TaskError, TaskId, TaskLimits,
+    TopicIndex, Topology,
 };
 
 use crate::queries::Hosting;
@@ -39,13 +39,28 @@ impl TaskManager {
                 layout.tasks.iter().find(reads).map(|task| task.id.subtopology)
             })
             .collect();
-        Self { topology, layout, hosting, limits, tasks: BTreeMap::new(), readers }
+        Self {
+            topology,
+            layout,
+            hosting,
+            limits,
+            tasks: BTreeMap::new(),
+            readers,
+        }
     }
 
     /// Opens a restored task. Queries see it from here on.
     pub(crate) fn open(&mut self, id: TaskId, restored: Restored, inputs: &[InputOffset]) {
         let Restored { store, sequence, .. } = restored;
-        let opened = Task::open(&self.topology, &self.layout, id, Arc::clone(&store), inputs, sequence, self.limits);
+        let opened = Task::open(
+            &self.topology,
+            &self.layout,
+            id,
+            Arc::clone(&store),
+            inputs,
+            sequence,
+            self.limits,
+        );
         let Some(task) = opened else { return };
         self.tasks.insert(id, task);
         let committed = inputs.iter().map(|input| (input.topic, input.next)).collect();
@@ -72,7 +87,10 @@ impl TaskManager {
     /// The task that a record belongs to.
     pub(crate) fn owner(&self, record: &InputRecord<'_>) -> Option<TaskId> {
         let subtopology = self.readers.get(usize::from(record.topic.0)).copied().flatten()?;
-        Some(TaskId { subtopology, partition: record.partition })
+        Some(TaskId {
+            subtopology,
+            partition: record.partition,
+        })
     }
 
     /// Processes a record. `None` when its task does not run here: then it is somebody else's.
@@ -82,7 +100,9 @@ impl TaskManager {
         now_ms: i64,
     ) -> Result<Option<(Processed, bool)>, TaskFailure> {
         let Some(id) = self.owner(record) else { return Ok(None) };
-        let Some(task) = self.tasks.get_mut(&id) else { return Ok(None) };
+        let Some(task) = self.tasks.get_mut(&id) else {
+            return Ok(None);
+        };
         match task.process(record, now_ms) {
             Ok(processed) => Ok(Some((processed, task.wants_commit()))),
             Err(error) => Err(TaskFailure { task: id, error }),
@@ -93,7 +113,9 @@ impl TaskManager {
     pub(crate) fn punctuate(&mut self, now_ms: i64) -> Result<bool, TaskFailure> {
         let mut more = false;
         for (id, task) in &mut self.tasks {
-            more |= task.punctuate(now_ms).map_err(|error| TaskFailure { task: *id, error })?;
+            more |= task
+                .punctuate(now_ms)
+                .map_err(|error| TaskFailure { task: *id, error })?;
         }
         Ok(more)
     }
@@ -109,16 +131,16 @@ impl TaskManager {
 
     /// Everything uncommitted of all tasks.
     pub(crate) fn prepare_commit(&mut self) -> Vec<Commit> {
-        self.tasks.values_mut().filter(|task| task.has_uncommitted()).map(Task::prepare_commit).collect()
+        self.tasks
+            .values_mut()
+            .filter(|task| task.has_uncommitted())
+            .map(Task::prepare_commit)
+            .collect()
     }
 
     /// Everything committed is in the log: writes it to the stores and tells waiting queries. Tasks whose store failed are
     /// answered; they are behind their changelogs.
-    pub(crate) fn post_commit(
-        &mut self,
-        commits: Vec<Commit>,
-        ends: Vec<ChangelogEnds>,
-    ) -> Vec<(TaskId, StoreError)> {
+    pub(crate) fn post_commit(&mut self, commits: Vec<Commit>, ends: Vec<ChangelogEnds>) -> Vec<(TaskId, StoreError)> {
         let mut failed = Vec::new();
         for (commit, ends) in commits.into_iter().zip(ends) {
             let (id, offsets) = (commit.task, commit.offsets.clone());

@@ -43,7 +43,10 @@ impl ThreadMetrics {
         self.aborts.increment(1);
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "gauges are floats; 52 bits of bytes are exact enough")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "gauges are floats; 52 bits of bytes are exact enough"
+    )]
     pub(crate) fn memory(&self, (uncommitted, cached): (usize, usize)) {
         self.uncommitted_bytes.set(uncommitted as f64);
         self.cache_bytes.set(cached as f64);

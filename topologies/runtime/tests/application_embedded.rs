@@ -23,9 +23,15 @@ const WAIT: Duration = Duration::from_secs(30);
 fn counting() -> Topology {
     let builder = TopologyBuilder::new("counting");
     let input: Topic<String, String> = Topic::new("input", StringSerde, StringSerde);
-    let grouped = builder.stream(&input).group_by_key(Grouped::new("counts", StringSerde, StringSerde));
+    let grouped = builder
+        .stream(&input)
+        .group_by_key(Grouped::new("counts", StringSerde, StringSerde));
     let output = Topic::new("output", StringSerde, I64Serde);
-    grouped.count().to_stream().map_values(Option::unwrap_or_default).to(&output);
+    grouped
+        .count()
+        .to_stream()
+        .map_values(Option::unwrap_or_default)
+        .to(&output);
     builder.build().unwrap()
 }
 
@@ -64,7 +70,12 @@ fn start(directory: &Path, threads: usize) -> Running {
     let (joining, placed) = (Arc::clone(&broker), Arc::clone(&layout));
     let join = move |thread| joining.join(Arc::clone(&placed), thread).map_err(Into::into);
     let application = StreamApplication::start(context, threads, Arc::new(join));
-    Running { broker, layout, application, queries: Queries::new(hosting, None) }
+    Running {
+        broker,
+        layout,
+        application,
+        queries: Queries::new(hosting, None),
+    }
 }
 
 impl Running {
@@ -91,7 +102,11 @@ impl Running {
             if outputs.len() >= expected {
                 return outputs;
             }
-            assert!(Instant::now() < deadline, "only {} of {expected} outputs", outputs.len());
+            assert!(
+                Instant::now() < deadline,
+                "only {} of {expected} outputs",
+                outputs.len()
+            );
             std::thread::yield_now();
         }
     }
@@ -129,7 +144,10 @@ async fn records_are_counted_and_the_counts_go_on_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let running = start(directory.path(), 1);
     running.append(keys(100)).await;
-    assert_eq!(last_counts(running.outputs(100)).values().copied().collect::<Vec<_>>(), [10; 10]);
+    assert_eq!(
+        last_counts(running.outputs(100)).values().copied().collect::<Vec<_>>(),
+        [10; 10]
+    );
     running.stop();
     let running = start(directory.path(), 2);
     running.append(keys(100)).await;
@@ -149,7 +167,10 @@ async fn a_lost_state_directory_is_rebuilt_from_the_changelog() {
     std::fs::remove_dir_all(directory.path().join("state")).unwrap();
     let running = start(directory.path(), 1);
     running.append(keys(10)).await;
-    assert_eq!(last_counts(running.outputs(60)).values().copied().collect::<Vec<_>>(), [6; 10]);
+    assert_eq!(
+        last_counts(running.outputs(60)).values().copied().collect::<Vec<_>>(),
+        [6; 10]
+    );
     running.stop();
 }
 
@@ -160,10 +181,18 @@ async fn a_query_sees_everything_that_stood_in_the_input_when_it_was_asked() {
     running.append(keys(30)).await;
     let store = running.layout.store_named("counts").unwrap();
     for key in keys(10) {
-        let at = StoreAddress { topology: "counting", store: "counts", routing_key: key.as_bytes() };
+        let at = StoreAddress {
+            topology: "counting",
+            store: "counts",
+            routing_key: key.as_bytes(),
+        };
         let task = running.layout.task_for_key(store, key.as_bytes()).unwrap();
         let (_, next) = running.broker.bounds("input", task.partition).unwrap();
-        let fresh = Freshness::After { topic: "input".to_owned(), partition: task.partition, next };
+        let fresh = Freshness::After {
+            topic: "input".to_owned(),
+            partition: task.partition,
+            next,
+        };
         // The task may still be opening; then the query says so and is asked again.
         let value = loop {
             match running.queries.get(at, key.as_bytes(), &fresh, WAIT).await {
@@ -173,7 +202,10 @@ async fn a_query_sees_everything_that_stood_in_the_input_when_it_was_asked() {
         };
         assert_eq!(value, Some(3i64.to_be_bytes().to_vec()));
     }
-    let all = EntryRange { limit: 100, ..EntryRange::default() };
+    let all = EntryRange {
+        limit: 100,
+        ..EntryRange::default()
+    };
     let entries = running.queries.scan("counting", "counts", &all, WAIT).await.unwrap();
     assert_eq!(entries.len(), 10);
     running.stop();
@@ -187,7 +219,11 @@ async fn a_waiting_query_wakes_when_its_value_changes() {
     running.outputs(1);
     let queries = running.queries.clone();
     let waiting = tokio::spawn(async move {
-        let at = StoreAddress { topology: "counting", store: "counts", routing_key: b"a" };
+        let at = StoreAddress {
+            topology: "counting",
+            store: "counts",
+            routing_key: b"a",
+        };
         let done = |value: Option<&[u8]>| value == Some(&2i64.to_be_bytes()[..]);
         queries.wait(at, b"a", WAIT, &done).await
     });

@@ -138,7 +138,10 @@ impl EmbeddedBroker {
     /// Number of partitions of every topic.
     #[must_use]
     pub fn partition_counts(&self) -> PartitionCounts {
-        self.topics().into_iter().map(|topic| (topic.name, topic.partitions)).collect()
+        self.topics()
+            .into_iter()
+            .map(|topic| (topic.name, topic.partitions))
+            .collect()
     }
 
     /// Creates what is not there, all or nothing. A topic that is there in the same shape is left alone;
@@ -168,7 +171,10 @@ impl EmbeddedBroker {
         order.committed.forget_topic(name, &mut batch);
         self.with_database(|database| {
             // The topic's number is the first half of its partitions' prefix, and the next number is the end of its range.
-            let (from, to) = (topic.stored.id.to_be_bytes(), topic.stored.id.saturating_add(1).to_be_bytes());
+            let (from, to) = (
+                topic.stored.id.to_be_bytes(),
+                topic.stored.id.saturating_add(1).to_be_bytes(),
+            );
             batch.delete_range_cf(database.family(RECORDS)?, from, to);
             batch.delete_range_cf(database.family(KEYS)?, from, to);
             for partition in &topic.partitions {
@@ -188,7 +194,10 @@ impl EmbeddedBroker {
     pub fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), EmbeddedError> {
         let topic = self.topic(topic)?;
         let partition = topic.partition(partition)?;
-        Ok((partition.start.load(Ordering::Acquire), partition.durable.load(Ordering::Acquire)))
+        Ok((
+            partition.start.load(Ordering::Acquire),
+            partition.durable.load(Ordering::Acquire),
+        ))
     }
 
     fn add_topics(&self, missing: &[&EmbeddedTopic]) -> Result<(), EmbeddedError> {
@@ -211,7 +220,10 @@ impl EmbeddedBroker {
         }
         batch.put(NEXT_TOPIC_KEY, next.to_be_bytes());
         self.write_meta(batch)?;
-        self.topics.write().unwrap_or_else(PoisonError::into_inner).extend(added);
+        self.topics
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(added);
         Ok(())
     }
 
@@ -251,7 +263,9 @@ impl EmbeddedBroker {
     /// Refuses a write that would bring the disk near its end, before anything of it is written.
     fn check_space(&self, bytes: usize) -> Result<(), EmbeddedError> {
         // Where free space cannot be asked for, the write itself shows whether there is any.
-        let Ok(disk) = rustix::fs::statvfs(&self.dir) else { return Ok(()) };
+        let Ok(disk) = rustix::fs::statvfs(&self.dir) else {
+            return Ok(());
+        };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free >= self.options.free_bytes_min.saturating_add(bytes as u64) {
             return Ok(());
@@ -299,7 +313,9 @@ impl EmbeddedBroker {
     fn load(&self, order: &mut Order, database: Database) -> Result<(), EmbeddedError> {
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         for (name, stored) in topics::stored_topics(&database)? {
-            let known = topics.entry(name.clone()).or_insert_with(|| Arc::new(Topic::new(&name, stored)));
+            let known = topics
+                .entry(name.clone())
+                .or_insert_with(|| Arc::new(Topic::new(&name, stored)));
             known.load(&database)?;
         }
         order.committed = Committed::load(&database)?;

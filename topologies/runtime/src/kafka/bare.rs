@@ -37,13 +37,20 @@ impl BareCopy {
         let consumer =
             Consumer::new(&config.consumer_settings(inputs), Witness::new(Arc::clone(&health))).map_err(fatal)?;
         let id = format!("{}-bare", config.application_id);
-        let producer = Producer::new(&producer_settings(config, &id), &[output], Witness::new(health)).map_err(fatal)?;
+        let producer =
+            Producer::new(&producer_settings(config, &id), &[output], Witness::new(health)).map_err(fatal)?;
         producer.init(CALL_WAIT).map_err(fatal)?;
         let mut next = Vec::new();
         for partition in 0..partitions {
             next.push(consumer.watermarks(input, partition, CALL_WAIT).map_err(fatal)?.0);
         }
-        let mut bare = Self { batch: Batch::new(), consumer, producer, input: input.to_owned(), next };
+        let mut bare = Self {
+            batch: Batch::new(),
+            consumer,
+            producer,
+            input: input.to_owned(),
+            next,
+        };
         let positions = bare.positions()?;
         bare.consumer.assign(&positions).map_err(fatal)?;
         Ok(bare)
@@ -61,8 +68,13 @@ impl BareCopy {
             }
             copied += self.copy_batch()?;
         }
-        let member = self.consumer.group_metadata().ok_or_else(|| LogError::Fatal("no group".to_owned()))?;
-        self.producer.send_offsets(&self.positions()?, &member, CALL_WAIT).map_err(fatal)?;
+        let member = self
+            .consumer
+            .group_metadata()
+            .ok_or_else(|| LogError::Fatal("no group".to_owned()))?;
+        self.producer
+            .send_offsets(&self.positions()?, &member, CALL_WAIT)
+            .map_err(fatal)?;
         self.producer.commit(CALL_WAIT).map_err(fatal)?;
         Ok(copied)
     }

@@ -47,7 +47,11 @@ pub struct ThreadState {
 impl Hosting {
     /// Makes a topology known, so that its keys can be routed even when none of its tasks is here.
     pub fn register(&self, topology: &str, layout: Arc<Layout>) {
-        let hosted = Hosted { layout, tasks: BTreeMap::new(), threads: BTreeMap::new() };
+        let hosted = Hosted {
+            layout,
+            tasks: BTreeMap::new(),
+            threads: BTreeMap::new(),
+        };
         self.write(|topologies| topologies.insert(topology.to_owned(), hosted));
     }
 
@@ -70,7 +74,9 @@ impl Hosting {
             let threads = |(name, hosted): (&String, &Hosted)| {
                 let name = name.clone();
                 let states = hosted.threads.clone().into_iter();
-                states.map(move |(thread, state)| (name.clone(), thread, state)).collect::<Vec<_>>()
+                states
+                    .map(move |(thread, state)| (name.clone(), thread, state))
+                    .collect::<Vec<_>>()
             };
             topologies.iter().flat_map(threads).collect()
         })
@@ -79,7 +85,10 @@ impl Hosting {
     /// Why this process is not ready to serve, or an empty list when it is.
     #[must_use]
     pub fn obstacles(&self) -> Vec<String> {
-        self.threads().into_iter().filter_map(|(topology, thread, state)| obstacle(&topology, thread, &state)).collect()
+        self.threads()
+            .into_iter()
+            .filter_map(|(topology, thread, state)| obstacle(&topology, thread, &state))
+            .collect()
     }
 
     pub(crate) fn set_thread(&self, topology: &str, thread: usize, state: ThreadState) {
@@ -92,7 +101,11 @@ impl Hosting {
 
     pub(crate) fn publish(&self, topology: &str, task: TaskId, store: Arc<dyn KeyValueStore>, inputs: Inputs) {
         let (publisher, committed) = watch::channel(inputs);
-        let hosted = HostedTask { store, committed, publisher: Arc::new(publisher) };
+        let hosted = HostedTask {
+            store,
+            committed,
+            publisher: Arc::new(publisher),
+        };
         self.write(|topologies| {
             if let Some(topology) = topologies.get_mut(topology) {
                 topology.tasks.insert(task, hosted);
@@ -102,7 +115,9 @@ impl Hosting {
 
     /// Tells waiting queries what a task has committed.
     pub(crate) fn committed(&self, topology: &str, task: TaskId, offsets: &[InputOffset]) {
-        let Some(hosted) = self.task(topology, task) else { return };
+        let Some(hosted) = self.task(topology, task) else {
+            return;
+        };
         hosted.publisher.send_modify(|inputs| {
             inputs.extend(offsets.iter().map(|offset| (offset.topic, offset.next)));
         });
@@ -110,7 +125,9 @@ impl Hosting {
 
     /// Tells waiting queries that a task has seen everything before an offset. Wakes nobody when that is known.
     pub(crate) fn reached(&self, topology: &str, task: TaskId, position: InputOffset) {
-        let Some(hosted) = self.task(topology, task) else { return };
+        let Some(hosted) = self.task(topology, task) else {
+            return;
+        };
         hosted.publisher.send_if_modified(|inputs| {
             let known = inputs.entry(position.topic).or_insert(position.next);
             let further = *known < position.next;
@@ -120,7 +137,11 @@ impl Hosting {
     }
 
     pub(crate) fn withdraw(&self, topology: &str, task: TaskId) {
-        self.write(|topologies| topologies.get_mut(topology).and_then(|hosted| hosted.tasks.remove(&task)));
+        self.write(|topologies| {
+            topologies
+                .get_mut(topology)
+                .and_then(|hosted| hosted.tasks.remove(&task))
+        });
     }
 
     pub(crate) fn task(&self, topology: &str, task: TaskId) -> Option<HostedTask> {
@@ -148,5 +169,8 @@ fn obstacle(topology: &str, thread: usize, state: &ThreadState) -> Option<String
         return None;
     }
     let remaining: u64 = state.restoring.values().sum();
-    Some(format!("{topology}, thread {thread}: restoring {} tasks, {remaining} offsets to read", state.restoring.len()))
+    Some(format!(
+        "{topology}, thread {thread}: restoring {} tasks, {remaining} offsets to read",
+        state.restoring.len()
+    ))
 }

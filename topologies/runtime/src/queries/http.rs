@@ -58,7 +58,10 @@ impl Question {
     }
 
     pub(crate) fn task(&self) -> TaskId {
-        TaskId { subtopology: self.subtopology, partition: self.partition }
+        TaskId {
+            subtopology: self.subtopology,
+            partition: self.partition,
+        }
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -88,8 +91,18 @@ async fn answer(State(queries): State<Queries>, body: Bytes) -> Response {
 
 async fn respond(queries: &Queries, question: Question) -> Response {
     let (task, timeout) = (question.task(), question.timeout());
-    let Question { topology, store, fresh, kind, .. } = question;
-    let at = |routing_key| StoreAddress { topology: &topology, store: &store, routing_key };
+    let Question {
+        topology,
+        store,
+        fresh,
+        kind,
+        ..
+    } = question;
+    let at = |routing_key| StoreAddress {
+        topology: &topology,
+        store: &store,
+        routing_key,
+    };
     match kind {
         QuestionKind::Get { key, seen } => {
             Json(queries.get_here(at(&key), task, &key, &fresh, seen, timeout).await).into_response()

@@ -10,7 +10,7 @@ use streams::store::{KeyRange, StoreError};
 use streams::{Layout, StoreIndex, TaskId};
 use tokio::time::{Instant, timeout_at};
 
-use super::hosting::{Hosting, HostedTask};
+use super::hosting::{HostedTask, Hosting};
 use super::remote::RemoteQueries;
 use super::{Entries, EntryRange, Freshness, QueryError, StoreAddress};
 
@@ -36,13 +36,19 @@ impl Queries {
     /// Queries over the tasks in `hosting`; `remote` asks other instances, `None` means there are none.
     #[must_use]
     pub fn new(hosting: Arc<Hosting>, remote: Option<RemoteQueries>) -> Self {
-        Self { hosting, remote: remote.map(Arc::new) }
+        Self {
+            hosting,
+            remote: remote.map(Arc::new),
+        }
     }
 
     /// The same queries without other instances: what an instance answers to another one.
     #[must_use]
     pub fn local_only(&self) -> Self {
-        Self { hosting: Arc::clone(&self.hosting), remote: None }
+        Self {
+            hosting: Arc::clone(&self.hosting),
+            remote: None,
+        }
     }
 
     /// What this process hosts.
@@ -89,13 +95,25 @@ impl Queries {
         range: &EntryRange,
         timeout: Duration,
     ) -> Result<Entries, QueryError> {
-        let at = StoreAddress { topology, store, routing_key: &[] };
+        let at = StoreAddress {
+            topology,
+            store,
+            routing_key: &[],
+        };
         let (layout, index) = self.store(at)?;
         let mut entries = Entries::new();
-        let owners = layout.tasks.iter().filter(|task| task.changelogs.iter().any(|(own, _)| *own == index));
+        let owners = layout
+            .tasks
+            .iter()
+            .filter(|task| task.changelogs.iter().any(|(own, _)| *own == index));
         for task in owners {
             let local = self.hosting.task(topology, task.id);
-            let route = Route { layout: Arc::clone(&layout), store: index, task: task.id, local };
+            let route = Route {
+                layout: Arc::clone(&layout),
+                store: index,
+                task: task.id,
+                local,
+            };
             entries.extend(self.range_of(&route, at, range, &Freshness::Committed, timeout).await?);
         }
         entries.sort();
@@ -148,8 +166,14 @@ impl Queries {
         timeout: Duration,
     ) -> Result<Option<Vec<u8>>, QueryError> {
         match &route.local {
-            Some(task) => bounded(timeout, caught_up(route, task, fresh)).await.and_then(|()| read(route, task, key)),
-            None => self.remote(route)?.get(&route.layout, route.task, at, key, fresh, None, timeout).await,
+            Some(task) => bounded(timeout, caught_up(route, task, fresh))
+                .await
+                .and_then(|()| read(route, task, key)),
+            None => {
+                self.remote(route)?
+                    .get(&route.layout, route.task, at, key, fresh, None, timeout)
+                    .await
+            }
         }
     }
 
@@ -163,7 +187,10 @@ impl Queries {
     ) -> Result<Option<Vec<u8>>, QueryError> {
         let Some(task) = &route.local else {
             let fresh = Freshness::Committed;
-            return self.remote(route)?.get(&route.layout, route.task, at, key, &fresh, Some(seen), timeout).await;
+            return self
+                .remote(route)?
+                .get(&route.layout, route.task, at, key, &fresh, Some(seen), timeout)
+                .await;
         };
         let deadline = Instant::now() + timeout;
         let mut commits = task.committed.clone();
@@ -190,8 +217,14 @@ impl Queries {
         timeout: Duration,
     ) -> Result<Entries, QueryError> {
         match &route.local {
-            Some(task) => bounded(timeout, caught_up(route, task, fresh)).await.and_then(|()| entries(route, task, range)),
-            None => self.remote(route)?.range(&route.layout, route.task, at, range, fresh, timeout).await,
+            Some(task) => bounded(timeout, caught_up(route, task, fresh))
+                .await
+                .and_then(|()| entries(route, task, range)),
+            None => {
+                self.remote(route)?
+                    .range(&route.layout, route.task, at, range, fresh, timeout)
+                    .await
+            }
         }
     }
 
@@ -200,7 +233,12 @@ impl Queries {
         let task = layout.task_for_key(store, at.routing_key);
         let task = task.ok_or_else(|| QueryError::UnknownStore(format!("{}/{}", at.topology, at.store)))?;
         let local = self.hosting.task(at.topology, task);
-        Ok(Route { layout, store, task, local })
+        Ok(Route {
+            layout,
+            store,
+            task,
+            local,
+        })
     }
 
     /// Reads a value of a named task that must run here; with `seen`, as soon as it is another one.
@@ -236,7 +274,12 @@ impl Queries {
     fn route_to(&self, at: StoreAddress<'_>, task: TaskId) -> Result<Route, QueryError> {
         let (layout, store) = self.store(at)?;
         let local = self.hosting.task(at.topology, task);
-        Ok(Route { layout, store, task, local })
+        Ok(Route {
+            layout,
+            store,
+            task,
+            local,
+        })
     }
 
     fn store(&self, at: StoreAddress<'_>) -> Result<(Arc<Layout>, StoreIndex), QueryError> {
@@ -260,25 +303,40 @@ pub(super) fn fingerprint(value: Option<&[u8]>) -> u64 {
 }
 
 fn moved(route: &Route) -> QueryError {
-    QueryError::Unavailable(format!("task {} of {} is not running here", route.task, route.layout.application_id))
+    QueryError::Unavailable(format!(
+        "task {} of {} is not running here",
+        route.task, route.layout.application_id
+    ))
 }
 
 async fn bounded(timeout: Duration, wait: impl Future<Output = Result<(), QueryError>>) -> Result<(), QueryError> {
-    tokio::time::timeout(timeout, wait).await.unwrap_or(Err(QueryError::TimedOut(timeout)))
+    tokio::time::timeout(timeout, wait)
+        .await
+        .unwrap_or(Err(QueryError::TimedOut(timeout)))
 }
 
 async fn caught_up(route: &Route, task: &HostedTask, fresh: &Freshness) -> Result<(), QueryError> {
-    let Freshness::After { topic, partition, next } = fresh else { return Ok(()) };
-    let input = route.layout.topic_named(topic).filter(|_| *partition == route.task.partition);
-    let input = input.ok_or_else(|| QueryError::UnknownStore(format!("{topic}/{partition} is no input of the task")))?;
+    let Freshness::After { topic, partition, next } = fresh else {
+        return Ok(());
+    };
+    let input = route
+        .layout
+        .topic_named(topic)
+        .filter(|_| *partition == route.task.partition);
+    let input =
+        input.ok_or_else(|| QueryError::UnknownStore(format!("{topic}/{partition} is no input of the task")))?;
     let mut committed = task.committed.clone();
-    let reached = committed.wait_for(|inputs| inputs.get(&input).is_some_and(|at| at >= next)).await;
+    let reached = committed
+        .wait_for(|inputs| inputs.get(&input).is_some_and(|at| at >= next))
+        .await;
     reached.map(drop).map_err(|_| moved(route))
 }
 
 fn read(route: &Route, task: &HostedTask, key: &[u8]) -> Result<Option<Vec<u8>>, QueryError> {
     let mut value = None;
-    task.store.get(route.store, key, &mut |bytes| value = Some(bytes.to_vec())).map_err(|error| failed(&error))?;
+    task.store
+        .get(route.store, key, &mut |bytes| value = Some(bytes.to_vec()))
+        .map_err(|error| failed(&error))?;
     Ok(value)
 }
 
@@ -288,12 +346,21 @@ fn entries(route: &Route, task: &HostedTask, range: &EntryRange) -> Result<Entri
     if limit == 0 {
         return Ok(entries);
     }
-    let bounds = KeyRange { from: &range.from, to: range.to.as_deref() };
+    let bounds = KeyRange {
+        from: &range.from,
+        to: range.to.as_deref(),
+    };
     let mut visit = |key: &[u8], value: &[u8]| {
         entries.push((key.to_vec(), value.to_vec()));
-        if entries.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if entries.len() < limit {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     };
-    task.store.range(route.store, bounds, range.reverse, &mut visit).map_err(|error| failed(&error))?;
+    task.store
+        .range(route.store, bounds, range.reverse, &mut visit)
+        .map_err(|error| failed(&error))?;
     Ok(entries)
 }
 

@@ -35,7 +35,10 @@ pub struct RemoteQueries {
 impl RemoteQueries {
     /// Queries to the instances that `owners` names. An error means that the HTTP client could not be made.
     pub fn new(owners: Arc<dyn Owners>) -> Result<Self, QueryError> {
-        let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build();
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .no_proxy()
+            .build();
         let client = client.map_err(|error| QueryError::Unavailable(error.to_string()))?;
         Ok(Self { owners, client })
     }
@@ -51,7 +54,10 @@ impl RemoteQueries {
         seen: Option<u64>,
         timeout: Duration,
     ) -> Result<Option<Vec<u8>>, QueryError> {
-        let kind = QuestionKind::Get { key: key.to_vec(), seen };
+        let kind = QuestionKind::Get {
+            key: key.to_vec(),
+            seen,
+        };
         self.ask(layout, Question::new(task, at, fresh, timeout, kind)).await
     }
 
@@ -84,8 +90,16 @@ impl RemoteQueries {
     async fn send<T: DeserializeOwned>(&self, owner: &str, question: &Question) -> Result<T, QueryError> {
         let unreachable = |error: reqwest::Error| QueryError::Unavailable(format!("instance {owner}: {error}"));
         let request = self.client.post(format!("http://{owner}{}", super::http::PATH));
-        let request = request.timeout(question.timeout() + ANSWER_TIMEOUT).body(question.to_bytes());
-        let bytes = request.send().await.map_err(unreachable)?.bytes().await.map_err(unreachable)?;
+        let request = request
+            .timeout(question.timeout() + ANSWER_TIMEOUT)
+            .body(question.to_bytes());
+        let bytes = request
+            .send()
+            .await
+            .map_err(unreachable)?
+            .bytes()
+            .await
+            .map_err(unreachable)?;
         let answer: Result<T, QueryError> = serde_json::from_slice(&bytes)
             .map_err(|error| QueryError::Unavailable(format!("instance {owner} answered something else: {error}")))?;
         answer
