@@ -60,7 +60,10 @@ fn the_books_are_right_after_instances_were_killed_at_random_moments() {
             "the load did not end\n{}",
             tail(&load.output())
         );
-        std::thread::sleep(random.kill_after());
+        // Either the load ends or it is time for the next kill.
+        if wait_until("the load ends", random.kill_after(), || (!load.is_running()).then_some(())).is_ok() {
+            break;
+        }
         let victim = random.below(INSTANCES);
         let instance = instances.get_mut(victim).unwrap();
         instance.sluice.kill_9().unwrap();
