@@ -61,7 +61,11 @@ fn the_books_are_right_after_instances_were_killed_at_random_moments() {
             tail(&load.output())
         );
         // Either the load ends or it is time for the next kill.
-        if wait_until("the load ends", random.kill_after(), || (!load.is_running()).then_some(())).is_ok() {
+        if wait_until("the load ends", random.kill_after(), || {
+            (!load.is_running()).then_some(())
+        })
+        .is_ok()
+        {
             break;
         }
         let victim = random.below(INSTANCES);
