@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use streams::log::{Clock, Event, Log};
-use streams::{Commit, InputRecord, Layout, LogError, Processed, TaskError, TaskId, Topology};
+use streams::{Commit, InputOffset, InputRecord, Layout, LogError, Processed, TaskError, TaskId, Topology};
 
 use crate::limits::{
     LOG_CALL_ATTEMPTS_MAX, LOG_RETRY_WAIT, POLL_WAIT_MAX, RECORDS_PER_TURN_MAX, RESTORE_RETRY_WAIT, SCHEMA_RETRY_WAIT,
     ThreadLimits,
 };
 use crate::queries::{Hosting, ThreadState};
-use crate::restore::RestoreError;
+use crate::restore::{RestoreError, Restored};
 use crate::restorer::{MakeReader, Restorer};
 use crate::schema_resolver::{Resolution, SchemaResolver};
 use crate::state::StateProvider;
@@ -71,7 +71,11 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
     pub fn new(number: usize, context: Arc<ThreadContext>, log: L, clock: C) -> Self {
         let (topology, layout) = (Arc::clone(&context.topology), Arc::clone(&context.layout));
         let hosting = Arc::clone(&context.hosting);
-        let restorer = Restorer::new(Arc::clone(&layout), Arc::clone(&context.states), Arc::clone(&context.make_reader));
+        let restorer = Restorer::new(
+            Arc::clone(&layout),
+            Arc::clone(&context.states),
+            Arc::clone(&context.make_reader),
+        );
         Self {
             number,
             metrics: ThreadMetrics::new(topology.name(), number),
@@ -81,7 +85,10 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
             log,
             clock,
             state: ThreadState::default(),
-            shown: ThreadState { joined: true, ..ThreadState::default() },
+            shown: ThreadState {
+                joined: true,
+                ..ThreadState::default()
+            },
             uncommitted_since: None,
             last_commit: Instant::now(),
             schema_wait: None,
@@ -150,17 +157,26 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
 
     fn poll_wait(&self) -> Duration {
         if self.uncommitted_since.is_some() {
-            return self.context.limits.commit_spacing.saturating_sub(self.last_commit.elapsed());
+            return self
+                .context
+                .limits
+                .commit_spacing
+                .saturating_sub(self.last_commit.elapsed());
         }
         let now_ms = self.clock.now_ms();
-        let timer = self.tasks.next_wall_clock_ms().map(|at_ms| u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0));
+        let timer = self
+            .tasks
+            .next_wall_clock_ms()
+            .map(|at_ms| u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0));
         timer.map_or(POLL_WAIT_MAX, |left| Duration::from_millis(left).min(POLL_WAIT_MAX))
     }
 
     /// Commits when the input is drained, when the oldest effect has waited for the interval, or (inside `process`) when the
     /// overlays are full.
     fn commit_is_due(&self, turn: Turn) -> bool {
-        let Some(since) = self.uncommitted_since else { return false };
+        let Some(since) = self.uncommitted_since else {
+            return false;
+        };
         let drained = turn == Turn::Idle && self.last_commit.elapsed() >= self.context.limits.commit_spacing;
         drained || since.elapsed() >= self.context.limits.commit_interval
     }
@@ -173,7 +189,8 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
         let now_ms = self.clock.now_ms();
         let mut turn = RecordTurn::default();
         let tasks = &mut self.tasks;
-        self.log.drain(&mut |record: InputRecord<'_>| turn.take(tasks, &record, now_ms))?;
+        self.log
+            .drain(&mut |record: InputRecord<'_>| turn.take(tasks, &record, now_ms))?;
         self.metrics.processed(turn.processed, turn.dead_lettered);
         if turn.processed + turn.dead_lettered > 0 {
             self.uncommitted_since.get_or_insert_with(Instant::now);
@@ -208,7 +225,11 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
                 self.state.blocked = None;
             }
             Resolution::Unavailable(cause) => {
-                tracing::warn!(schema = id, cause, "records wait for a schema that the registry cannot tell now");
+                tracing::warn!(
+                    schema = id,
+                    cause,
+                    "records wait for a schema that the registry cannot tell now"
+                );
                 self.schema_wait = Some(Instant::now() + SCHEMA_RETRY_WAIT);
                 self.state.blocked = Some(format!("waiting for schema {id}: {cause}"));
             }
@@ -263,7 +284,12 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
     }
 
     fn abort(&mut self, cause: &str) -> Result<(), LogError> {
-        tracing::info!(thread = self.number, topology = self.context.topology.name(), cause, "aborting and reading again");
+        tracing::info!(
+            thread = self.number,
+            topology = self.context.topology.name(),
+            cause,
+            "aborting and reading again"
+        );
         self.metrics.aborted();
         self.tasks.abort();
         self.uncommitted_since = None;
@@ -318,19 +344,21 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
 
     fn open_restored(&mut self) -> Result<(), LogError> {
         let now = Instant::now();
-        let due: Vec<TaskId> = self.retry_restore.extract_if(.., |(at, _)| *at <= now).map(|(_, task)| task).collect();
+        let due: Vec<TaskId> = self
+            .retry_restore
+            .extract_if(.., |(at, _)| *at <= now)
+            .map(|(_, task)| task)
+            .collect();
         due.into_iter().try_for_each(|task| self.request_restore(task))?;
         while let Some(outcome) = self.restorer.next_outcome() {
             match outcome.result {
-                Ok(restored) => {
-                    self.tasks.open(outcome.task, restored, &outcome.inputs);
-                    self.log.start(outcome.task, &outcome.inputs)?;
-                }
+                Ok(restored) => self.start(outcome.task, restored, &outcome.inputs)?,
                 Err(RestoreError::Log(LogError::Fatal(cause))) => return Err(LogError::Fatal(cause)),
                 Err(error) => {
                     tracing::warn!(task = %outcome.task, %error, "the task's state could not be restored; trying again");
                     self.state.blocked = Some(format!("restoring {}: {error}", outcome.task));
-                    self.retry_restore.push((Instant::now() + RESTORE_RETRY_WAIT, outcome.task));
+                    self.retry_restore
+                        .push((Instant::now() + RESTORE_RETRY_WAIT, outcome.task));
                     continue;
                 }
             }
@@ -339,13 +367,30 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
         Ok(())
     }
 
+    /// A task that the log cannot start now is either about to be taken away, which the next event says, or restored again.
+    fn start(&mut self, task: TaskId, restored: Restored, inputs: &[InputOffset]) -> Result<(), LogError> {
+        match self.log.start(task, inputs) {
+            Ok(()) => self.tasks.open(task, restored, inputs),
+            Err(LogError::Retriable(cause)) => {
+                tracing::info!(%task, cause, "the restored task cannot be started yet");
+                self.retry_restore.push((Instant::now() + LOG_RETRY_WAIT, task));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
     fn show_state(&mut self) {
         self.state.restoring = self.restorer.remaining();
-        self.state.restoring.extend(self.retry_restore.iter().map(|(_, task)| (*task, 0)));
+        self.state
+            .restoring
+            .extend(self.retry_restore.iter().map(|(_, task)| (*task, 0)));
         self.state.running = self.tasks.ids().into_iter().collect();
         if self.state != self.shown {
             self.shown = self.state.clone();
-            self.context.hosting.set_thread(self.context.topology.name(), self.number, self.shown.clone());
+            self.context
+                .hosting
+                .set_thread(self.context.topology.name(), self.number, self.shown.clone());
         }
     }
 }
@@ -377,6 +422,10 @@ impl RecordTurn {
             }
         }
         let taken = usize::try_from(self.processed + self.dead_lettered).unwrap_or(usize::MAX);
-        if self.full || taken >= RECORDS_PER_TURN_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.full || taken >= RECORDS_PER_TURN_MAX {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 }

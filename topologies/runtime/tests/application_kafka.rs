@@ -1,8 +1,9 @@
-//! A whole application on Apache Kafka with RocksDB state: right counts through restarts, kills and lost disks.
+//! A whole application on Apache Kafka with `RocksDB` state: right counts through restarts, kills and lost disks.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a test fails by panicking"
 )]
 
@@ -16,6 +17,8 @@ mod counting;
 mod feed;
 #[path = "application_kafka/kills.rs"]
 mod kills;
+#[path = "application_kafka/orphans.rs"]
+mod orphans;
 #[path = "application_kafka/restarts.rs"]
 mod restarts;
 #[path = "application_kafka/restored.rs"]

@@ -10,6 +10,7 @@
 mod batch;
 mod consumer;
 mod ends;
+mod group_list;
 mod group_metadata;
 mod partitions;
 mod producer;

@@ -2,6 +2,7 @@
 
 mod commit;
 mod membership;
+mod orphans;
 mod position;
 mod token;
 mod upkeep;
@@ -20,6 +21,7 @@ use super::health::KafkaHealth;
 use super::inputs::{Inputs, same_partition};
 use super::transaction::Transactions;
 use super::witness::Witness;
+use orphans::OrphanWatch;
 use token::Tokens;
 
 /// Leaving the group takes no longer; the group then finds out by itself.
@@ -56,6 +58,7 @@ pub struct KafkaLog {
     tokens: Tokens,
     recommit_at: Option<Instant>,
     probe_at: Instant,
+    orphans: OrphanWatch,
 }
 
 impl KafkaLog {
@@ -72,6 +75,7 @@ impl KafkaLog {
             Consumer::new(&config.consumer_settings(inputs), Witness::new(Arc::clone(&health))).map_err(fatal)?;
         let inputs = Inputs::new(Arc::clone(&layout), &mut consumer).map_err(fatal)?;
         consumer.subscribe(&layout.task_topic()).map_err(fatal)?;
+        let member = format!("{}-{}", config.instance_id, config.thread);
         Ok(Self {
             config,
             layout,
@@ -88,6 +92,7 @@ impl KafkaLog {
             tokens: Tokens::new(),
             recommit_at: None,
             probe_at: Instant::now(),
+            orphans: OrphanWatch::new(&member, Instant::now()),
         })
     }
 
@@ -114,7 +119,7 @@ impl Log for KafkaLog {
             if let Some(event) = self.pending.pop_front() {
                 return Ok(event);
             }
-            self.maintain();
+            self.maintain()?;
             if self.batch.refill(self.consumer.as_ref().ok_or_else(closed)?) {
                 return Ok(Event::Records);
             }

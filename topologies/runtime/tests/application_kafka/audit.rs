@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use runtime::commit_record::CommitRecord;
 use streams::StoreIndex;
-use streams::TaskId;
 use streams::log::LogReader;
 use streams::store::{KeyRange, KeyValueStore};
+use streams::{LogError, TaskId};
 
 use crate::counting::{Instance, PARTITIONS};
 use crate::feed::Sent;
@@ -101,7 +101,7 @@ fn check_offsets(instance: &Instance, reader: &mut impl LogReader) {
         .committed(&instance.application_id, &partitions)
         .unwrap();
     for (topic, partition) in partitions {
-        let (_, end) = reader.offsets(&topic, partition).unwrap();
+        let (_, end) = settled_offsets(reader, &topic, partition);
         let next = committed.get(&(topic, partition)).copied().unwrap_or(0);
         assert_eq!(next, end, "the input is committed to its end");
     }
@@ -170,12 +170,22 @@ fn partition_offsets(reader: &mut impl LogReader, topic: &str, partition: i32) -
 type Take<'a> = dyn FnMut(i64, &[u8], &[u8]) + 'a;
 
 fn read(reader: &mut impl LogReader, topic: &str, partition: i32, take: &mut Take<'_>) {
-    let (first, end) = reader.offsets(topic, partition).unwrap();
+    let (first, end) = settled_offsets(reader, topic, partition);
     let visit = &mut |record: streams::log::StoredRecord<'_>| {
         take(record.offset, record.key.unwrap(), record.value.unwrap());
         ControlFlow::Continue(())
     };
     reader.read(topic, partition, first, end, visit).unwrap();
+}
+
+/// The ends are told only while no transaction is open.
+fn settled_offsets(reader: &mut impl LogReader, topic: &str, partition: i32) -> (i64, i64) {
+    let mut offsets = None;
+    wait_until("no transaction to be open", || match reader.offsets(topic, partition) {
+        Err(LogError::Retriable(_)) => false,
+        answer => offsets.replace(answer.unwrap()).is_none(),
+    });
+    offsets.unwrap()
 }
 
 fn task(partition: i32) -> TaskId {

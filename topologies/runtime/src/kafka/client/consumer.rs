@@ -13,6 +13,7 @@ use super::partitions::{Partition, PartitionList, elements};
 use super::queue::{Bell, Queue};
 use super::topic::Topic;
 use super::{Client, ClientError, Settings, checked, destroy_aside, terminated, text_of, timeout_ms};
+use crate::kafka::group::GroupState;
 use crate::kafka::witness::Witness;
 
 /// What the group or the connection has to say.
@@ -186,6 +187,11 @@ impl Consumer {
     pub(in crate::kafka) fn partition_count(&self, topic: &str, timeout: Duration) -> Result<Option<i32>, ClientError> {
         let topic = Topic::new(&self.client, topic)?;
         self.client.topic_metadata(&topic, timeout).and_then(partition_answer)
+    }
+
+    /// Asks the brokers for a group.
+    pub(in crate::kafka) fn group(&self, name: &str, timeout: Duration) -> Result<GroupState, ClientError> {
+        self.client.group(name, timeout)
     }
 
     /// The membership as it is now.

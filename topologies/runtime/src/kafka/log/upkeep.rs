@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use streams::LogError;
+
 use super::KafkaLog;
 
 /// Brokers forget the offsets of idle partitions after a week, since the group does not subscribe to their topics.
@@ -13,10 +15,13 @@ const RECOMMIT_RETRY: Duration = Duration::from_mins(1);
 /// While no broker can be reached one is looked for this often, and for so long at a time.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const PROBE_WAIT: Duration = Duration::from_millis(100);
+/// Leaving a group that has tasks without owner takes no longer.
+const LEAVE_WAIT: Duration = Duration::from_secs(5);
 
 impl KafkaLog {
     /// Renews idle offsets, replaces producers that were given up, and looks for a broker while none was to be reached.
-    pub(super) fn maintain(&mut self) {
+    /// [`LogError::Migrated`] after it has left its group, in which some tasks had no owner.
+    pub(super) fn maintain(&mut self) -> Result<(), LogError> {
         let now = Instant::now();
         if self.recommit_at.is_some_and(|at| at <= now) && self.revoking.is_empty() {
             let next = if self.recommit() {
@@ -26,8 +31,11 @@ impl KafkaLog {
             };
             self.recommit_at = Some(now + next);
         }
+        if self.orphans.is_due(now) && self.revoking.is_empty() {
+            self.look_for_orphans(now)?;
+        }
         if self.probe_at > now {
-            return;
+            return Ok(());
         }
         self.probe_at = now + PROBE_INTERVAL;
         if !self.health.is_reachable() {
@@ -35,6 +43,20 @@ impl KafkaLog {
         } else if !self.transactions.is_ready() {
             self.replace_producers();
         }
+        Ok(())
+    }
+
+    /// Leaving and joining again, with a new client, makes the group give every task away.
+    fn look_for_orphans(&mut self, now: Instant) -> Result<(), LogError> {
+        let (task_topic, tasks) = (self.layout.task_topic(), self.layout.tasks.len());
+        let group = self.consumer()?.group(&self.config.application_id, PROBE_WAIT).unwrap_or_default();
+        if !self.orphans.look(now, &group, &task_topic, tasks) {
+            return Ok(());
+        }
+        if let Some(consumer) = self.consumer.as_mut() {
+            consumer.leave(Instant::now() + LEAVE_WAIT);
+        }
+        Err(LogError::Migrated("some tasks have no owner; the group is asked to give all of them away again".to_owned()))
     }
 
     fn probe(&self) {
