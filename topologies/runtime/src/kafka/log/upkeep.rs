@@ -49,14 +49,19 @@ impl KafkaLog {
     /// Leaving and joining again, with a new client, makes the group give every task away.
     fn look_for_orphans(&mut self, now: Instant) -> Result<(), LogError> {
         let (task_topic, tasks) = (self.layout.task_topic(), self.layout.tasks.len());
-        let group = self.consumer()?.group(&self.config.application_id, PROBE_WAIT).unwrap_or_default();
+        let group = self
+            .consumer()?
+            .group(&self.config.application_id, PROBE_WAIT)
+            .unwrap_or_default();
         if !self.orphans.look(now, &group, &task_topic, tasks) {
             return Ok(());
         }
         if let Some(consumer) = self.consumer.as_mut() {
             consumer.leave(Instant::now() + LEAVE_WAIT);
         }
-        Err(LogError::Migrated("some tasks have no owner; the group is asked to give all of them away again".to_owned()))
+        Err(LogError::Migrated(
+            "some tasks have no owner; the group is asked to give all of them away again".to_owned(),
+        ))
     }
 
     fn probe(&self) {
