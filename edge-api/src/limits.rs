@@ -20,6 +20,9 @@ pub const LONG_POLLS_MAX: usize = 2_000;
 /// How long a read waits for the state that it has to see.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a new order waits to learn whether it came before.
+pub const REPEAT_CHECK_TIMEOUT: Duration = Duration::from_millis(250);
+
 /// How long a write waits until its outcome shows in the state.
 pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 

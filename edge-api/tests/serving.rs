@@ -24,13 +24,13 @@ impl Served {
     async fn start(shop: &Shop) -> Self {
         let (api, admin) = (listener().await, listener().await);
         let addresses = (api.local_addr().unwrap(), admin.local_addr().unwrap());
-        let (stop, asked) = oneshot::channel::<()>();
+        let (sender, asked) = oneshot::channel::<()>();
         let until = async move { drop(asked.await) };
         let serving = tokio::spawn(edge_api::serve(api, admin, shop.state.clone(), until));
         Self {
             api: addresses.0,
             admin: addresses.1,
-            stop,
+            stop: sender,
             serving,
         }
     }

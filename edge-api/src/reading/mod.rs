@@ -13,7 +13,7 @@ use streams::serde::SerdeError;
 
 use crate::auth::Role;
 use crate::commands::everything_by_now;
-use crate::limits::READ_TIMEOUT;
+use crate::limits::{READ_TIMEOUT, REPEAT_CHECK_TIMEOUT};
 use crate::metrics::view_failed;
 use crate::problem::{Code, Problem};
 use crate::views::Views;
@@ -101,14 +101,14 @@ impl<'a> Reader<'a> {
         Ok(order.map(|view| view.order))
     }
 
-    /// An order with the fingerprint of its request, as far as it is committed; also `None` while the state is away.
+    /// An order with the fingerprint of its request, as far as it is committed; also `None` while the state is away
+    /// or slow: a new order does not wait for that, and the topology compares the requests again.
     pub async fn placed_order(&self, order_id: &str) -> Result<Option<OrderView>, Problem> {
-        match self
-            .get(views::ORDERS, order_id, &Freshness::Committed, views::order)
-            .await
-        {
-            Err(problem) if problem.code() == Code::Unavailable => Ok(None),
-            answer => answer,
+        let reading = self.get(views::ORDERS, order_id, &Freshness::Committed, views::order);
+        match tokio::time::timeout(REPEAT_CHECK_TIMEOUT, reading).await {
+            Err(_) => Ok(None),
+            Ok(Err(problem)) if problem.code() == Code::Unavailable => Ok(None),
+            Ok(answer) => answer,
         }
     }
 

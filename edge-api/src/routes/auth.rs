@@ -55,7 +55,7 @@ pub async fn register(
     {
         return Err(email_taken());
     }
-    let password = Zeroizing::new(registration.password.clone());
+    let password = Zeroizing::new(registration.password);
     let salt = random_bytes(state.entropy())?;
     let password_hash = state.passwords().hash(password, salt).await.map_err(not_hashed)?;
     let account_id = commerce::ids::account_id(&login_key, &state.random_id()?).to_string();

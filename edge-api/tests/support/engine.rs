@@ -78,7 +78,10 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         for application in self.applications.drain(..) {
-            application.stop();
+            assert!(
+                application.stop() || std::thread::panicking(),
+                "a stream thread does not end"
+            );
         }
         // The log's writer thread closes its database when the last handle is gone. A process that exits
         // meanwhile takes RocksDB's own statics away under it.

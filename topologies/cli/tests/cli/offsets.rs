@@ -17,7 +17,7 @@ async fn some_orders(sluice: &Sluice) -> Vec<String> {
     let buyer = shop.log_in("buyer").await;
     buyer.deposit(10_000).await;
     let mut orders = Vec::new();
-    for (key, quantity) in [("paid", 3), ("sold out", 8), ("too dear", 6)] {
+    for (key, quantity) in [("paid", 3), ("sold-out", 8), ("too-dear", 6)] {
         let order = buyer.order(key, &product, quantity).await;
         buyer.settled(&order).await;
         orders.push(order);
