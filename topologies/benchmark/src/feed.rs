@@ -97,6 +97,13 @@ pub(crate) fn key_number(key: &[u8]) -> Option<u64> {
     std::str::from_utf8(key.get(4..)?).ok()?.parse().ok()
 }
 
+/// The n-th of many keys in an order without pattern, each of them once.
+pub(crate) fn scrambled(number: u64) -> u64 {
+    // An odd factor reorders the numbers below a power of two; this one is the golden ratio of 2^39.
+    const FACTOR: u64 = 339_767_778_497;
+    number.wrapping_mul(FACTOR) % (1 << 39)
+}
+
 /// Numbers below `bound`, in an order without pattern that is the same in every run.
 pub(crate) fn scattered(count: u64, bound: u64) -> impl Iterator<Item = u64> {
     (0..count).map(move |number| {
@@ -117,6 +124,12 @@ mod tests {
         for number in [0, 7, 999_999_999_999] {
             assert_eq!(key_number(&key_bytes(number)), Some(number));
         }
+    }
+
+    #[test]
+    fn scrambled_numbers_are_all_different() {
+        let scrambled: std::collections::BTreeSet<u64> = (0..10_000).map(scrambled).collect();
+        assert_eq!(scrambled.len(), 10_000);
     }
 
     #[test]

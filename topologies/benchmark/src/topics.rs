@@ -13,6 +13,9 @@ use crate::feed::key_number;
 /// Partitions of every topic.
 pub(crate) const PARTITIONS: i32 = 4;
 
+/// Attempts to create topics; each waits for an answer, or fails.
+const CREATE_ATTEMPTS_MAX: u32 = 5;
+
 /// Creates topics that keep everything.
 pub(crate) fn create(admin: &KafkaAdmin, names: impl IntoIterator<Item = String>) -> Result<()> {
     let topic = |name| TopicSpec {
@@ -21,7 +24,16 @@ pub(crate) fn create(admin: &KafkaAdmin, names: impl IntoIterator<Item = String>
         replication: 1,
         settings: [("retention.ms".to_owned(), "-1".to_owned())].into(),
     };
-    admin.create(&names.into_iter().map(topic).collect::<Vec<_>>())?;
+    let topics: Vec<TopicSpec> = names.into_iter().map(topic).collect();
+    if topics.is_empty() {
+        return Ok(());
+    }
+    // A broker that has just been started on a busy machine may take longer than one call waits.
+    let mut attempts = 1;
+    while let Err(error) = admin.create(&topics) {
+        ensure!(attempts < CREATE_ATTEMPTS_MAX, error);
+        attempts += 1;
+    }
     Ok(())
 }
 

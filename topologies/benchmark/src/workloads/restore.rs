@@ -8,7 +8,7 @@ use runtime::kafka::ensure_internal_topics;
 use super::{Run, say};
 use crate::broker::Broker;
 use crate::child::layout;
-use crate::feed::Feed;
+use crate::feed::{Feed, scrambled};
 use crate::plan::Plan;
 use crate::process::Measured;
 use crate::shapes::Shape;
@@ -36,7 +36,7 @@ pub(crate) fn run(broker: &Broker, plan: &Plan) -> Result<Restore> {
     let run = Run::new(broker, Shape::Keep, SOURCE, "restore", 1)?;
     ensure_internal_topics(&admin, &layout(&run.options)?, 1)?;
     say(&format!("filling a changelog with {records} records"));
-    Feed::bulk(broker.bootstrap())?.fill(&run.output("values-changelog"), 0..records)?;
+    Feed::bulk(broker.bootstrap())?.fill(&run.output("values-changelog"), (0..records).map(scrambled))?;
     let measured = Measured::start(broker, &run.options)?;
     let begun = measured.sample_when(|progress| progress.restoring > 0)?;
     let tasks = usize::try_from(PARTITIONS)?;

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::{Run, say};
 use crate::broker::Broker;
-use crate::feed::{Feed, scattered};
+use crate::feed::{Feed, scattered, scrambled};
 use crate::plan::{COUNT_KEYS, Plan};
 use crate::process::{Measured, Sample};
 use crate::report::{Report, Row};
@@ -62,7 +62,7 @@ fn fill(broker: &Broker, shape: Shape, records: u64) -> Result<u64> {
     let feed = Feed::bulk(broker.bootstrap())?;
     for input in &inputs {
         match shape {
-            Shape::Saga => feed.fill(input, 0..records)?,
+            Shape::Saga => feed.fill(input, (0..records).map(scrambled))?,
             Shape::Bare | Shape::Copy | Shape::Count | Shape::Keep => {
                 feed.fill(input, scattered(records, COUNT_KEYS))?;
             }
