@@ -50,10 +50,15 @@ missing_fetch_packages() {
     have mvn || echo maven
 }
 
-# bindgen loads it at build time.
+# bindgen loads it at build time. libclang-cpp, which other packages bring along, is another library.
 have_libclang() {
-    [ -n "${LIBCLANG_PATH:-}" ] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null \
-        || compgen -G '/usr/lib*/libclang*.so*' >/dev/null || compgen -G '/usr/lib/*/libclang*.so*' >/dev/null
+    local dir
+    [ -z "${LIBCLANG_PATH:-}" ] || return 0
+    for dir in '/usr/lib/llvm-*/lib' '/usr/lib*' '/usr/lib/*'; do
+        ! compgen -G "$dir/libclang.so*" >/dev/null || return 0
+        ! compgen -G "$dir/libclang-[0-9]*.so*" >/dev/null || return 0
+    done
+    return 1
 }
 
 install_packages() {
