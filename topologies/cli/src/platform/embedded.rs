@@ -40,6 +40,12 @@ impl EmbeddedPlatform {
     }
 }
 
+impl Drop for EmbeddedPlatform {
+    fn drop(&mut self) {
+        self.broker.close();
+    }
+}
+
 impl Platform for EmbeddedPlatform {
     fn describe(&self) -> String {
         format!("the embedded log in {}", self.directory)

@@ -36,11 +36,11 @@ pub(super) fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Starts the thread that does the rounds until the broker is dropped.
+/// Starts the thread that does the rounds until the broker is closed or dropped.
 pub(super) fn start(broker: &Arc<EmbeddedBroker>) -> Result<(), EmbeddedError> {
     let weak = Arc::downgrade(broker);
     let rounds = move || {
-        while let Some(broker) = weak.upgrade() {
+        while let Some(broker) = weak.upgrade().filter(|broker| !broker.closed.load(Ordering::Acquire)) {
             if let Err(cause) = broker.maintain(now_ms()) {
                 tracing::warn!(%cause, "the embedded log could not be maintained; the next round tries again");
             }

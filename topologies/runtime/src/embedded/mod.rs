@@ -78,13 +78,14 @@ pub struct EmbeddedBroker {
     synced: Mutex<Synced>,
     groups: Mutex<BTreeMap<String, Group>>,
     topics: RwLock<BTreeMap<String, Arc<Topic>>>,
-    /// `None` after a failed attempt to open it again.
+    /// `None` after a failed attempt to open it again, and for good once it is closed.
     database: RwLock<Option<Database>>,
     /// Number of the last write since the start.
     written: AtomicU64,
     /// Counts the failures of the database: what was read or written in an earlier epoch may be gone.
     epoch: AtomicU64,
     failed: AtomicBool,
+    closed: AtomicBool,
     next_member: AtomicU64,
     opened_ms: i64,
     /// Released last: fields are dropped in order.
@@ -113,6 +114,7 @@ impl EmbeddedBroker {
             written: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
             failed: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             next_member: AtomicU64::new(1),
             opened_ms: maintenance::now_ms(),
             _lock: directory_lock,
@@ -121,6 +123,17 @@ impl EmbeddedBroker {
         let broker = Arc::new(broker);
         maintenance::start(&broker)?;
         Ok(broker)
+    }
+
+    /// Closes the database, whoever else still holds the broker: every later call answers [`EmbeddedError::Unavailable`].
+    ///
+    /// A process calls it before it ends. Where the last holder is the thread in the background, the database would otherwise
+    /// be closed while the C++ library is being torn down, which kills the process with a signal.
+    pub fn close(&self) {
+        // Whoever holds this lock may be opening the database again.
+        let _order = lock(&self.order);
+        self.closed.store(true, Ordering::Release);
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// All topics, by name.
@@ -248,8 +261,17 @@ impl EmbeddedBroker {
 
     fn with_database<T>(&self, work: impl FnOnce(&Database) -> Result<T, EmbeddedError>) -> Result<T, EmbeddedError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let closed = || EmbeddedError::Unavailable("the embedded log is closed after a failure of the disk".to_owned());
-        work(database.as_ref().ok_or_else(closed)?)
+        work(database.as_ref().ok_or_else(|| self.absence())?)
+    }
+
+    /// Why there is no database.
+    fn absence(&self) -> EmbeddedError {
+        let sentence = if self.closed.load(Ordering::Acquire) {
+            "the embedded log is closed"
+        } else {
+            "the embedded log is closed after a failure of the disk"
+        };
+        EmbeddedError::Unavailable(sentence.to_owned())
     }
 
     fn check_open(&self) -> Result<(), EmbeddedError> {
@@ -295,7 +317,7 @@ impl EmbeddedBroker {
     fn recover(&self) -> Result<(), EmbeddedError> {
         let mut order = lock(&self.order);
         let _synced = lock(&self.synced);
-        if !self.failed.load(Ordering::Acquire) {
+        if !self.failed.load(Ordering::Acquire) || self.closed.load(Ordering::Acquire) {
             return Ok(());
         }
         self.check_space(0)?;

@@ -1,7 +1,10 @@
 //! What is there after a stop and a start.
 
+use std::ops::ControlFlow;
+
 use runtime::embedded::{Cleanup, EmbeddedBroker, EmbeddedError};
-use streams::log::Log;
+use streams::LogError;
+use streams::log::{Log, LogReader};
 
 use crate::fixture::{GROUP, append, broker, commit, drained, joined, read, topic};
 
@@ -18,6 +21,20 @@ fn topics_records_and_offsets_are_there_after_a_restart() {
     assert_eq!(broker.group_offsets(GROUP).get(&("input".to_owned(), 0)), Some(&2));
     assert_eq!(drained(&mut joined(&broker, 1, 0)), [(0, 2)]);
     assert_eq!(append(&broker, "input", &["d"]), [(0, 3)]);
+}
+
+#[test]
+fn a_closed_log_answers_that_it_is_closed_and_another_may_open_it_once_nobody_holds_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = broker(dir.path(), 1);
+    append(&first, "input", &["a"]);
+    let mut reader = first.reader();
+    first.close();
+    let read = reader.read("input", 0, 0, 1, &mut |_| ControlFlow::Continue(()));
+    assert!(matches!(read, Err(LogError::Retriable(cause)) if cause.contains("is closed")));
+    assert!(first.maintain(0).is_err(), "nothing opens it again");
+    drop((first, reader));
+    assert_eq!(crate::fixture::read(&broker(dir.path(), 1), "input", 0).len(), 1);
 }
 
 #[test]
