@@ -17,14 +17,11 @@ pub const WAIT_SECONDS_MAX: u64 = 30;
 /// Long polls under way at the same time; beyond it a read answers at once.
 pub const LONG_POLLS_MAX: usize = 2_000;
 
-/// How long a read waits for the state that it has to see.
+/// How long a read waits for the state that it has to see; a write also waits so long for its own outcome.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a new order waits to learn whether it came before.
 pub const REPEAT_CHECK_TIMEOUT: Duration = Duration::from_millis(250);
-
-/// How long a write waits until its outcome shows in the state.
-pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Connections to one listener at the same time; more wait in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 10_000;
@@ -127,9 +124,6 @@ pub const PAGE_DEFAULT: usize = 20;
 
 /// Entries that one filtered list looks at before it hands over a cursor.
 pub const FILTER_SCAN_MAX: usize = 1_000;
-
-/// Entries of a timeline, at most.
-pub const TIMELINE_MAX: usize = 1_000;
 
 /// Bytes of a cursor, at most.
 pub const CURSOR_BYTES_MAX: usize = 1_024;
