@@ -1,15 +1,19 @@
-//! The two routers of a gateway: the API, and the operators' side.
+//! The two routers of a gateway: the API, and the operators' side; and what stands in for them before it is there.
 
 use axum::Router;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LOCATION};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Json;
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::auth::gate::gate;
 use crate::http::layers::{limit_time, observe, panicked};
-use crate::problem::Problem;
+use crate::limits::RETRY_AFTER_SECONDS;
+use crate::problem::{Code, Problem};
 use crate::routes;
 use crate::state::EdgeState;
 
@@ -34,6 +38,30 @@ pub fn app(state: EdgeState) -> Router {
 pub fn admin(state: EdgeState) -> Router {
     let further = state.admin_routes();
     routes::health::router().with_state(state).merge(further)
+}
+
+/// The API before there is a gateway. Every answer ends its connection, so that the next one meets the gateway.
+pub(crate) fn starting_api() -> Router {
+    Router::new().fallback(async || {
+        let problem = Problem::new(Code::Unavailable, "The gateway is starting. Try again.");
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [
+                (CONNECTION, HeaderValue::from_static("close")),
+                (RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS)),
+                (CONTENT_TYPE, HeaderValue::from_static("application/problem+json")),
+            ],
+            Json(problem.body("starting")),
+        )
+    })
+}
+
+/// The operators' side before there is a gateway: alive, not ready, and why.
+pub(crate) fn starting_admin(reason: watch::Receiver<String>) -> Router {
+    routes::health::starting(reason).layer(SetResponseHeaderLayer::overriding(
+        CONNECTION,
+        HeaderValue::from_static("close"),
+    ))
 }
 
 /// Cross-origin rules for the listed origins; none without any.

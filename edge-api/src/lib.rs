@@ -29,7 +29,7 @@ pub mod views;
 pub use app::{admin, app};
 pub use auth::{KeyError, TokenKeys};
 pub use commands::CommandSerdes;
-pub use serve::serve;
+pub use serve::Entrance;
 pub use sessions::{MemorySessions, RedisSessions, SessionStore, SessionTimes};
 pub use state::{EdgeParts, EdgeState, RenderMetrics};
 pub use views::Views;

@@ -90,7 +90,7 @@ impl EdgeState {
     /// shutting down.
     pub async fn is_ready(&self) -> Readiness {
         Readiness {
-            views: self.0.parts.views.is_ready(),
+            obstacles: self.0.parts.views.obstacles(),
             sessions: self.0.parts.sessions.is_ready().await,
             accepting: !self.0.draining.load(Ordering::Acquire),
         }
@@ -218,10 +218,10 @@ impl EdgeState {
 }
 
 /// What a gateway needs to be ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Readiness {
-    /// The state that this process owns is readable.
-    pub views: bool,
+    /// Why some state that this process owns cannot be read or does not follow now; empty when all is well.
+    pub obstacles: Vec<String>,
     /// The session store answers.
     pub sessions: bool,
     /// The gateway is not shutting down.
@@ -231,8 +231,8 @@ pub struct Readiness {
 impl Readiness {
     /// Whether all of it is there.
     #[must_use]
-    pub fn all(self) -> bool {
-        self.views && self.sessions && self.accepting
+    pub fn all(&self) -> bool {
+        self.obstacles.is_empty() && self.sessions && self.accepting
     }
 }
 

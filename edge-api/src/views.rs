@@ -50,8 +50,8 @@ pub trait Views: Send + Sync {
         done: Done<'a>,
     ) -> Read<'a, Option<Vec<u8>>>;
 
-    /// Whether every part that this process owns answers.
-    fn is_ready(&self) -> bool;
+    /// Why some state that this process owns cannot be read or does not follow now, in words; empty when all is well.
+    fn obstacles(&self) -> Vec<String>;
 }
 
 impl Views for Queries {
@@ -95,7 +95,7 @@ impl Views for Queries {
         Box::pin(self.wait(at, key, timeout, done))
     }
 
-    fn is_ready(&self) -> bool {
-        self.ready()
+    fn obstacles(&self) -> Vec<String> {
+        self.obstacles()
     }
 }

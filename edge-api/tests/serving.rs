@@ -5,6 +5,7 @@ mod support;
 
 use std::net::SocketAddr;
 
+use edge_api::Entrance;
 use support::Shop;
 use support::people::Person;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -26,7 +27,7 @@ impl Served {
         let addresses = (api.local_addr().unwrap(), admin.local_addr().unwrap());
         let (sender, asked) = oneshot::channel::<()>();
         let until = async move { drop(asked.await) };
-        let serving = tokio::spawn(edge_api::serve(api, admin, shop.state.clone(), until));
+        let serving = tokio::spawn(Entrance::open(Some(api), admin).serve(shop.state.clone(), until));
         Self {
             api: addresses.0,
             admin: addresses.1,
@@ -102,6 +103,43 @@ async fn health_and_metrics_are_on_the_admin_listener_only() {
     }
     served.stop.send(()).unwrap();
     served.serving.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_there_is_a_gateway_the_process_is_alive_and_says_what_it_waits_for() {
+    let shop = Shop::open().await;
+    let buyer = shop.buyer().await;
+    let (api, admin) = (listener().await, listener().await);
+    let addresses = (api.local_addr().unwrap(), admin.local_addr().unwrap());
+    let entrance = Entrance::open(Some(api), admin);
+    entrance.waits_because("no broker answers");
+    let alive = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    assert!(exchange(addresses.1, alive).await.starts_with("HTTP/1.1 200"));
+    let unready = exchange(addresses.1, "GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(
+        unready.starts_with("HTTP/1.1 503") && unready.contains("no broker answers"),
+        "{unready}"
+    );
+    let refused = exchange(
+        addresses.0,
+        &request("/me", &buyer, "").replace("connection: close\r\n", ""),
+    )
+    .await;
+    assert!(
+        refused.starts_with("HTTP/1.1 503") && refused.contains("UNAVAILABLE"),
+        "{refused}"
+    );
+
+    let (sender, asked) = oneshot::channel::<()>();
+    let serving = tokio::spawn(entrance.serve(shop.state.clone(), async move { drop(asked.await) }));
+    while !exchange(addresses.0, &request("/me", &buyer, ""))
+        .await
+        .starts_with("HTTP/1.1 200")
+    {
+        tokio::task::yield_now().await;
+    }
+    sender.send(()).unwrap();
+    serving.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

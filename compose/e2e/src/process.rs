@@ -60,10 +60,9 @@ impl Lifeline {
         }
     }
 
-    /// Waits until the program has ended.
-    pub(crate) fn wait(&mut self) -> anyhow::Result<()> {
-        self.shell.wait()?;
-        Ok(())
+    /// Waits until the program has ended; answers its exit code, none after a signal.
+    pub(crate) fn wait(&mut self) -> anyhow::Result<Option<i32>> {
+        Ok(self.shell.wait()?.code())
     }
 
     /// Whether the program still runs.
@@ -114,7 +113,7 @@ impl Sluice {
             return Ok(());
         };
         running.signal("-KILL")?;
-        running.wait()
+        running.wait().map(drop)
     }
 
     /// Asks it to stop and waits until it has.
@@ -123,7 +122,12 @@ impl Sluice {
             return Ok(());
         };
         running.signal("-TERM")?;
-        running.wait()
+        running.wait().map(drop)
+    }
+
+    /// Waits until it has ended by itself; answers its exit code, none when it was not running.
+    pub fn wait(&mut self) -> anyhow::Result<Option<i32>> {
+        self.running.take().map_or(Ok(None), |mut running| running.wait())
     }
 
     /// Whether it runs.
@@ -139,7 +143,7 @@ impl Sluice {
 }
 
 /// The `sluice` binary of this build: two directories above the test's own executable.
-fn binary() -> anyhow::Result<PathBuf> {
+pub fn binary() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let path = own
         .parent()

@@ -1,6 +1,7 @@
 //! Kafka, the schema registry and Redis, started by the repository's own launchers on free ports.
 
-use std::net::TcpListener;
+use std::collections::BTreeMap;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,12 +17,33 @@ const START_WAIT: Duration = Duration::from_secs(300);
 /// Time for one answer of a part that may be booting.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
 
+/// What `sluice` leans on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The broker.
+    Kafka,
+    /// The schema registry, which keeps its schemas in Kafka.
+    Registry,
+    /// The session store.
+    Redis,
+}
+
+impl Part {
+    /// Its folder below `compose/`, and its log's and data's name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Kafka => "kafka",
+            Self::Registry => "registry",
+            Self::Redis => "redis",
+        }
+    }
+}
+
 /// The running parts. Dropping it kills them and removes their data.
 pub struct Stack {
-    kafka_port: u16,
-    registry_port: u16,
-    redis_port: u16,
-    parts: Vec<Lifeline>,
+    /// The port that each part serves, and its second one.
+    ports: BTreeMap<Part, (u16, u16)>,
+    running: BTreeMap<Part, Lifeline>,
     directory: TempDir,
 }
 
@@ -29,57 +51,52 @@ impl Stack {
     /// Starts all three and waits until each answers.
     pub fn start() -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("sluice-e2e-").tempdir()?;
-        let (kafka_port, registry_port, redis_port) = (free_port()?, free_port()?, free_port()?);
+        let all = [Part::Kafka, Part::Registry, Part::Redis];
+        let ports = all.map(|part| Ok((part, (free_port()?, free_port()?))));
         let mut stack = Self {
-            kafka_port,
-            registry_port,
-            redis_port,
-            parts: Vec::new(),
+            ports: ports.into_iter().collect::<anyhow::Result<_>>()?,
+            running: BTreeMap::new(),
             directory,
         };
-        stack.launch(
-            "kafka",
-            &[("KAFKA_PORT", kafka_port), ("KAFKA_CONTROLLER_PORT", free_port()?)],
-        )?;
-        stack.launch("redis", &[("REDIS_PORT", redis_port)])?;
-        wait_until("Kafka answers", START_WAIT, || stack.kafka_answers().then_some(()))?;
-        stack.launch(
-            "registry",
-            &[
-                ("REGISTRY_PORT", registry_port),
-                ("REGISTRY_MANAGEMENT_PORT", free_port()?),
-            ],
-        )?;
-        let url = format!("{}/subjects", stack.registry());
-        let client = reqwest::blocking::Client::builder().timeout(ANSWER_WAIT).build()?;
-        let answers = || {
-            client
-                .get(&url)
-                .send()
-                .ok()
-                .filter(|answer| answer.status().is_success())
-                .map(drop)
-        };
-        wait_until("the registry answers", START_WAIT, answers).with_context(|| stack.log_of("registry"))?;
+        stack.revive(Part::Kafka)?;
+        stack.revive(Part::Redis)?;
+        stack.revive(Part::Registry)?;
         Ok(stack)
+    }
+
+    /// Kills a part at once: nothing of it is flushed or told to anybody.
+    pub fn kill_9(&mut self, part: Part) -> anyhow::Result<()> {
+        let Some(mut running) = self.running.remove(&part) else {
+            return Ok(());
+        };
+        running.signal("-KILL")?;
+        running.wait().map(drop)
+    }
+
+    /// Starts a part on its own data and port, and waits until it answers.
+    pub fn revive(&mut self, part: Part) -> anyhow::Result<()> {
+        let running = self.launch(part)?;
+        self.running.insert(part, running);
+        let what = format!("{} answers", part.name());
+        wait_until(&what, START_WAIT, || self.answers(part).then_some(())).with_context(|| self.log_of(part))
     }
 
     /// Kafka's bootstrap servers.
     #[must_use]
     pub fn kafka(&self) -> String {
-        format!("127.0.0.1:{}", self.kafka_port)
+        format!("127.0.0.1:{}", self.port(Part::Kafka))
     }
 
     /// The registry's base URL.
     #[must_use]
     pub fn registry(&self) -> String {
-        format!("http://127.0.0.1:{}/apis/ccompat/v7", self.registry_port)
+        format!("http://127.0.0.1:{}/apis/ccompat/v7", self.port(Part::Registry))
     }
 
     /// Redis' URL.
     #[must_use]
     pub fn redis(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.redis_port)
+        format!("redis://127.0.0.1:{}", self.port(Part::Redis))
     }
 
     /// A directory that goes with the stack, for state and logs.
@@ -100,10 +117,20 @@ impl Stack {
         .to_vec()
     }
 
-    fn launch(&mut self, part: &str, ports: &[(&str, u16)]) -> anyhow::Result<()> {
-        let data = self.directory.path().join(part);
+    fn port(&self, part: Part) -> u16 {
+        self.ports.get(&part).map_or(0, |ports| ports.0)
+    }
+
+    fn launch(&self, part: Part) -> anyhow::Result<Lifeline> {
+        let data = self.directory.path().join(part.name());
         std::fs::create_dir_all(&data)?;
-        let mut environment: Vec<_> = ports
+        let (first, second) = self.ports.get(&part).copied().context("every part has its ports")?;
+        let names: &[(&str, u16)] = match part {
+            Part::Kafka => &[("KAFKA_PORT", first), ("KAFKA_CONTROLLER_PORT", second)],
+            Part::Registry => &[("REGISTRY_PORT", first), ("REGISTRY_MANAGEMENT_PORT", second)],
+            Part::Redis => &[("REDIS_PORT", first)],
+        };
+        let mut environment: Vec<_> = names
             .iter()
             .map(|(name, port)| ((*name).to_owned(), port.to_string()))
             .collect();
@@ -111,23 +138,34 @@ impl Stack {
             environment.push((name.to_owned(), data.display().to_string()));
         }
         environment.push(("REGISTRY_KAFKA".to_owned(), self.kafka()));
-        let script = workspace().join("compose").join(part).join("start.sh");
-        let log = self.directory.path().join(format!("{part}.log"));
-        self.parts
-            .push(Lifeline::start(vec![script.display().to_string()], &environment, &log)?);
-        Ok(())
+        let script = workspace().join("compose").join(part.name()).join("start.sh");
+        Lifeline::start(vec![script.display().to_string()], &environment, &self.log(part))
     }
 
-    fn kafka_answers(&self) -> bool {
-        let client: Result<BaseConsumer, _> = ClientConfig::new()
-            .set("bootstrap.servers", self.kafka())
-            .set("log_level", "0")
-            .create();
-        client.is_ok_and(|client| client.fetch_metadata(None, ANSWER_WAIT).is_ok())
+    fn answers(&self, part: Part) -> bool {
+        match part {
+            Part::Kafka => {
+                let client: Result<BaseConsumer, _> = ClientConfig::new()
+                    .set("bootstrap.servers", self.kafka())
+                    .set("log_level", "0")
+                    .create();
+                client.is_ok_and(|client| client.fetch_metadata(None, ANSWER_WAIT).is_ok())
+            }
+            Part::Registry => {
+                let client = reqwest::blocking::Client::builder().timeout(ANSWER_WAIT).build();
+                let answer = client.and_then(|client| client.get(format!("{}/subjects", self.registry())).send());
+                answer.is_ok_and(|answer| answer.status().is_success())
+            }
+            Part::Redis => TcpStream::connect(("127.0.0.1", self.port(part))).is_ok(),
+        }
     }
 
-    fn log_of(&self, part: &str) -> String {
-        std::fs::read_to_string(self.directory.path().join(format!("{part}.log"))).unwrap_or_default()
+    fn log(&self, part: Part) -> PathBuf {
+        self.directory.path().join(format!("{}.log", part.name()))
+    }
+
+    fn log_of(&self, part: Part) -> String {
+        std::fs::read_to_string(self.log(part)).unwrap_or_default()
     }
 }
 
@@ -136,6 +174,8 @@ pub fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn workspace() -> PathBuf {
+/// The root of the repository.
+#[must_use]
+pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

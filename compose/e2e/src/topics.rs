@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use apache_avro::Schema;
 use apache_avro::types::Value as Avro;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::{Map, Value, json};
 
@@ -49,8 +49,20 @@ impl Seen {
     }
 }
 
-/// Partition, offset, key and value of a record.
-pub type RawRecord = (i32, i64, Vec<u8>, Option<Vec<u8>>);
+/// A record as its bytes.
+#[derive(Debug, Clone)]
+pub struct RawRecord {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its key, or null.
+    pub key: Option<Vec<u8>>,
+    /// Its value, or null.
+    pub value: Option<Vec<u8>>,
+    /// Its headers, as text.
+    pub headers: BTreeMap<String, String>,
+}
 
 /// Reads topics of one broker.
 pub struct TopicReader {
@@ -93,20 +105,20 @@ impl TopicReader {
         Ok(seen)
     }
 
-    /// All committed records of a topic as bytes: partition, offset, key, value.
+    /// All committed records of a topic as bytes, in the order of each partition.
     pub fn read_raw(&mut self, topic: &str) -> anyhow::Result<Vec<RawRecord>> {
         let mut records = Vec::new();
         self.read_bytes(topic, |_, message| {
-            let key = message.key().unwrap_or_default().to_vec();
-            records.push((
-                message.partition(),
-                message.offset(),
-                key,
-                message.payload().map(<[u8]>::to_vec),
-            ));
+            records.push(RawRecord {
+                partition: message.partition(),
+                offset: message.offset(),
+                key: message.key().map(<[u8]>::to_vec),
+                value: message.payload().map(<[u8]>::to_vec),
+                headers: headers(message),
+            });
             Ok(())
         })?;
-        records.sort_by_key(|record| (record.0, record.1));
+        records.sort_by_key(|record| (record.partition, record.offset));
         Ok(records)
     }
 
@@ -135,6 +147,14 @@ impl TopicReader {
             }
         }
         Ok(open)
+    }
+
+    /// The id of a subject's newest schema, if it has one.
+    #[must_use]
+    pub fn schema_id(&self, subject: &str) -> Option<u32> {
+        let url = format!("{}/subjects/{subject}/versions/latest", self.registry);
+        let answer: Value = self.http.get(url).send().ok()?.error_for_status().ok()?.json().ok()?;
+        u32::try_from(answer.get("id")?.as_u64()?).ok()
     }
 
     fn consumer(&self, isolation: &str) -> anyhow::Result<BaseConsumer> {
@@ -242,6 +262,14 @@ impl TopicReader {
             payloads: branches.iter().map(name).collect(),
         })
     }
+}
+
+fn headers(message: &BorrowedMessage<'_>) -> BTreeMap<String, String> {
+    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+    headers
+        .map(|header| (header.key.to_owned(), text(header.value)))
+        .collect()
 }
 
 fn payload_index(value: &Avro) -> Option<usize> {

@@ -7,28 +7,30 @@
 )]
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use e2e::books::{Accepted, check};
-use e2e::topics::TopicReader;
-use e2e::{Sluice, Stack, free_port, wait_until};
+use e2e::topics::{RawRecord, TopicReader};
+use e2e::{Server, Sluice, Stack, wait_until};
 use schemas::SchemaTable;
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::store::{KeyRange, KeyValueStore};
 use streams::{StoreIndex, Topology};
 
-/// Orders of a run in CI, where everything shares two cores. `SLUICE_E2E_ORDERS` sets another number.
-const ORDERS: usize = 5_000;
+/// Orders of a run. `SLUICE_E2E_ORDERS` sets another number.
+const ORDERS: usize = 20_000;
 const INSTANCES: usize = 3;
 /// Partitions of every topic between the topologies.
 const PARTITIONS: i32 = 6;
 /// Time between two kills, drawn from this range in milliseconds.
 const KILL_EVERY_MS: std::ops::Range<u64> = 3_000..9_000;
-/// Time for everything, kills included.
-const RUN_WAIT: Duration = Duration::from_secs(1_500);
-const READY_WAIT: Duration = Duration::from_secs(120);
+/// Time for the load, kills included. CI has an hour and a half for everything.
+const RUN_WAIT: Duration = Duration::from_mins(40);
+const READY_WAIT: Duration = Duration::from_mins(2);
+/// What each instance runs.
+const RUN: [&str; 6] = ["run", "accounts", "products", "payments", "orders", "views"];
 
 #[test]
 fn the_books_are_right_after_instances_were_killed_at_random_moments() {
@@ -38,19 +40,22 @@ fn the_books_are_right_after_instances_were_killed_at_random_moments() {
         .and_then(|count| count.parse().ok())
         .unwrap_or(ORDERS);
     let mut random = Random::from_environment();
-    let mut instances: Vec<Instance> = (0..INSTANCES).map(|number| Instance::new(&stack, number)).collect();
-    let edge_port = free_port().unwrap();
-    let mut edge = edge(&stack, edge_port);
-    // The first process creates topics and registers schemas; it is there before the others look.
-    edge.start().unwrap();
-    wait_for_edge(edge_port, &edge);
+    let mut edge = Server::new(&stack, "edge", &["edge"]).unwrap();
+    let instance = |number| Server::new(&stack, &format!("instance-{number}"), &RUN).unwrap();
+    let mut instances: Vec<Server> = (0..INSTANCES).map(instance).collect();
+    // The first process creates topics and registers schemas; it is there before the others look. It is ready with them.
+    edge.sluice.start().unwrap();
+    wait_until("the edge has created the topics", READY_WAIT, || edge.readiness().ok()).unwrap();
     for instance in &mut instances {
         instance.sluice.start().unwrap();
     }
-    instances.iter().for_each(Instance::wait_until_ready);
+    for instance in &instances {
+        instance.wait_until_ready().unwrap();
+    }
+    edge.wait_until_ready().unwrap();
 
     let ledger = stack.directory().join("ledger.jsonl");
-    let mut load = load(&stack, edge_port, orders, &ledger);
+    let mut load = load(&stack, &edge.url(), orders, &ledger);
     let began = Instant::now();
     load.start().unwrap();
     let mut kills = 0;
@@ -89,11 +94,13 @@ fn the_books_are_right_after_instances_were_killed_at_random_moments() {
         "every order was accepted in the end\n{}",
         tail(&load.output())
     );
-    instances.iter().for_each(Instance::wait_until_ready);
+    for instance in &instances {
+        instance.wait_until_ready().unwrap();
+    }
     for instance in &mut instances {
         instance.sluice.stop().unwrap();
     }
-    edge.stop().unwrap();
+    edge.sluice.stop().unwrap();
 
     assert_eq!(
         reader.open_transactions().unwrap(),
@@ -113,85 +120,13 @@ fn the_books_are_right_after_instances_were_killed_at_random_moments() {
     assert!(compared > 0);
 }
 
-/// One instance with a state directory of its own.
-struct Instance {
-    sluice: Sluice,
-    admin_port: u16,
-    state: PathBuf,
-}
-
-impl Instance {
-    fn new(stack: &Stack, number: usize) -> Self {
-        let admin_port = free_port().unwrap();
-        let state = stack.directory().join(format!("state-{number}"));
-        let admin = format!("127.0.0.1:{admin_port}");
-        let id = number.to_string();
-        let arguments = [
-            "run",
-            "accounts",
-            "products",
-            "payments",
-            "orders",
-            "views",
-            "--admin-listen",
-            &admin,
-            "--instance-id",
-            &id,
-        ];
-        let mut environment = stack.environment();
-        environment.push(("SLUICE_STATE_DIR".to_owned(), state.display().to_string()));
-        let log = stack.directory().join(format!("instance-{number}.log"));
-        Self {
-            sluice: Sluice::new(&arguments, environment, log),
-            admin_port,
-            state,
-        }
-    }
-
-    fn wait_until_ready(&self) {
-        let url = format!("http://127.0.0.1:{}/readyz", self.admin_port);
-        let ready = || {
-            reqwest::blocking::get(&url)
-                .ok()
-                .filter(|answer| answer.status().is_success())
-                .map(drop)
-        };
-        wait_until("the instance is ready", READY_WAIT, ready)
-            .unwrap_or_else(|error| panic!("{error}\n{}", tail(&self.sluice.output())));
-    }
-}
-
-fn edge(stack: &Stack, port: u16) -> Sluice {
-    let (listen, admin) = (
-        format!("127.0.0.1:{port}"),
-        format!("127.0.0.1:{}", free_port().unwrap()),
-    );
-    let mut environment = stack.environment();
-    let state = stack.directory().join("state-edge");
-    environment.push(("SLUICE_STATE_DIR".to_owned(), state.display().to_string()));
-    let log = stack.directory().join("edge.log");
-    Sluice::new(
-        &["edge", "--listen", &listen, "--admin-listen", &admin],
-        environment,
-        log,
-    )
-}
-
-fn wait_for_edge(port: u16, edge: &Sluice) {
-    let url = format!("http://127.0.0.1:{port}/openapi.json");
-    wait_until("the edge answers", READY_WAIT, || {
-        reqwest::blocking::get(&url).ok().map(drop)
-    })
-    .unwrap_or_else(|error| panic!("{error}\n{}", tail(&edge.output())));
-}
-
-fn load(stack: &Stack, port: u16, orders: usize, ledger: &Path) -> Sluice {
-    let (url, count) = (format!("http://127.0.0.1:{port}"), orders.to_string());
+fn load(stack: &Stack, url: &str, orders: usize, ledger: &Path) -> Sluice {
+    let count = orders.to_string();
     let ledger = ledger.display().to_string();
     let arguments = [
         "load",
         "--url",
-        &url,
+        url,
         "--orders",
         &count,
         "--concurrency",
@@ -213,7 +148,7 @@ fn read_ledger(path: &Path) -> Vec<Accepted> {
 
 /// Compares each store on disk with its changelog, up to the position that the store itself names: state that an instance
 /// kept of a task that moved away is behind, and must be right as far as it goes.
-fn compare_stores(reader: &mut TopicReader, instances: &[Instance]) -> usize {
+fn compare_stores(reader: &mut TopicReader, instances: &[Server]) -> usize {
     let memory = StoreMemory::new(StoreBudget::default()).unwrap();
     let mut changelogs = Changelogs::new();
     for topic in reader
@@ -229,13 +164,13 @@ fn compare_stores(reader: &mut TopicReader, instances: &[Instance]) -> usize {
     let topologies = commerce::topologies::all(&Arc::new(SchemaTable::new())).unwrap();
     for instance in instances {
         for topology in &topologies {
-            compared += compare_application(&instance.state, topology, &memory, &changelogs);
+            compared += compare_application(instance.state(), topology, &memory, &changelogs);
         }
     }
     compared
 }
 
-type Changelogs = BTreeMap<String, Vec<(i32, i64, Vec<u8>, Option<Vec<u8>>)>>;
+type Changelogs = BTreeMap<String, Vec<RawRecord>>;
 
 fn compare_application(state: &Path, topology: &Topology, memory: &StoreMemory, changelogs: &Changelogs) -> usize {
     let application = format!("sluice-{}", topology.name());
@@ -259,13 +194,12 @@ fn compare_application(state: &Path, topology: &Topology, memory: &StoreMemory, 
             };
             let records = changelogs.get(&format!("{prefix}{name}-changelog")).unwrap();
             let mut expected = BTreeMap::new();
-            for (_, _, key, value) in records
-                .iter()
-                .filter(|record| record.0 == task.task.partition && record.1 < *position)
-            {
-                match value {
-                    Some(value) => expected.insert(key.clone(), value.clone()),
-                    None => expected.remove(key),
+            let own = |record: &&RawRecord| record.partition == task.task.partition && record.offset < *position;
+            for record in records.iter().filter(own) {
+                let key = record.key.clone().unwrap();
+                match &record.value {
+                    Some(value) => expected.insert(key, value.clone()),
+                    None => expected.remove(&key),
                 };
             }
             let mut found = BTreeMap::new();

@@ -7,8 +7,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use serde_json::json;
+use tokio::sync::watch;
 
-use crate::state::EdgeState;
+use crate::state::{EdgeState, Readiness};
 
 /// `/healthz`, `/readyz` and `/metrics`.
 pub fn router() -> Router<EdgeState> {
@@ -18,6 +19,19 @@ pub fn router() -> Router<EdgeState> {
         .route("/metrics", get(metrics))
 }
 
+/// The same before there is a gateway; `reason` says what the process waits for.
+pub fn starting(reason: watch::Receiver<String>) -> Router {
+    let unready = move || async move {
+        let readiness = Readiness {
+            obstacles: vec![reason.borrow().clone()],
+            sessions: false,
+            accepting: false,
+        };
+        ready_or_not(&readiness)
+    };
+    Router::new().route("/healthz", get(healthz)).fallback(unready)
+}
+
 /// The process lives.
 async fn healthz() -> Json<serde_json::Value> {
     Json(json!({ "status": "alive" }))
@@ -25,7 +39,10 @@ async fn healthz() -> Json<serde_json::Value> {
 
 /// The gateway can do its work; 503 with what is missing otherwise.
 async fn readyz(State(state): State<EdgeState>) -> Response {
-    let readiness = state.is_ready().await;
+    ready_or_not(&state.is_ready().await)
+}
+
+fn ready_or_not(readiness: &Readiness) -> Response {
     let status = if readiness.all() {
         StatusCode::OK
     } else {

@@ -141,7 +141,12 @@ impl Views for FaultyViews {
         }
     }
 
-    fn is_ready(&self) -> bool {
-        self.check(&Freshness::Committed).is_ok() && self.queries.ready()
+    fn obstacles(&self) -> Vec<String> {
+        let fault = self.check(&Freshness::Committed).err();
+        fault
+            .map(|fault| fault.to_string())
+            .into_iter()
+            .chain(self.queries.obstacles())
+            .collect()
     }
 }

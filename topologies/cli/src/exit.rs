@@ -55,10 +55,18 @@ impl std::fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// Whether a service that is needed does not answer, so that the same may succeed later.
+pub(crate) fn is_unavailable(error: &anyhow::Error) -> bool {
+    code(error) == UNAVAILABLE
+}
+
 /// Prints an error with its causes and answers its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     // With standard error gone there is nobody to tell; the code still says it.
     drop(writeln!(std::io::stderr(), "sluice: {error:#}"));
-    let code = error.downcast_ref::<Refusal>().map_or(FAILURE, |refusal| refusal.code);
-    ExitCode::from(code)
+    ExitCode::from(code(error))
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    error.downcast_ref::<Refusal>().map_or(FAILURE, |refusal| refusal.code)
 }

@@ -1,19 +1,22 @@
 //! Runs topologies in memory: the production [`Task`] with several partitions, real commits and rollbacks, no broker, no sleep.
 
+mod reading;
+mod running;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::builder::{StoreRef, Topic};
-use crate::commit::{ChangelogEnds, Commit, InputOffset, TaskId};
+use crate::builder::Topic;
+use crate::commit::{InputOffset, TaskId};
 use crate::error::{TaskError, TopologyError};
-use crate::layout::{Layout, PartitionCounts, TaskLayout, TopicKind};
+use crate::layout::{Layout, PartitionCounts, TaskLayout};
 use crate::memory_store::MemoryStore;
 use crate::partition::partition_for_key;
-use crate::record::{Headers, InputRecord, OutputRecord, Record, StoreIndex, TopicIndex};
+use crate::record::{Headers, TopicIndex};
 use crate::serde::{Encoded, SerdeError};
-use crate::store::{KeyRange, KeyValueStore, StoreError, StoreWrite};
+use crate::store::{KeyValueStore, StoreError};
 use crate::task::{Task, TaskLimits};
 use crate::topology::Topology;
 
@@ -197,85 +200,6 @@ impl TopologyTestDriver {
         Ok(())
     }
 
-    /// All records of a topic in the order they were appended.
-    pub fn read<K, V>(&self, topic: &Topic<K, V>) -> Result<Vec<Record<K, V>>, DriverError> {
-        let read = |stored: &Stored| -> Result<Record<K, V>, DriverError> {
-            Ok(Record {
-                key: topic.key.deserialize(stored.key.as_deref())?,
-                value: topic.value.deserialize(stored.value.as_deref())?,
-                timestamp_ms: stored.timestamp_ms,
-                headers: stored.headers.clone(),
-            })
-        };
-        self.stored(&topic.name).into_iter().map(read).collect()
-    }
-
-    /// All records of a topic as bytes, in the order they were appended: key, value, headers.
-    #[must_use]
-    pub fn read_raw(&self, topic: &str) -> Vec<RawRecord> {
-        let raw = |stored: &Stored| (stored.key.clone(), stored.value.clone(), stored.headers.clone());
-        self.stored(topic).into_iter().map(raw).collect()
-    }
-
-    /// The committed bytes of `key` in a store, wherever its task is.
-    #[must_use]
-    pub fn store_get(&self, topology: &str, store: &str, key: &[u8]) -> Option<Vec<u8>> {
-        self.store_entries(topology, store).remove(key)
-    }
-
-    /// The committed value of a key in a typed store of the topology.
-    pub fn store_value<K, V>(
-        &self,
-        topology: &str,
-        store: StoreRef<K, V>,
-        key: &[u8],
-        serde: &dyn crate::serde::Serde<V>,
-    ) -> Result<Option<V>, DriverError> {
-        let deployed = self
-            .deployed
-            .iter()
-            .find(|deployed| deployed.topology.name() == topology);
-        let name = deployed
-            .and_then(|deployed| deployed.topology.store(store.index))
-            .map_or("", |store| &store.name);
-        let bytes = self.store_get(topology, name, key);
-        Ok(bytes.map(|bytes| serde.deserialize(Some(&bytes))).transpose()?)
-    }
-
-    /// All committed entries of a store across its tasks.
-    #[must_use]
-    pub fn store_entries(&self, topology: &str, store: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let mut entries = BTreeMap::new();
-        for deployed in self
-            .deployed
-            .iter()
-            .filter(|deployed| deployed.topology.name() == topology)
-        {
-            let Some(index) = deployed.layout.store_named(store) else {
-                continue;
-            };
-            for driven in &deployed.tasks {
-                collect(driven.store.as_ref(), index, &mut entries);
-            }
-        }
-        entries
-    }
-
-    /// What a store would hold if it were rebuilt from its changelog: must equal [`store_entries`](Self::store_entries).
-    #[must_use]
-    pub fn changelog_entries(&self, topology: &str, store: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let mut entries = BTreeMap::new();
-        let name = format!("{}-{store}-changelog", application_id(topology));
-        for stored in self.stored(&name) {
-            match (&stored.key, &stored.value) {
-                (Some(key), Some(value)) => drop(entries.insert(key.clone(), value.clone())),
-                (Some(key), None) => drop(entries.remove(key)),
-                (None, _) => {}
-            }
-        }
-        entries
-    }
-
     fn deploy(&mut self, topology: Topology) -> Result<(), DriverError> {
         let external = topology
             .external_topics()
@@ -335,176 +259,6 @@ impl TopologyTestDriver {
         log.push(stored);
         i64::try_from(log.len()).unwrap_or(i64::MAX)
     }
-
-    fn stored(&self, topic: &str) -> Vec<&Stored> {
-        let mut all: Vec<&Stored> = self.topics.get(topic).into_iter().flatten().flatten().collect();
-        all.sort_by_key(|stored| stored.number);
-        all
-    }
-
-    /// Processes the oldest waiting record of all tasks. Answers whether there was one.
-    fn step(&mut self) -> Result<bool, DriverError> {
-        let Some((deployed, task, topic, stored, partition, offset)) = self.oldest() else {
-            return Ok(false);
-        };
-        let now_ms = self.now_ms;
-        let Some(driven) = self
-            .deployed
-            .get_mut(deployed)
-            .and_then(|deployed| deployed.tasks.get_mut(task))
-        else {
-            return Ok(false);
-        };
-        let record = InputRecord {
-            topic,
-            partition,
-            offset,
-            timestamp_ms: stored.timestamp_ms,
-            key: stored.key.as_deref(),
-            value: stored.value.as_deref(),
-            headers: stored.headers.clone(),
-        };
-        driven.task.process(&record, now_ms)?;
-        driven.task.punctuate(now_ms)?;
-        driven.next.insert(topic, offset + 1);
-        if self.autocommit {
-            self.commit_task(deployed, task)?;
-        }
-        Ok(true)
-    }
-
-    fn oldest(&self) -> Option<(usize, usize, TopicIndex, Stored, i32, i64)> {
-        let mut oldest: Option<(usize, usize, TopicIndex, &Stored, i32, i64)> = None;
-        for (at, deployed) in self.deployed.iter().enumerate() {
-            for (task, driven) in deployed.tasks.iter().enumerate() {
-                for (topic, next) in &driven.next {
-                    let partition = driven.task.id().partition;
-                    let name = &deployed.layout.topic(*topic)?.name;
-                    let log = self
-                        .topics
-                        .get(name)
-                        .and_then(|logs| logs.get(usize::try_from(partition).ok()?));
-                    let stored = log.and_then(|log| log.get(usize::try_from(*next).ok()?));
-                    let Some(stored) = stored else { continue };
-                    if oldest.is_none_or(|(.., best, _, _)| stored.number < best.number) {
-                        oldest = Some((at, task, *topic, stored, partition, *next));
-                    }
-                }
-            }
-        }
-        oldest.map(|(at, task, topic, stored, partition, next)| (at, task, topic, stored.clone(), partition, next))
-    }
-
-    fn punctuate(&mut self) -> Result<(), DriverError> {
-        let now_ms = self.now_ms;
-        for driven in self.deployed.iter_mut().flat_map(|deployed| &mut deployed.tasks) {
-            while driven.task.punctuate(now_ms)? {}
-        }
-        if self.autocommit { self.commit_all() } else { Ok(()) }
-    }
-
-    fn commit_all(&mut self) -> Result<(), DriverError> {
-        for deployed in 0..self.deployed.len() {
-            let tasks = self.deployed.get(deployed).map_or(0, |deployed| deployed.tasks.len());
-            for task in 0..tasks {
-                self.commit_task(deployed, task)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn commit_task(&mut self, deployed: usize, task: usize) -> Result<(), DriverError> {
-        let Some(owner) = self.deployed.get_mut(deployed) else {
-            return Ok(());
-        };
-        let layout = Arc::clone(&owner.layout);
-        let Some(driven) = owner.tasks.get_mut(task).filter(|driven| driven.task.has_uncommitted()) else {
-            return Ok(());
-        };
-        let commit = driven.task.prepare_commit();
-        let ends = self.append_commit(&layout, &commit);
-        let driven = self
-            .deployed
-            .get_mut(deployed)
-            .and_then(|owner| owner.tasks.get_mut(task));
-        driven
-            .map_or(Ok(()), |driven| driven.task.post_commit(commit, &ends))
-            .map_err(DriverError::from)
-    }
-
-    fn append_commit(&mut self, layout: &Layout, commit: &Commit) -> ChangelogEnds {
-        let mut ends = ChangelogEnds::new();
-        for record in commit.outputs.iter().chain(commit.changelog.iter()) {
-            let Some(topic) = layout.topic(record.topic) else {
-                continue;
-            };
-            let end = self.append_at(&topic.name, record.partition, stored(&record));
-            if topic.kind == TopicKind::Changelog {
-                ends.insert(record.topic, end);
-            }
-        }
-        ends
-    }
-
-    fn crash_topology(&mut self, at: usize, wipe: bool) -> Result<(), DriverError> {
-        let Some(mut deployed) = self
-            .deployed
-            .get_mut(at)
-            .map(|deployed| std::mem::take(&mut deployed.tasks))
-        else {
-            return Ok(());
-        };
-        for driven in &mut deployed {
-            let own = self
-                .deployed
-                .get(at)
-                .and_then(|owner| owner.layout.task(driven.task.id()).cloned());
-            let (Some(owner), Some(own)) = (self.deployed.get(at), own) else {
-                continue;
-            };
-            let store = if wipe {
-                self.rebuilt(&owner.layout, &own, driven)?
-            } else {
-                Arc::clone(&driven.store)
-            };
-            let inputs: Vec<InputOffset> = driven.task.committed_inputs().collect();
-            let sequence = driven.task.sequence();
-            let opened = open(
-                &owner.topology,
-                &owner.layout,
-                &own,
-                store,
-                &inputs,
-                sequence,
-                self.options.limits,
-            );
-            if let Some(opened) = opened {
-                *driven = opened;
-            }
-        }
-        if let Some(owner) = self.deployed.get_mut(at) {
-            owner.tasks = deployed;
-        }
-        Ok(())
-    }
-
-    fn rebuilt(&self, layout: &Layout, own: &TaskLayout, lost: &Driven) -> Result<Arc<MemoryStore>, DriverError> {
-        let store = Arc::new(MemoryStore::default());
-        let positions = lost.store.positions();
-        for (index, topic) in &own.changelogs {
-            let log = layout.topic(*topic).and_then(|topic| self.topics.get(&topic.name));
-            let log = log.and_then(|logs| logs.get(usize::try_from(own.id.partition).ok()?));
-            let mut writes = log.into_iter().flatten().filter_map(|stored| {
-                Some(StoreWrite {
-                    store: *index,
-                    key: stored.key.as_deref()?,
-                    value: stored.value.as_deref(),
-                })
-            });
-            store.write(&mut writes, &positions)?;
-        }
-        Ok(store)
-    }
 }
 
 fn application_id(topology: &str) -> String {
@@ -526,22 +280,4 @@ fn open(
     let mut next: BTreeMap<TopicIndex, i64> = own.inputs.iter().map(|topic| (*topic, 0)).collect();
     next.extend(inputs.iter().map(|input| (input.topic, input.next)));
     Some(Driven { task, store, next })
-}
-
-fn stored(record: &OutputRecord<'_>) -> Stored {
-    Stored {
-        number: 0,
-        key: record.key.map(<[u8]>::to_vec),
-        value: record.value.map(<[u8]>::to_vec),
-        timestamp_ms: record.timestamp_ms,
-        headers: record.headers.clone(),
-    }
-}
-
-fn collect(store: &MemoryStore, index: StoreIndex, entries: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
-    // A memory store does not fail.
-    drop(store.range(index, KeyRange::all(), false, &mut |key, value| {
-        entries.insert(key.to_vec(), value.to_vec());
-        std::ops::ControlFlow::Continue(())
-    }));
 }

@@ -1,14 +1,17 @@
 //! `sluice up` and `sluice edge`, and what `sluice run` shares with them: starting, being ready, stopping.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::schemas::registry::{SchemaRegistry, publish};
-use ::schemas::{SchemaTable, topics as page};
+use ::schemas::SchemaTable;
+use ::schemas::registry::SchemaRegistry;
 use anyhow::Context;
 use edge_api::clock::{SystemClock, SystemEntropy};
-use edge_api::{CommandSerdes, EdgeParts, EdgeState, MemorySessions, RedisSessions, SessionStore, SessionTimes};
+use edge_api::{
+    CommandSerdes, EdgeParts, EdgeState, Entrance, MemorySessions, RedisSessions, SessionStore, SessionTimes,
+};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use runtime::limits::ThreadLimits;
 use runtime::queries::{Hosting, Queries, RemoteQueries};
@@ -19,19 +22,17 @@ use streams::{Layout, Topology};
 use tokio::net::TcpListener;
 
 use crate::commands::serving::keys::signing_keys;
+use crate::commands::serving::preparing::{Prepared, prepare};
 use crate::commands::serving::watched::WatchedViews;
 use crate::exit::{self, Refusal};
-use crate::platform::{self, Platform, TopicPlan};
+use crate::platform::{self, Platform};
 use crate::settings::{Serving, Settings};
 use crate::terminal;
 
 mod keys;
+mod preparing;
 mod watched;
 
-/// Waiting time for the schema registry at the start: a stack that was just started needs it.
-const REGISTRY_WAIT_MAX: Duration = Duration::from_mins(1);
-/// Wait between two attempts to reach the registry.
-const REGISTRY_RETRY_WAIT: Duration = Duration::from_secs(1);
 /// Interval at which the server looks whether it has become ready.
 const READY_INTERVAL: Duration = Duration::from_millis(20);
 /// Interval at which the metrics are put into shape; without it histograms would grow.
@@ -65,12 +66,17 @@ pub(crate) fn serve(
     let listener = with_edge
         .then(|| runtime.block_on(bind(serving.listen, "--listen")))
         .transpose()?;
+    let addresses = Addresses::of(listener.as_ref(), &admin_listener)?;
     let metrics = PrometheusBuilder::new()
         .install_recorder()
         .context("cannot install the metrics recorder")?;
-    let server = Server::start(settings, serving, &runs_here, &runtime)?;
-    let ended = runtime.block_on(server.run(settings, serving, listener, admin_listener, metrics, began));
+    let entered = runtime.enter();
+    let entrance = Entrance::open(listener, admin_listener);
+    let prepared = prepare(settings, &entrance)?;
+    let server = Server::start(settings, serving, &runs_here, prepared)?;
+    let ended = runtime.block_on(server.run(settings, serving, entrance, metrics, &addresses, began));
     let stopped = server.stop();
+    drop(entered);
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended?;
     if stopped {
@@ -80,7 +86,7 @@ pub(crate) fn serve(
     }
 }
 
-async fn bind(address: std::net::SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}; choose another {flag}"))
@@ -99,24 +105,14 @@ impl Server {
         settings: &Settings,
         serving: &Serving,
         runs_here: &impl Fn(&str) -> bool,
-        runtime: &tokio::runtime::Runtime,
+        prepared: Prepared,
     ) -> anyhow::Result<Self> {
-        let _entered = runtime.enter();
-        let platform = platform::open(settings)?;
-        tracing::info!(log = platform.describe(), "using");
-        let registry = platform.registry()?;
-        create(platform.as_ref(), platform::external())?;
-        let schemas = Arc::new(SchemaTable::new());
-        register(registry.as_ref(), &schemas)?;
-        let topologies = commerce::topologies::all(&schemas)?.into_iter().map(Arc::new);
-        let placed: Vec<(Arc<Topology>, Arc<Layout>)> = topologies
-            .map(|topology| {
-                Ok((
-                    Arc::clone(&topology),
-                    platform::place(platform.as_ref(), settings, &topology)?,
-                ))
-            })
-            .collect::<anyhow::Result<_>>()?;
+        let Prepared {
+            platform,
+            registry,
+            schemas,
+            placed,
+        } = prepared;
         let hosting = platform::hosting(&placed);
         let mut server = Self {
             platform,
@@ -140,7 +136,7 @@ impl Server {
         topology: Arc<Topology>,
         layout: Arc<Layout>,
     ) -> anyhow::Result<()> {
-        create(self.platform.as_ref(), platform::internal(&layout))?;
+        preparing::create(self.platform.as_ref(), platform::internal(&layout))?;
         let states = StateDirectory::new(
             &settings.state_dir().join("state"),
             &layout.application_id,
@@ -166,9 +162,9 @@ impl Server {
         &self,
         settings: &Settings,
         serving: &Serving,
-        listener: Option<TcpListener>,
-        admin_listener: TcpListener,
+        entrance: Entrance,
         metrics: PrometheusHandle,
+        addresses: &Addresses,
         began: Instant,
     ) -> anyhow::Result<()> {
         let upkeep = metrics.clone();
@@ -180,24 +176,12 @@ impl Server {
         });
         let queries = self.queries()?;
         let state = self.edge(settings, serving, queries.clone(), metrics)?;
-        let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
-        let admin = admin_listener.local_addr()?;
-        let serving_requests = async {
-            if let Some(listener) = listener {
-                edge_api::serve(listener, admin_listener, state, until_signal()).await
-            } else {
-                let app = edge_api::admin(state);
-                axum::serve(admin_listener, app)
-                    .with_graceful_shutdown(until_signal())
-                    .await
-            }
-        };
         let announcing = async {
-            announce(&queries, address, admin, began).await;
+            announce(&queries, addresses, began).await;
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            ended = serving_requests => ended.context("the server failed"),
+            ended = entrance.serve(state, until_signal()) => ended.context("the server failed"),
             reason = self.failed() => Err(anyhow::anyhow!(reason)),
             () = announcing => Ok(()),
         }
@@ -278,53 +262,30 @@ async fn first<T>(mut futures: Vec<std::pin::Pin<Box<impl Future<Output = T>>>>)
     .await
 }
 
-/// Creates what is missing; a topic that exists in another shape is refused with what to do.
-fn create(platform: &dyn Platform, wanted: Vec<platform::WantedTopic>) -> anyhow::Result<()> {
-    let mut missing = Vec::new();
-    for step in platform::plan(wanted, &platform.topics()?) {
-        match step {
-            TopicPlan::Keep { .. } => {}
-            TopicPlan::Create { topic } => missing.push(topic),
-            TopicPlan::Differs { topic, found } => {
-                let name = topic.name;
-                let reason = format!(
-                    "the topic {name} has {found}; see `sluice topics plan`, or choose another --application-id"
-                );
-                return Err(Refusal::refused(reason));
-            }
-        }
-    }
-    platform.create_topics(&missing)
+/// Where the process listens.
+struct Addresses {
+    api: Option<SocketAddr>,
+    admin: SocketAddr,
 }
 
-/// Registers every schema, waiting for a registry that is still starting.
-fn register(registry: &dyn SchemaRegistry, table: &SchemaTable) -> anyhow::Result<()> {
-    let deadline = Instant::now() + REGISTRY_WAIT_MAX;
-    loop {
-        match publish(registry, page::topics(), table) {
-            Ok(()) => return Ok(()),
-            Err(error) if error.is_retriable() && Instant::now() < deadline => {
-                tracing::warn!(%error, "waiting for the schema registry");
-                std::thread::sleep(REGISTRY_RETRY_WAIT);
-            }
-            Err(error) if error.is_retriable() => return Err(Refusal::unavailable(error.to_string())),
-            Err(error) => return Err(Refusal::refused(format!("{error}; see `sluice schemas check`"))),
-        }
+impl Addresses {
+    fn of(api: Option<&TcpListener>, admin: &TcpListener) -> anyhow::Result<Self> {
+        Ok(Self {
+            api: api.map(TcpListener::local_addr).transpose()?,
+            admin: admin.local_addr()?,
+        })
     }
 }
 
 /// Says once that everything is ready, and where.
-async fn announce(
-    queries: &Queries,
-    address: Option<std::net::SocketAddr>,
-    admin: std::net::SocketAddr,
-    began: Instant,
-) {
+async fn announce(queries: &Queries, addresses: &Addresses, began: Instant) {
     while !queries.ready() {
         tokio::time::sleep(READY_INTERVAL).await;
     }
-    let seconds = began.elapsed().as_secs_f32();
-    let api = address.map_or_else(String::new, |address| format!("API http://{address}  "));
+    let (seconds, admin) = (began.elapsed().as_secs_f32(), addresses.admin);
+    let api = addresses
+        .api
+        .map_or_else(String::new, |api| format!("API http://{api}  "));
     // Standard output may be closed; being ready does not depend on it.
     drop(terminal::line(format!(
         "ready in {seconds:.1} s: {api}admin http://{admin}"

@@ -57,10 +57,16 @@ impl Queries {
         &self.hosting
     }
 
+    /// Why some stream thread of this process does not run all its tasks now; empty when all do.
+    #[must_use]
+    pub fn obstacles(&self) -> Vec<String> {
+        self.hosting.obstacles()
+    }
+
     /// Whether every stream thread of this process runs all its tasks.
     #[must_use]
     pub fn ready(&self) -> bool {
-        self.hosting.obstacles().is_empty()
+        self.obstacles().is_empty()
     }
 
     /// The committed value of `key`.

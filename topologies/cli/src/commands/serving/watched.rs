@@ -56,7 +56,7 @@ impl Views for WatchedViews {
         Views::wait(&self.queries, at, key, timeout, done)
     }
 
-    fn is_ready(&self) -> bool {
-        self.queries.ready() && self.platform.obstacles().is_empty()
+    fn obstacles(&self) -> Vec<String> {
+        [self.queries.obstacles(), self.platform.obstacles()].concat()
     }
 }

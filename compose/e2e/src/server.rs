@@ -1,0 +1,230 @@
+//! One serving `sluice` process on the stack, and the shop that it serves as a client sees it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use reqwest::blocking::{Client, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::process::{Sluice, wait_until};
+use crate::stack::{Stack, free_port};
+
+/// Time to become ready: the first start creates topics, every start restores, on a machine that may be busy.
+const READY_WAIT: Duration = Duration::from_secs(180);
+/// Time for one answer; longer than any wait of the server's own.
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
+/// The tail of a log that a failure shows.
+const LINES_SHOWN: usize = 40;
+const PASSWORD: &str = "seven-lamps-light-the-hall";
+
+/// A process with its listeners, its log and its state directory below the stack's.
+pub struct Server {
+    /// The process.
+    pub sluice: Sluice,
+    state: PathBuf,
+    api: String,
+    admin: String,
+    http: Client,
+}
+
+impl Server {
+    /// `sluice COMMAND...` with a name of its own; it is not started yet.
+    pub fn new(stack: &Stack, name: &str, command: &[&str]) -> anyhow::Result<Self> {
+        let (api, admin) = (address()?, address()?);
+        let state = stack.directory().join(format!("state-{name}"));
+        let mut environment = stack.environment();
+        environment.extend(
+            [
+                ("SLUICE_STATE_DIR", state.display().to_string()),
+                ("SLUICE_LISTEN", api.clone()),
+                ("SLUICE_ADMIN_LISTEN", admin.clone()),
+                ("SLUICE_INSTANCE_ID", name.to_owned()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        let log = stack.directory().join(format!("{name}.log"));
+        Ok(Self {
+            sluice: Sluice::new(command, environment, log),
+            state,
+            api,
+            admin,
+            http: Client::builder().timeout(ANSWER_WAIT).no_proxy().build()?,
+        })
+    }
+
+    /// Starts it and waits until it is ready.
+    pub fn start(&mut self) -> anyhow::Result<()> {
+        self.sluice.start()?;
+        self.wait_until_ready()
+    }
+
+    /// Waits until it says that it is ready.
+    pub fn wait_until_ready(&self) -> anyhow::Result<()> {
+        self.wait_until_readiness_is(true).map(drop)
+    }
+
+    /// Waits until it says that it is ready, or that it is not, and answers what it says.
+    pub fn wait_until_readiness_is(&self, ready: bool) -> anyhow::Result<Value> {
+        let what = format!("ready: {ready}");
+        wait_until(&what, READY_WAIT, || {
+            self.readiness()
+                .ok()
+                .filter(|answer| answer.get("ready") == Some(&json!(ready)))
+        })
+        .with_context(|| self.log_tail())
+    }
+
+    /// What it says of its readiness.
+    pub fn readiness(&self) -> anyhow::Result<Value> {
+        Ok(self.http.get(format!("http://{}/readyz", self.admin)).send()?.json()?)
+    }
+
+    /// The base URL of its API.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.api)
+    }
+
+    /// Its state directory.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// The end of what it has printed.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        let output = self.sluice.output();
+        let lines: Vec<&str> = output.lines().collect();
+        let start = lines.len().saturating_sub(LINES_SHOWN);
+        lines.get(start..).unwrap_or_default().join("\n")
+    }
+
+    /// Registers an account and logs in.
+    pub fn account(&self, name: &str, role: &str) -> anyhow::Result<Caller> {
+        let body = json!({ "email": email(name), "password": PASSWORD, "name": name, "role": role });
+        let answer = self.guest().post("/auth/register", None, &body)?;
+        anyhow::ensure!(answer.status == 201, "{answer:?}");
+        self.log_in(name)
+    }
+
+    /// Logs an account in.
+    pub fn log_in(&self, name: &str) -> anyhow::Result<Caller> {
+        let answer = self.try_log_in(name)?;
+        let token = self.guest().text(&answer, "access_token")?;
+        Ok(Caller {
+            token: Some(token),
+            ..self.guest()
+        })
+    }
+
+    /// The answer to an attempt to log in.
+    pub fn try_log_in(&self, name: &str) -> anyhow::Result<Answer> {
+        let body = json!({ "email": email(name), "password": PASSWORD });
+        self.guest().post("/auth/login", None, &body)
+    }
+
+    fn guest(&self) -> Caller {
+        Caller {
+            http: self.http.clone(),
+            url: self.url(),
+            token: None,
+        }
+    }
+}
+
+/// Somebody who calls the API.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    http: Client,
+    url: String,
+    token: Option<String>,
+}
+
+/// An answer of the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON body.
+    pub body: Value,
+}
+
+impl Caller {
+    /// A GET that waits for an order to become final.
+    pub fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        let request = self.http.get(format!("{}{path}", self.url));
+        self.send(request.header("Prefer", "wait=30"))
+    }
+
+    /// A POST, with an idempotency key where the route wants one.
+    pub fn post(&self, path: &str, key: Option<&str>, body: &Value) -> anyhow::Result<Answer> {
+        let mut request = self.http.post(format!("{}{path}", self.url)).json(body);
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        self.send(request)
+    }
+
+    /// Puts a product on sale and answers its id.
+    pub fn product(&self, price: i64, stock: i64) -> anyhow::Result<String> {
+        let body = json!({ "name": "Lamp", "price": { "amount": price, "currency": "KRW" }, "stock": stock });
+        self.text(&self.post("/products", None, &body)?, "product_id")
+    }
+
+    /// Pays money in.
+    pub fn deposit(&self, amount: i64) -> anyhow::Result<()> {
+        let body = json!({ "amount": { "amount": amount, "currency": "KRW" } });
+        let answer = self.post("/wallet/deposits", Some(&format!("deposit-{amount}")), &body)?;
+        anyhow::ensure!((200..300).contains(&answer.status), "{answer:?}");
+        Ok(())
+    }
+
+    /// The answer to an order.
+    pub fn try_order(&self, key: &str, product: &str, quantity: i64) -> anyhow::Result<Answer> {
+        let body = json!({ "lines": [{ "product_id": product, "quantity": quantity }] });
+        self.post("/orders", Some(key), &body)
+    }
+
+    /// Places an order that has to be accepted, and answers its id.
+    pub fn order(&self, key: &str, product: &str, quantity: i64) -> anyhow::Result<String> {
+        self.text(&self.try_order(key, product, quantity)?, "order_id")
+    }
+
+    /// The order, once it is final.
+    pub fn settled(&self, order_id: &str) -> anyhow::Result<Value> {
+        let answer = self.get(&format!("/orders/{order_id}"))?;
+        anyhow::ensure!(
+            matches!(self.text(&answer, "status")?.as_str(), "PAID" | "CANCELLED"),
+            "{answer:?}"
+        );
+        Ok(answer.body)
+    }
+
+    fn text(&self, answer: &Answer, field: &str) -> anyhow::Result<String> {
+        let text = answer.body.get(field).and_then(Value::as_str);
+        Ok(text.with_context(|| format!("{}: {answer:?}", self.url))?.to_owned())
+    }
+
+    fn send(&self, mut request: RequestBuilder) -> anyhow::Result<Answer> {
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send()?;
+        let status = answer.status().as_u16();
+        let text = answer.text()?;
+        Ok(Answer {
+            status,
+            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        })
+    }
+}
+
+fn address() -> anyhow::Result<String> {
+    Ok(format!("127.0.0.1:{}", free_port()?))
+}
+
+fn email(name: &str) -> String {
+    format!("{name}@example.com")
+}

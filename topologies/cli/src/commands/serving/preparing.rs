@@ -1,0 +1,94 @@
+//! What has to be there before a stream thread starts: the log, its topics, the registry and its schemas.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::schemas::registry::{SchemaRegistry, publish};
+use ::schemas::{SchemaTable, topics as page};
+use edge_api::Entrance;
+use streams::{Layout, Topology};
+
+use crate::exit::{self, Refusal};
+use crate::platform::{self, Platform, TopicPlan};
+use crate::settings::Settings;
+
+/// A process waits so long for parts that are not there yet. Then it ends with its own exit code, and whoever supervises it
+/// starts it again.
+const PARTS_WAIT_MAX: Duration = Duration::from_mins(10);
+/// Wait between two looks for them.
+const PARTS_RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// The log and the registry with everything in them that the topologies need.
+pub(super) struct Prepared {
+    pub(super) platform: Arc<dyn Platform>,
+    pub(super) registry: Arc<dyn SchemaRegistry>,
+    pub(super) schemas: Arc<SchemaTable>,
+    /// Every topology, placed on the log's topics.
+    pub(super) placed: Vec<(Arc<Topology>, Arc<Layout>)>,
+}
+
+/// Prepares, waiting for what does not answer. Meanwhile the entrance says what that is; nothing has to be started again.
+pub(super) fn prepare(settings: &Settings, entrance: &Entrance) -> anyhow::Result<Prepared> {
+    let deadline = Instant::now() + PARTS_WAIT_MAX;
+    loop {
+        match prepare_once(settings) {
+            Err(error) if exit::is_unavailable(&error) && Instant::now() < deadline => {
+                tracing::warn!("waiting: {error:#}");
+                entrance.waits_because(&format!("{error:#}"));
+                std::thread::sleep(PARTS_RETRY_WAIT);
+            }
+            prepared => return prepared,
+        }
+    }
+}
+
+fn prepare_once(settings: &Settings) -> anyhow::Result<Prepared> {
+    let platform = platform::open(settings)?;
+    tracing::info!(log = platform.describe(), "using");
+    let registry = platform.registry()?;
+    create(platform.as_ref(), platform::external())?;
+    let schemas = Arc::new(SchemaTable::new());
+    register(registry.as_ref(), &schemas)?;
+    let topologies = commerce::topologies::all(&schemas)?.into_iter().map(Arc::new);
+    let place = |topology: Arc<Topology>| {
+        let layout = platform::place(platform.as_ref(), settings, &topology)?;
+        Ok((topology, layout))
+    };
+    let placed = topologies.map(place).collect::<anyhow::Result<_>>()?;
+    Ok(Prepared {
+        platform,
+        registry,
+        schemas,
+        placed,
+    })
+}
+
+/// Creates what is missing; a topic that exists in another shape is refused with what to do.
+pub(super) fn create(platform: &dyn Platform, wanted: Vec<platform::WantedTopic>) -> anyhow::Result<()> {
+    let mut missing = Vec::new();
+    for step in platform::plan(wanted, &platform.topics()?) {
+        match step {
+            TopicPlan::Keep { .. } => {}
+            TopicPlan::Create { topic } => missing.push(topic),
+            TopicPlan::Differs { topic, found } => {
+                let name = topic.name;
+                let reason = format!(
+                    "the topic {name} has {found}; see `sluice topics plan`, or choose another --application-id"
+                );
+                return Err(Refusal::refused(reason));
+            }
+        }
+    }
+    platform.create_topics(&missing)
+}
+
+/// Registers every schema.
+fn register(registry: &dyn SchemaRegistry, table: &SchemaTable) -> anyhow::Result<()> {
+    publish(registry, page::topics(), table).map_err(|error| {
+        if error.is_retriable() {
+            Refusal::unavailable(error.to_string())
+        } else {
+            Refusal::refused(format!("{error}; see `sluice schemas check`"))
+        }
+    })
+}

@@ -1,0 +1,128 @@
+//! What a task did since its last commit, as a value; and what it does when that has become true or has not.
+
+use super::{InputProgress, Task};
+use crate::commit::{ChangelogEnds, Commit, InputOffset};
+use crate::record::{OutputRecord, StoreIndex, TopicIndex};
+use crate::store::{StoreError, StoreWrite};
+
+impl Task {
+    /// Everything since the last commit as a value. Until [`post_commit`](Self::post_commit) or [`abort`](Self::abort)
+    /// is called with its outcome, the task must not be given anything else to do.
+    pub fn prepare_commit(&mut self) -> Commit {
+        let (spare, mut changelog) = std::mem::take(&mut self.spare);
+        let timestamp_ms = self.state.stream_time_ms.max(0);
+        for (store, topic) in &self.own.changelogs {
+            if let Some(Some(overlay)) = self.state.stores.get(usize::from(store.0)) {
+                overlay.write_changelog(*topic, self.own.id.partition, timestamp_ms, &mut changelog);
+            }
+        }
+        let changed = |(_, progress): &(&TopicIndex, &InputProgress)| progress.processed != progress.committed;
+        let offset = |(topic, progress): (&TopicIndex, &InputProgress)| InputOffset {
+            topic: *topic,
+            partition: self.own.id.partition,
+            next: progress.processed,
+        };
+        Commit {
+            task: self.own.id,
+            sequence: self.positions.sequence + 1,
+            offsets: self.inputs.iter().filter(changed).map(offset).collect(),
+            outputs: std::mem::replace(&mut self.state.outputs, spare),
+            changelog,
+            changelog_before: self.changelog_positions(),
+            changelog_stores: self
+                .own
+                .changelogs
+                .iter()
+                .map(|(store, topic)| (*topic, *store))
+                .collect(),
+            stream_time_ms: self.state.stream_time_ms,
+        }
+    }
+
+    /// The commit is in the log: writes data and positions to the store in one batch.
+    ///
+    /// An error means that the store is behind the log; the task must be closed and restored, which replays exactly the gap.
+    pub fn post_commit(&mut self, commit: Commit, ends: &ChangelogEnds) -> Result<(), StoreError> {
+        self.positions.sequence = commit.sequence;
+        self.positions.stream_time_ms = commit.stream_time_ms;
+        for (topic, end) in ends {
+            if let Some(store) = commit.changelog_stores.get(topic) {
+                self.positions.changelog.insert(*store, *end);
+            }
+        }
+        if !commit.changelog.is_empty() {
+            let mut writes = commit
+                .changelog
+                .iter()
+                .filter_map(|record| store_write(&commit, &record));
+            self.committed.write(&mut writes, &self.positions)?;
+        }
+        for offset in &commit.offsets {
+            if let Some(progress) = self.inputs.get_mut(&offset.topic) {
+                progress.committed = offset.next;
+            }
+        }
+        self.state
+            .stores
+            .iter_mut()
+            .flatten()
+            .for_each(|store| store.committed());
+        self.recycle(commit);
+        Ok(())
+    }
+
+    /// The commit did not happen: forgets everything uncommitted. The shell reads the inputs again from their committed offsets.
+    pub fn abort(&mut self) {
+        self.state.outputs.clear();
+        self.state.stores.iter_mut().flatten().for_each(|store| store.aborted());
+        self.state.stream_time_ms = self.positions.stream_time_ms;
+        self.timers.iter_mut().for_each(|queue| queue.earliest_ms = i64::MIN);
+        self.inputs
+            .values_mut()
+            .for_each(|progress| progress.processed = progress.committed);
+    }
+
+    /// Sets the offsets that the inputs are read from.
+    pub fn rewind(&mut self, inputs: &[InputOffset]) {
+        for input in inputs {
+            self.inputs.insert(
+                input.topic,
+                InputProgress {
+                    processed: input.next,
+                    committed: input.next,
+                },
+            );
+        }
+    }
+
+    /// The committed next offset of each input.
+    pub fn committed_inputs(&self) -> impl Iterator<Item = InputOffset> {
+        let partition = self.own.id.partition;
+        self.inputs.iter().map(move |(topic, progress)| InputOffset {
+            topic: *topic,
+            partition,
+            next: progress.committed,
+        })
+    }
+
+    fn changelog_positions(&self) -> ChangelogEnds {
+        let position =
+            |(store, topic): &(StoreIndex, TopicIndex)| Some((*topic, *self.positions.changelog.get(store)?));
+        self.own.changelogs.iter().filter_map(position).collect()
+    }
+
+    fn recycle(&mut self, mut commit: Commit) {
+        commit.outputs.clear();
+        commit.changelog.clear();
+        self.spare = (commit.outputs, commit.changelog);
+    }
+}
+
+fn store_write<'a>(commit: &Commit, record: &OutputRecord<'a>) -> Option<StoreWrite<'a>> {
+    let store = commit.changelog_stores.get(&record.topic)?;
+    Some(StoreWrite {
+        store: *store,
+        key: record.key?,
+        value: record.value,
+    })
+}
