@@ -77,7 +77,7 @@ start_demo_server() { # directory
     demo_url=http://127.0.0.1:$port
     mkdir -p "$1"
     SLUICE_LISTEN=127.0.0.1:$port SLUICE_ADMIN_LISTEN=127.0.0.1:$((port + 1)) SLUICE_STATE_DIR=$1/state \
-        "$(built_sluice)" up >"$1/sluice.log" 2>&1 </dev/null &
+        "$(built sluice)" up >"$1/sluice.log" 2>&1 </dev/null &
     demo_pid=$!
     until curl -sf -o /dev/null -m 2 "http://127.0.0.1:$((port + 1))/readyz"; do
         kill -0 "$demo_pid" 2>/dev/null || demo_failed "sluice stopped"
