@@ -1,6 +1,6 @@
 //! Restore: brings a task's store up to its changelogs, from the store's own position, and checks the last transaction.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -205,18 +205,48 @@ impl Replay<'_> {
                 );
                 return Err(StoreError::Corrupted(reason).into());
             }
-            let to = last
-                .and_then(|last| last.changelog.get(&layout.name).copied())
-                .unwrap_or(end);
+            let to = self.whole_end(reader, &layout.name, last, first..end)?;
             gaps.push(Gap {
                 store: *store,
                 topic: *topic,
                 from,
-                to: to.clamp(from, end),
+                to: to.unwrap_or(from).clamp(from, end),
                 end,
             });
         }
         Ok(gaps)
+    }
+
+    /// The offset after the last record of the last whole transaction in a changelog, `None` when the store has it already.
+    fn whole_end(
+        &self,
+        reader: &mut dyn LogReader,
+        changelog: &str,
+        last: Option<&CommitRecord>,
+        offsets: Range<i64>,
+    ) -> Result<Option<i64>, LogError> {
+        let Some(written) = last.and_then(|last| last.changelog.get(changelog)) else {
+            return Ok(Some(offsets.end));
+        };
+        if last.is_some_and(|last| last.sequence <= self.positions.sequence) {
+            return Ok(None);
+        }
+        let after = written.after.unwrap_or(offsets.start).max(offsets.start);
+        let mut missing = written.records;
+        if missing == 0 {
+            return Ok(Some(after));
+        }
+        // Compaction may have taken some of them, but only for later ones: then there is no telling, and everything counts.
+        reader
+            .read(changelog, self.own.id.partition, after, offsets.end, &mut |_| {
+                missing -= 1;
+                if missing == 0 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })
+            .map(Some)
     }
 
     fn close(&mut self, gap: &Gap, reader: &mut dyn LogReader) -> Result<(), RestoreError> {
@@ -265,7 +295,7 @@ impl Replay<'_> {
         self.store.restore(&mut writes, &self.positions)
     }
 
-    /// The last commit record names where its transaction ended in each changelog. Committed records after that end belong
+    /// The last commit record tells how far its transaction goes in each changelog. Committed records after that belong
     /// to no whole transaction: a late `EndTxn` committed the beginning of one that never finished (KIP-890). Its inputs were
     /// not committed and are processed again, so its records are left out here and overwritten by the repetition.
     fn check_tail(&self, gap: &Gap, reader: &mut dyn LogReader) -> Result<(), RestoreError> {

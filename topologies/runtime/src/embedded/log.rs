@@ -17,7 +17,8 @@ use super::maintenance;
 use super::membership::{Ended, MemberId};
 use super::signal::{Signal, lock};
 use super::topics::{Partition, Topic};
-use super::transaction::{CommitNote, Fence, Transaction};
+use super::transaction::{Fence, Transaction, plain};
+use crate::commit_record::CommitRecord;
 
 /// One stream thread's membership, inputs and transactions. Dropping it leaves the group.
 #[derive(Debug)]
@@ -204,15 +205,12 @@ impl Log for EmbeddedLog {
         }
         let transaction = self.transaction(commits)?;
         let placed = self.broker.write(&transaction)?;
-        let ends = |note: &CommitNote<'_>| {
+        let ends = |slots: &BTreeMap<TopicIndex, usize>| {
             let end = |slot: &usize| placed.get(*slot).map(|range| range.end);
-            let ends = note
-                .changelog
-                .iter()
-                .filter_map(|(topic, slot)| Some((*topic, end(slot)?)));
+            let ends = slots.iter().filter_map(|(topic, slot)| Some((*topic, end(slot)?)));
             ends.collect()
         };
-        Ok(transaction.notes.iter().map(ends).collect())
+        Ok(transaction.changelogs.iter().map(ends).collect())
     }
 
     fn abort(&mut self) -> Result<(), LogError> {
@@ -346,21 +344,19 @@ impl EmbeddedLog {
 
     fn add<'a>(&'a self, commit: &'a Commit, transaction: &mut Transaction<'a>) -> Result<(), EmbeddedError> {
         self.push_all(&commit.outputs, transaction)?;
-        let changelog = self.push_all(&commit.changelog, transaction)?;
+        let changelogs = self.push_all(&commit.changelog, transaction)?;
+        transaction.changelogs.push(changelogs);
         for offset in &commit.offsets {
             let name = self.topic(offset.topic)?.name.clone();
             transaction.offsets.push((name, offset.partition, offset.next));
         }
         let partition = self.layout.task_partition(commit.task);
         let partition = partition.ok_or_else(|| EmbeddedError::Unknown(format!("there is no task {}", commit.task)))?;
-        let slot = transaction.slot(&self.task_topic, partition)?;
-        transaction.notes.push(CommitNote {
-            slot,
-            commit,
-            layout: &self.layout,
-            changelog,
-        });
-        Ok(())
+        let record = CommitRecord::new(commit, &self.layout);
+        let (key, value) = (record.task.as_bytes(), record.to_bytes());
+        // It carries the task's stream time, since no clock is read here.
+        let parts = plain(commit.stream_time_ms, Some(key), Some(&value));
+        transaction.push(&self.task_topic, partition, &parts).map(drop)
     }
 
     /// Adds all records of a buffer; answers, by topic, the place of the partition that was written last.

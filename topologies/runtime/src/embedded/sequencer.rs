@@ -13,13 +13,12 @@ use rocksdb::{ColumnFamily, WriteBatch};
 
 use super::EmbeddedBroker;
 use super::database::{Database, RECORDS};
-use super::encoding::{encode, record_key};
+use super::encoding::record_key;
 use super::error::EmbeddedError;
 use super::offsets::{Committed, offset_key};
 use super::signal::lock;
 use super::topics::Partition;
-use super::transaction::{CommitNote, Transaction, plain};
-use crate::commit_record::CommitRecord;
+use super::transaction::Transaction;
 
 /// Bytes that a batch holds for each record beside its stored form: its key, tags and lengths.
 const KEY_OVERHEAD: usize = 32;
@@ -160,10 +159,6 @@ fn batch(database: &Database, transaction: &Transaction<'_>) -> Result<(WriteBat
     for record in &transaction.records {
         placing.put(transaction, record.slot, transaction.stored(record));
     }
-    for note in &transaction.notes {
-        let stored = commit_record(note, &placing.placed);
-        placing.put(transaction, note.slot, &stored);
-    }
     for (topic, partition, next) in &transaction.offsets {
         let key = offset_key(transaction.group, topic, *partition);
         placing.batch.put(key, next.to_be_bytes());
@@ -179,20 +174,6 @@ impl Placing<'_> {
             range.end += 1;
         }
     }
-}
-
-/// The stored form of the commit record. It carries the task's stream time, since no clock is read here.
-fn commit_record(note: &CommitNote<'_>, placed: &Placed) -> Vec<u8> {
-    let end = |slot: &usize| placed.get(*slot).map(|range| range.end);
-    let ends = note
-        .changelog
-        .iter()
-        .filter_map(|(topic, slot)| Some((*topic, end(slot)?)));
-    let record = CommitRecord::new(note.commit, note.layout, &ends.collect());
-    let mut stored = Vec::new();
-    let (key, value) = (record.task.as_bytes(), record.to_bytes());
-    encode(&plain(note.commit.stream_time_ms, Some(key), Some(&value)), &mut stored);
-    stored
 }
 
 fn next_of(partition: &Partition) -> i64 {

@@ -1,10 +1,10 @@
-//! A transaction before it has offsets: encoded records, group offsets, and the commit records that tell about them.
+//! A transaction before it has offsets: encoded records and group offsets.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use streams::{Commit, Headers, Layout, TopicIndex};
+use streams::{Commit, Headers, TopicIndex};
 
 use super::encoding::{self, PartitionPrefix, StoredParts};
 use super::error::EmbeddedError;
@@ -28,7 +28,8 @@ pub(super) struct Transaction<'a> {
     pub(super) offsets: Vec<(String, i32, i64)>,
     /// The group that `offsets` are for.
     pub(super) group: &'a str,
-    pub(super) notes: Vec<CommitNote<'a>>,
+    /// By commit, the slots of its changelog partitions.
+    pub(super) changelogs: Vec<BTreeMap<TopicIndex, usize>>,
 }
 
 /// The membership under which a transaction is made.
@@ -47,16 +48,6 @@ pub(super) struct PendingRecord {
     range: Range<usize>,
 }
 
-/// A commit record to be written once the offsets are known.
-#[derive(Debug)]
-pub(super) struct CommitNote<'a> {
-    pub(super) slot: usize,
-    pub(super) commit: &'a Commit,
-    pub(super) layout: &'a Layout,
-    /// The slots of the commit's changelog partitions.
-    pub(super) changelog: BTreeMap<TopicIndex, usize>,
-}
-
 impl<'a> Transaction<'a> {
     /// A transaction of a group's member.
     pub(super) fn of_member(group: &'a str, fence: Fence<'a>) -> Self {
@@ -68,7 +59,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The place of a partition in this transaction.
-    pub(super) fn slot(&mut self, topic: &Topic, partition: i32) -> Result<usize, EmbeddedError> {
+    fn slot(&mut self, topic: &Topic, partition: i32) -> Result<usize, EmbeddedError> {
         let partition = topic.partition(partition)?;
         if let Some(slot) = self.by_prefix.get(&partition.prefix) {
             return Ok(*slot);

@@ -23,9 +23,6 @@ const QUEUE_WAIT: Duration = Duration::from_millis(50);
 /// How long a new producer waits for a connection before it is initialised.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);
 
-/// The changelog ends of a task that changed no state.
-static NO_ENDS: ChangelogEnds = ChangelogEnds::new();
-
 /// What one transaction makes true.
 pub(super) struct Work<'a> {
     pub(super) commits: &'a [Commit],
@@ -233,17 +230,11 @@ impl Transaction<'_> {
         self.member.witness.begin(tags);
         self.member.producer.begin().map_err(|error| refused(&error))?;
         self.produce_all()?;
-        let stateless = |commit: &Commit| commit.changelog.is_empty();
-        self.produce_commit_records(&[], stateless)?;
+        self.produce_commit_records()?;
+        // While the coordinator takes the offsets, the records are on their way.
         self.send_offsets()?;
-        // Only a commit record that tells changelog ends has to wait for them.
-        let ends = if self.work.commits.iter().all(stateless) {
-            self.ends()
-        } else {
-            self.changelog_ends()?
-        };
-        self.produce_commit_records(&ends, |commit| !stateless(commit))?;
         self.delivered()?;
+        let ends = self.ends();
         match self.end() {
             Ok(()) => Ok(ends),
             Err(reason) => Err(Failure::Unknown { reason, ends }),
@@ -329,22 +320,14 @@ impl Transaction<'_> {
             .collect()
     }
 
-    fn changelog_ends(&self) -> Result<Vec<ChangelogEnds>, Failure> {
-        self.delivered()?;
-        Ok(self.ends())
-    }
-
-    fn produce_commit_records(&self, ends: &[ChangelogEnds], of: impl Fn(&Commit) -> bool) -> Result<(), Failure> {
+    fn produce_commit_records(&self) -> Result<(), Failure> {
         let task_topic = self.layout.topics.len();
-        for (place, commit) in self.work.commits.iter().enumerate() {
+        for commit in self.work.commits.iter().filter(|commit| !commit.is_empty()) {
             let Some(partition) = self.layout.task_partition(commit.task) else {
                 continue;
             };
-            if commit.is_empty() || !of(commit) {
-                continue;
-            }
             let key = commit.task.to_string();
-            let value = CommitRecord::new(commit, self.layout, ends.get(place).unwrap_or(&NO_ENDS)).to_bytes();
+            let value = CommitRecord::new(commit, self.layout).to_bytes();
             let record = OutputRecord {
                 topic: TopicIndex(u16::MAX),
                 partition,

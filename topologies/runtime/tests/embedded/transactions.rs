@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use runtime::commit_record::CommitRecord;
+use runtime::commit_record::{CommitRecord, Written};
 use streams::LogError;
 use streams::log::{Event, Log, LogReader};
 
@@ -28,7 +28,11 @@ fn a_commit_writes_outputs_changelog_offsets_and_its_own_record() {
     let (_, key, value) = read(&broker, "test-app-tasks", 0).remove(0);
     let record = CommitRecord::from_bytes(value.unwrap().as_bytes()).unwrap();
     assert_eq!((key.as_str(), record.sequence, record.outputs), ("0_0", 1, 1));
-    assert_eq!(record.changelog.get("test-app-sums-changelog"), Some(&1));
+    let first = Written {
+        after: None,
+        records: 1,
+    };
+    assert_eq!(record.changelog.get("test-app-sums-changelog"), Some(&first));
     assert_eq!(record.offsets.get("input/0"), Some(&2));
 }
 

@@ -1,5 +1,6 @@
 //! A commit is one step for everybody who looks.
 
+use runtime::commit_record::{CommitRecord, Written};
 use streams::log::Log;
 use streams::{Commit, LogError, OutputBuffer};
 
@@ -112,13 +113,18 @@ pub(crate) fn the_newest_commit_record_tells_what_the_transaction_was<F: LogFixt
     let mut log = joined(&fixture, 0, 1);
     let mut commit = commit_of(task(0), 7, 3, "k", "v");
     commit.outputs = one(OUTPUT, 0, "k", None);
+    commit.changelog_before = [(CHANGELOG, 40)].into();
     committed(&mut log, &[commit]);
     let (key, value) = read_topic(&fixture, &layout.task_topic(), 0).pop().unwrap();
-    let record = runtime::commit_record::CommitRecord::from_bytes(value.as_bytes()).unwrap();
+    let record = CommitRecord::from_bytes(value.as_bytes()).unwrap();
     assert_eq!(
         (key.as_str(), record.task.as_str(), record.sequence, record.outputs),
         ("0_0", "0_0", 7, 1)
     );
-    assert_eq!(record.changelog, [(layout.topics[2].name.clone(), 1)].into());
+    let written = Written {
+        after: Some(40),
+        records: 1,
+    };
+    assert_eq!(record.changelog, [(layout.topics[2].name.clone(), written)].into());
     assert_eq!(record.offsets, [(format!("{}/0", layout.topics[0].name), 3)].into());
 }
