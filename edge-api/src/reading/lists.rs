@@ -1,7 +1,7 @@
 //! Lists of committed state, page by page.
 
 use commerce::views::{self, BuyerOfSeller, TimelineItem, View, ViewRange};
-use runtime::queries::{Entries, EntryRange, Freshness};
+use runtime::queries::{Entries, EntryRange, Freshness, QueryError};
 use schemas::wire::order::Order;
 use schemas::wire::product::Product;
 
@@ -91,11 +91,22 @@ impl Reader<'_> {
         .await
     }
 
-    /// Events of an order after the one with number `after`, at most `limit`.
-    pub async fn events_of(&self, order_id: &str, after: u64, limit: usize) -> Result<Vec<TimelineItem>, Problem> {
-        let range = views::timeline(order_id, after);
-        let entries = self.range(views::TIMELINE, order_id, range, limit).await?;
-        decode_all(views::TIMELINE, &entries, views::timeline_item)
+    /// Events of an order after the one with number `after`, at most `limit`. Whoever has seen a version of the order sees the
+    /// event that made it: the timeline trails the order by a moment, which is waited for.
+    pub async fn events_of(&self, order: &Order, after: u64, limit: usize) -> Result<Vec<TimelineItem>, Problem> {
+        let view = views::TIMELINE;
+        let newest = views::timeline_key(&order.order_id, u64::try_from(order.version).unwrap_or(0));
+        let at = address(view, order.order_id.as_bytes());
+        let seen = self
+            .views
+            .wait(at, &newest, READ_TIMEOUT, &|value| value.is_some())
+            .await;
+        if seen.map_err(|error| refuse(view, &error))?.is_none() {
+            return Err(refuse(view, &QueryError::TimedOut(READ_TIMEOUT)));
+        }
+        let range = views::timeline(&order.order_id, after);
+        let entries = self.range(view, &order.order_id, range, limit).await?;
+        decode_all(view, &entries, views::timeline_item)
     }
 
     async fn range(&self, view: View, owner: &str, range: ViewRange, limit: usize) -> Result<Entries, Problem> {

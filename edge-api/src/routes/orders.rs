@@ -172,8 +172,8 @@ pub async fn events(
     let after = parameters.cursor.as_deref().map_or(Ok(0), number)?;
     let order = find(&state, &id).await?;
     let scope = scope(operation, &caller, &order)?;
-    let order = in_scope(order, scope, &caller)?;
-    let mut items = state.reader().events_of(&id, after, size + 1).await?;
+    let own = in_scope(order.clone(), scope, &caller)?;
+    let mut items = state.reader().events_of(&order, after, size + 1).await?;
     let more = items.len() > size;
     items.truncate(size);
     let last = items
@@ -182,7 +182,7 @@ pub async fn events(
         .map(|item| cursor::encode(item.seq.to_string().as_bytes()));
     let items = items.into_iter().filter_map(|item| match scope {
         OrderScope::Whole => Some(EventBody::whole(item)),
-        OrderScope::OwnLines => EventBody::for_seller(item, &order),
+        OrderScope::OwnLines => EventBody::for_seller(item, &own),
     });
     Ok(Json(Page {
         items: items.collect(),

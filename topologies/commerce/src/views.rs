@@ -34,7 +34,7 @@ pub const ORDERS: View = View {
 
 /// Events by order id and number; ranges from [`timeline`], read with [`timeline_item`].
 pub const TIMELINE: View = View {
-    topology: "orders",
+    topology: "views",
     store: "order-timeline",
 };
 
@@ -175,6 +175,12 @@ pub fn timeline(order_id: &str, after: u64) -> ViewRange {
         from,
         to: prefix_end(&keys::all_of(order_id)),
     }
+}
+
+/// The key in [`TIMELINE`] of one event of an order.
+#[must_use]
+pub fn timeline_key(order_id: &str, seq: u64) -> Vec<u8> {
+    keys::timeline(&OrderId::from(order_id), seq)
 }
 
 /// Reads an entry of [`TIMELINE`].

@@ -35,6 +35,8 @@ mod watched;
 
 /// Interval at which the server looks whether it has become ready.
 const READY_INTERVAL: Duration = Duration::from_millis(20);
+/// Lists and timelines trail the orders by so much at most while records flow.
+const VIEWS_COMMIT_SPACING: Duration = Duration::from_millis(50);
 /// Interval at which the metrics are put into shape; without it histograms would grow.
 const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -142,6 +144,7 @@ impl Server {
             &layout.application_id,
             memory.clone(),
         )?;
+        let commit_spacing = commit_spacing(topology.name());
         let context = ThreadContext {
             topology,
             layout,
@@ -151,6 +154,7 @@ impl Server {
             schemas: Arc::new(TableResolver::new(Arc::clone(registry), Arc::clone(&self.schemas))),
             limits: ThreadLimits {
                 commit_interval: Duration::from_millis(serving.commit_interval_ms),
+                commit_spacing,
                 ..ThreadLimits::default()
             },
         };
@@ -240,6 +244,15 @@ impl Server {
             ended &= application.stop();
         }
         ended
+    }
+}
+
+/// Orders wait for every topology but the views: those may trail, and cost a fraction for it.
+fn commit_spacing(topology: &str) -> Duration {
+    if topology == commerce::topologies::views::NAME {
+        VIEWS_COMMIT_SPACING
+    } else {
+        ThreadLimits::default().commit_spacing
     }
 }
 

@@ -82,7 +82,8 @@ fn goods_of<'a>(order: &wire::Order, changes: impl IntoIterator<Item = &'a Stock
         })
 }
 
-/// I8: the published snapshot is the fold of the order's events, whose numbers have no gap.
+/// I8: the published snapshot is the fold of the order's events up to its version, the later ones are no news
+/// ([`OrderSnapshot::is_news_after`]), and their numbers have no gap.
 #[must_use]
 pub fn i8_snapshot_is_fold(events: &[RecordedEvent], published: &wire::Order) -> Vec<Violation> {
     let numbered = events.iter().filter(|event| event.seq > 0);
@@ -94,13 +95,20 @@ pub fn i8_snapshot_is_fold(events: &[RecordedEvent], published: &wire::Order) ->
         let found = format!("event {} stands where {expected} belongs", event.seq);
         return vec![Violation::new("I8", &published.order_id, found)];
     }
-    let folded = fold(&OrderId::from(published.order_id.as_str()), numbered);
-    let folded = folded.map(|snapshot| crate::wire::order::snapshot(&snapshot));
-    if folded.as_ref() == Some(published) {
-        return Vec::new();
+    let order_id = OrderId::from(published.order_id.as_str());
+    let is_told = |event: &&RecordedEvent| i64::try_from(event.seq).is_ok_and(|seq| seq <= published.version);
+    let told = fold(&order_id, numbered.clone().filter(is_told));
+    let folded = told.as_ref().map(crate::wire::order::snapshot);
+    if folded.as_ref() != Some(published) {
+        let found = format!("its events make {folded:?}, published is {published:?}");
+        return vec![Violation::new("I8", &published.order_id, found)];
     }
-    let found = format!("its events make {folded:?}, published is {published:?}");
-    vec![Violation::new("I8", &published.order_id, found)]
+    let last = fold(&order_id, numbered);
+    if last.is_some_and(|last| last.is_news_after(told.as_ref())) {
+        let found = format!("what happened after version {} was not published", published.version);
+        return vec![Violation::new("I8", &published.order_id, found)];
+    }
+    Vec::new()
 }
 
 /// I9: what a seller reads of an order are own lines only, and at least one.

@@ -62,6 +62,7 @@ pub(crate) fn created(order_id: &OrderId, recorded: &RecordedEvent) -> Option<Or
         created_at: recorded.at,
         updated_at: recorded.at,
         deadline: None,
+        timer: None,
     })
 }
 

@@ -42,6 +42,17 @@ pub struct OrderSnapshot {
 }
 
 impl OrderSnapshot {
+    /// Whether this snapshot is to be published after `before`, the last state of the same order.
+    ///
+    /// Every event of an order that waits for nothing is news. While the saga works, only what the order's people decide by is:
+    /// its status, its reason, and whether an operator must look. The steps in between are told by its events.
+    #[must_use]
+    pub fn is_news_after(&self, before: Option<&Self>) -> bool {
+        let Some(before) = before else { return true };
+        let told = |snapshot: &Self| (snapshot.status, snapshot.cancel_reason, snapshot.needs_attention);
+        self.version > before.version && (self.step.is_final() || told(self) != told(before))
+    }
+
     /// The snapshot of a state.
     #[must_use]
     pub fn of(state: &OrderState) -> Self {

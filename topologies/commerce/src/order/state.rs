@@ -41,6 +41,10 @@ pub struct OrderState {
     pub updated_at: i64,
     /// The deadline of the present step; none when nothing is awaited, or nothing more is re-sent.
     pub deadline: Option<Deadline>,
+    /// When the order's one timer fires, in milliseconds since the epoch; never after the deadline. Each step moves the
+    /// deadline and none the timer: one that fires early is set again, which most orders never need.
+    #[serde(default)]
+    pub timer: Option<i64>,
 }
 
 /// One line of an order.

@@ -21,10 +21,10 @@ pub struct Step {
     pub events: Vec<RecordedEvent>,
     /// What to ask the other participants, in order.
     pub effects: Vec<Effect>,
-    /// When the timer was to fire before the turn, in milliseconds since the epoch.
-    pub deadline_before: Option<i64>,
-    /// When the timer is to fire from now on. Where it differs from `deadline_before`, that one is to be cleared.
-    pub deadline_after: Option<i64>,
+    /// When the timer was to fire before the turn, in milliseconds since the epoch. One that has fired is none any more.
+    pub timer_before: Option<i64>,
+    /// When the timer is to fire from now on. Where it differs from `timer_before`, that one is to be cleared.
+    pub timer_after: Option<i64>,
 }
 
 /// Takes one input. `now` is in milliseconds since the epoch.
@@ -40,7 +40,7 @@ pub(crate) struct Turn {
     state: OrderState,
     now: i64,
     step_before: SagaStep,
-    deadline_before: Option<i64>,
+    timer_before: Option<i64>,
     events: Vec<RecordedEvent>,
     effects: Vec<Effect>,
 }
@@ -49,7 +49,7 @@ impl Turn {
     fn begin(state: OrderState, now: i64) -> Self {
         Self {
             step_before: state.step(),
-            deadline_before: state.deadline.map(|deadline| deadline.due_at),
+            timer_before: state.timer,
             state,
             now,
             events: Vec::new(),
@@ -137,6 +137,8 @@ impl Turn {
     }
 
     fn deadline_passed(&mut self) {
+        self.state.timer = None;
+        self.timer_before = None;
         let due = self.state.deadline.filter(|deadline| deadline.due_at <= self.now);
         let Some(deadline) = due else { return };
         let decision = decide(self.step_before, InputKind::DeadlinePassed);
@@ -263,10 +265,13 @@ impl Turn {
         self.effects.extend(effect::commands(&self.state, 1));
     }
 
-    fn end(self) -> Step {
+    fn end(mut self) -> Step {
+        let due = self.state.deadline.map(|deadline| deadline.due_at);
+        let early = self.state.timer.filter(|timer| due.is_some_and(|due| *timer <= due));
+        self.state.timer = early.or(due);
         Step {
-            deadline_after: self.state.deadline.map(|deadline| deadline.due_at),
-            deadline_before: self.deadline_before,
+            timer_before: self.timer_before,
+            timer_after: self.state.timer,
             state: Some(self.state),
             events: self.events,
             effects: self.effects,

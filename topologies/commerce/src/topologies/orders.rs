@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schemas::SchemaTable;
 use schemas::wire::{order as order_wire, payment as payment_wire, stock as stock_wire};
-use streams::serde::{BytesSerde, StringSerde};
+use streams::serde::StringSerde;
 use streams::{
     FiredTimer, ProcessError, Processor, ProcessorContext, ProcessorSpec, PunctuationType, Record, SinkRef, StoreRef,
     TimerRef, Topology, TopologyBuilder, TopologyError,
@@ -12,7 +12,6 @@ use streams::{
 
 use crate::authority::Actor;
 use crate::ids::{OrderId, RecordId, event_id};
-use crate::keys;
 use crate::order::{Effect, OrderEvent, OrderInput, OrderSnapshot, OrderState, RecordedEvent, step};
 use crate::state_serde::StateSerde;
 use crate::topologies::{admit, topic};
@@ -27,7 +26,6 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
     let builder = TopologyBuilder::new(NAME);
     let saga = Saga {
         orders: builder.store(views::ORDERS.store, StringSerde, StateSerde::new()),
-        timeline: builder.store(views::TIMELINE.store, BytesSerde, StateSerde::new()),
         deadlines: builder.timers("order-deadlines", StringSerde, PunctuationType::WallClockTime),
         events: builder.sink(&topic(schemas)),
         snapshots: builder.sink(&topic(schemas)),
@@ -36,7 +34,6 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
     };
     let spec = ProcessorSpec::new("order-saga")
         .store(&saga.orders)
-        .store(&saga.timeline)
         .timers(&saga.deadlines)
         .sink(&saga.events)
         .sink(&saga.snapshots)
@@ -63,7 +60,6 @@ enum Arrived {
 #[derive(Clone)]
 struct Saga {
     orders: StoreRef<String, OrderState>,
-    timeline: StoreRef<Vec<u8>, order_wire::OrderEvent>,
     deadlines: TimerRef<String>,
     events: SinkRef<String, order_wire::OrderEvent>,
     snapshots: SinkRef<String, order_wire::Order>,
@@ -123,15 +119,15 @@ impl Saga {
     ) -> Result<(), ProcessError> {
         let state = context.store(&self.orders)?.get(&key)?;
         let order_id = OrderId(key);
+        let before = state.as_ref().map(OrderSnapshot::of);
         let next = step(state, &order_id, input, context.now_ms());
-        let changed = next.deadline_before != next.deadline_after || !next.events.is_empty();
+        let changed = next.timer_before != next.timer_after || !next.events.is_empty();
         let out = Out {
             order_id: &order_id,
             causation,
             at: context.now_ms(),
         };
-        self.move_deadline(context, &order_id.0, next.deadline_before, next.deadline_after)?;
-        let recorded = next.events.iter().any(|event| event.seq > 0);
+        self.move_timer(context, &order_id.0, next.timer_before, next.timer_after)?;
         for event in next.events {
             self.publish_event(context, &out, event)?;
         }
@@ -141,14 +137,15 @@ impl Saga {
         let Some(state) = next.state.filter(|_| changed) else {
             return Ok(());
         };
-        if recorded {
-            let snapshot = wire::order::snapshot(&OrderSnapshot::of(&state));
-            context.send(&self.snapshots, &Record::new(order_id.0.clone(), snapshot, out.at))?;
+        let snapshot = OrderSnapshot::of(&state);
+        if snapshot.is_news_after(before.as_ref()) {
+            let record = Record::new(order_id.0.clone(), wire::order::snapshot(&snapshot), out.at);
+            context.send(&self.snapshots, &record)?;
         }
         context.store(&self.orders)?.put(&order_id.0, state)
     }
 
-    fn move_deadline(
+    fn move_timer(
         &self,
         context: &mut Context<'_, '_>,
         key: &String,
@@ -164,7 +161,7 @@ impl Saga {
         after.map_or(Ok(()), |at| context.set_timer(&self.deadlines, key, at))
     }
 
-    /// Sends an event and puts it into the timeline; a refusal about no order has no place there.
+    /// Sends an event.
     fn publish_event(
         &self,
         context: &mut Context<'_, '_>,
@@ -182,14 +179,7 @@ impl Saga {
             ..out.meta(id, recorded.actor)
         };
         let value = meta.envelope(wire::order_event::event_to_wire(out.order_id, recorded.event));
-        let record = Record::new(out.order_id.0.clone(), value, out.at);
-        context.send(&self.events, &record)?;
-        if seq == 0 {
-            return Ok(());
-        }
-        context
-            .store(&self.timeline)?
-            .put(&keys::timeline(out.order_id, seq), record.value)
+        context.send(&self.events, &Record::new(out.order_id.0.clone(), value, out.at))
     }
 
     fn send_command(&self, context: &mut Context<'_, '_>, out: &Out<'_>, effect: Effect) -> Result<(), ProcessError> {

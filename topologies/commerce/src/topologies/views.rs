@@ -1,4 +1,4 @@
-//! `views`: orders by who owns them, and accounts by id, for reading.
+//! `views`: orders by who owns them, their events in order, and accounts by id, for reading.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::views::{self, BuyerOfSeller};
 /// The topology's name.
 pub const NAME: &str = "views";
 
-/// orders and accounts in; nothing out but stores.
+/// orders, order-events and accounts in; nothing out but stores.
 pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
     let builder = TopologyBuilder::new(NAME);
     let orders = builder.stream(&topic::<wire::Order>(schemas));
@@ -46,6 +46,14 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
         .flat_map(|_, order| parts(&order))
         .repartition(&by_seller, None)
         .process::<_, (), ()>(spec, move || sellers.clone());
+
+    let timeline = Timeline {
+        events: builder.store(views::TIMELINE.store, BytesSerde, StateSerde::new()),
+    };
+    let spec = ProcessorSpec::new("timeline-of-orders").store(&timeline.events);
+    builder
+        .stream(&topic::<wire::OrderEvent>(schemas))
+        .process::<_, (), ()>(spec, move || timeline.clone());
 
     let accounts = Accounts {
         accounts: builder.store(views::ACCOUNTS.store, StringSerde, StateSerde::new()),
@@ -126,6 +134,28 @@ impl Sales {
             last_paid_at: order.updated_at.max(known.map_or(0, |known| known.last_paid_at)),
         };
         buyers.put(&key, buyer)
+    }
+}
+
+/// Keeps the events of each order under their numbers. A refusal about no order has no number and no place here.
+#[derive(Clone)]
+struct Timeline {
+    events: StoreRef<Vec<u8>, wire::OrderEvent>,
+}
+
+impl Processor<String, wire::OrderEvent> for Timeline {
+    fn process(
+        &mut self,
+        context: &mut Context<'_, '_>,
+        record: Record<String, wire::OrderEvent>,
+    ) -> Result<(), ProcessError> {
+        match u64::try_from(record.value.seq) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(seq) => {
+                let key = views::timeline_key(&record.key, seq);
+                context.store(&self.events)?.put(&key, record.value)
+            }
+        }
     }
 }
 

@@ -291,6 +291,7 @@ impl World {
                 created_at: 0,
                 updated_at: 0,
                 deadline: state.deadline.map(|deadline| Deadline { due_at: 0, ..deadline }),
+                timer: None,
                 ..state.clone()
             };
             rmp_serde::to_vec(&timeless).unwrap().hash(&mut hasher);

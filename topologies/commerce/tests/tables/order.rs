@@ -232,11 +232,18 @@ fn check_turn(before: &OrderState, turn: &Step) {
     let numbers: Vec<u64> = turn.events.iter().map(|event| event.seq).collect();
     let expected: Vec<u64> = (before.seq + 1..=after.seq).collect();
     assert_eq!(numbers, expected);
-    assert_eq!(turn.deadline_after, after.deadline.map(|deadline| deadline.due_at));
+    let due = after.deadline.map(|deadline| deadline.due_at);
+    assert_eq!(turn.timer_after, after.timer);
+    assert_eq!(
+        turn.timer_after.is_some(),
+        due.is_some(),
+        "one timer while something is awaited: {after:?}"
+    );
+    assert!(turn.timer_after <= due, "the timer is never late: {after:?}");
     if after.step().is_final() {
-        assert_eq!(turn.deadline_after, None, "{after:?}");
+        assert_eq!(turn.timer_after, None, "{after:?}");
     } else {
-        assert!(turn.deadline_after.is_some() || after.needs_attention, "{after:?}");
+        assert!(turn.timer_after.is_some() || after.needs_attention, "{after:?}");
     }
     if before.step() == SagaStep::Cancelled {
         assert_eq!(after.step(), SagaStep::Cancelled);
