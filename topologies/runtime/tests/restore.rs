@@ -44,7 +44,10 @@ fn layout() -> Layout {
 
 /// Topics as a reader sees them: records by offset, and offsets that hold none (transaction markers).
 #[derive(Default)]
-struct Topics(BTreeMap<String, Vec<Option<(String, Vec<u8>)>>>);
+struct Topics(BTreeMap<String, Vec<Option<Record>>>);
+
+/// Key and value.
+type Record = (String, Vec<u8>);
 
 impl Topics {
     fn append(&mut self, topic: &str, key: &str, value: &[u8]) {

@@ -31,14 +31,14 @@ fn a_closed_log_answers_that_it_is_closed_and_another_may_open_it_once_nobody_ho
     let mut reader = first.reader();
     first.close();
     let mut is_closed = || {
-        let read = reader.read("input", 0, 0, 1, &mut |_| ControlFlow::Continue(()));
-        matches!(read, Err(LogError::Retriable(cause)) if cause.contains("is closed"))
+        let answer = reader.read("input", 0, 0, 1, &mut |_| ControlFlow::Continue(()));
+        matches!(answer, Err(LogError::Retriable(cause)) if cause.contains("is closed"))
     };
     assert!(is_closed());
     drop(first.maintain(0));
     assert!(is_closed(), "a round of maintenance opens nothing again");
     drop((first, reader));
-    assert_eq!(crate::fixture::read(&broker(dir.path(), 1), "input", 0).len(), 1);
+    assert_eq!(read(&broker(dir.path(), 1), "input", 0).len(), 1);
 }
 
 #[test]
