@@ -109,11 +109,9 @@ impl BareCopy {
     }
 }
 
-/// The engine asks for every delivery report, to know where its changelogs end; a plain loop does not.
 fn producer_settings(config: &KafkaConfig, id: &str) -> Settings {
-    let own = [("delivery.report.only.error", "true"), ("linger.ms", LINGER_MS)];
-    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    config.producer_settings(id).into_iter().chain(own).collect()
+    let linger = ("linger.ms".to_owned(), LINGER_MS.to_owned());
+    config.producer_settings(id, false).into_iter().chain([linger]).collect()
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it is the function that `map_err` takes")]

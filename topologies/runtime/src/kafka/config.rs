@@ -246,9 +246,12 @@ impl KafkaConfig {
             .collect()
     }
 
-    pub(super) fn producer_settings(&self, transactional_id: &str) -> Settings {
+    /// A producer tells of every record that was delivered when `reports` is set, and otherwise only of those that were not.
+    pub(super) fn producer_settings(&self, transactional_id: &str, reports: bool) -> Settings {
         let transaction_ms = self.transaction_timeout_ms.to_string();
+        let errors_only = (!reports).to_string();
         self.settings(&[
+            ("delivery.report.only.error", &errors_only),
             ("transactional.id", transactional_id),
             ("transaction.timeout.ms", &transaction_ms),
             ("message.timeout.ms", &transaction_ms),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::types::RDKafkaErrorCode;
-use streams::{ChangelogEnds, Commit, Headers, Layout, LogError, OutputRecord, TopicIndex};
+use streams::{ChangelogEnds, Commit, Headers, Layout, LogError, OutputRecord, TopicIndex, TopicKind};
 
 use super::client::{ClientError, GroupMetadata, PartitionList, Producer};
 use super::config::KafkaConfig;
@@ -173,7 +173,10 @@ impl Transactions {
         let task_topic = self.layout.task_topic();
         let names = self.layout.topics.iter().map(|topic| topic.name.as_str());
         let topics: Vec<&str> = names.chain([task_topic.as_str()]).collect();
-        let producer = Producer::new(&self.config.producer_settings(id), &topics, Arc::clone(&witness))
+        // What is delivered is of interest only for where changelogs end.
+        let reports = self.layout.topics.iter().any(|topic| topic.kind == TopicKind::Changelog);
+        let settings = self.config.producer_settings(id, reports);
+        let producer = Producer::new(&settings, &topics, Arc::clone(&witness))
             .map_err(|error| LogError::Fatal(error.to_string()))?;
         producer.connect(&task_topic, CONNECT_WAIT.min(left(deadline)));
         let made = producer.init(left(deadline));
