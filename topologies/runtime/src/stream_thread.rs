@@ -1,24 +1,23 @@
 //! One stream thread: a log, the tasks that it was assigned, and one loop. Everything it reacts to is an [`Event`].
 
-use std::ops::ControlFlow;
+mod membership;
+mod record_turn;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use streams::log::{Clock, Event, Log};
-use streams::{Commit, InputOffset, InputRecord, Layout, LogError, Processed, TaskError, TaskId, Topology};
+use streams::{Commit, InputRecord, Layout, LogError, TaskError, TaskId, Topology};
 
-use crate::limits::{
-    LOG_CALL_ATTEMPTS_MAX, LOG_RETRY_WAIT, POLL_WAIT_MAX, RECORDS_PER_TURN_MAX, RESTORE_RETRY_WAIT, SCHEMA_RETRY_WAIT,
-    ThreadLimits,
-};
+use crate::limits::{LOG_CALL_ATTEMPTS_MAX, LOG_RETRY_WAIT, POLL_WAIT_MAX, SCHEMA_RETRY_WAIT, ThreadLimits};
 use crate::queries::{Hosting, ThreadState};
-use crate::restore::{RestoreError, Restored};
 use crate::restorer::{MakeReader, Restorer};
 use crate::schema_resolver::{Resolution, SchemaResolver};
 use crate::state::StateProvider;
 use crate::task_manager::{TaskFailure, TaskManager};
 use crate::thread_metrics::ThreadMetrics;
+use record_turn::RecordTurn;
 
 /// What a stream thread needs besides its log. Shared by all threads of a topology.
 pub struct ThreadContext {
@@ -296,90 +295,6 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
         self.log.abort()
     }
 
-    fn assigned(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
-        self.state.joined = true;
-        tasks.iter().try_for_each(|task| self.request_restore(*task))
-    }
-
-    fn request_restore(&mut self, task: TaskId) -> Result<(), LogError> {
-        match self.log.committed(task) {
-            Ok(inputs) => self.restorer.request(task, inputs),
-            Err(LogError::Retriable(cause)) => {
-                tracing::info!(%task, cause, "waiting for the task's committed offsets");
-                self.retry_restore.push((Instant::now() + LOG_RETRY_WAIT, task));
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    fn revoked(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
-        match self.commit() {
-            Ok(()) => {}
-            Err(LogError::Abortable(cause)) => self.abort(&cause)?,
-            Err(error) => return Err(error),
-        }
-        self.give_up(tasks)
-    }
-
-    fn lost(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
-        self.abort("tasks were lost")?;
-        self.give_up(tasks)
-    }
-
-    fn give_up(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
-        for task in tasks {
-            self.restorer.cancel(*task);
-            self.retry_restore.retain(|(_, waiting)| waiting != task);
-            self.tasks.close(*task);
-        }
-        self.log.stop(tasks)
-    }
-
-    fn reopen(&mut self, task: TaskId) -> Result<(), LogError> {
-        self.log.pause(task)?;
-        self.tasks.close(task);
-        self.request_restore(task)
-    }
-
-    fn open_restored(&mut self) -> Result<(), LogError> {
-        let now = Instant::now();
-        let due: Vec<TaskId> = self
-            .retry_restore
-            .extract_if(.., |(at, _)| *at <= now)
-            .map(|(_, task)| task)
-            .collect();
-        due.into_iter().try_for_each(|task| self.request_restore(task))?;
-        while let Some(outcome) = self.restorer.next_outcome() {
-            match outcome.result {
-                Ok(restored) => self.start(outcome.task, restored, &outcome.inputs)?,
-                Err(RestoreError::Log(LogError::Fatal(cause))) => return Err(LogError::Fatal(cause)),
-                Err(error) => {
-                    tracing::warn!(task = %outcome.task, %error, "the task's state could not be restored; trying again");
-                    self.state.blocked = Some(format!("restoring {}: {error}", outcome.task));
-                    self.retry_restore
-                        .push((Instant::now() + RESTORE_RETRY_WAIT, outcome.task));
-                    continue;
-                }
-            }
-            self.state.blocked = None;
-        }
-        Ok(())
-    }
-
-    /// A task that the log cannot start now is either about to be taken away, which the next event says, or restored again.
-    fn start(&mut self, task: TaskId, restored: Restored, inputs: &[InputOffset]) -> Result<(), LogError> {
-        match self.log.start(task, inputs) {
-            Ok(()) => self.tasks.open(task, restored, inputs),
-            Err(LogError::Retriable(cause)) => {
-                tracing::info!(%task, cause, "the restored task cannot be started yet");
-                self.retry_restore.push((Instant::now() + LOG_RETRY_WAIT, task));
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
     fn show_state(&mut self) {
         self.state.restoring = self.restorer.remaining();
         self.state
@@ -391,41 +306,6 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
             self.context
                 .hosting
                 .set_thread(self.context.topology.name(), self.number, self.shown.clone());
-        }
-    }
-}
-
-/// What one drain did.
-#[derive(Default)]
-struct RecordTurn {
-    processed: u64,
-    dead_lettered: u64,
-    full: bool,
-    failure: Option<TaskFailure>,
-}
-
-impl RecordTurn {
-    fn take(&mut self, tasks: &mut TaskManager, record: &InputRecord<'_>, now_ms: i64) -> ControlFlow<()> {
-        match tasks.process(record, now_ms) {
-            Ok(None | Some((Processed::Repeated, _))) => {}
-            Ok(Some((Processed::Done, full))) => {
-                self.processed += 1;
-                self.full = full;
-            }
-            Ok(Some((Processed::DeadLettered, full))) => {
-                self.dead_lettered += 1;
-                self.full = full;
-            }
-            Err(failure) => {
-                self.failure = Some(failure);
-                return ControlFlow::Break(());
-            }
-        }
-        let taken = usize::try_from(self.processed + self.dead_lettered).unwrap_or(usize::MAX);
-        if self.full || taken >= RECORDS_PER_TURN_MAX {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
         }
     }
 }

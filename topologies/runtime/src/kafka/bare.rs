@@ -111,7 +111,11 @@ impl BareCopy {
 
 fn producer_settings(config: &KafkaConfig, id: &str) -> Settings {
     let linger = ("linger.ms".to_owned(), LINGER_MS.to_owned());
-    config.producer_settings(id, false).into_iter().chain([linger]).collect()
+    config
+        .producer_settings(id, false)
+        .into_iter()
+        .chain([linger])
+        .collect()
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it is the function that `map_err` takes")]

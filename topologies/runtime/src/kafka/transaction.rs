@@ -174,7 +174,11 @@ impl Transactions {
         let names = self.layout.topics.iter().map(|topic| topic.name.as_str());
         let topics: Vec<&str> = names.chain([task_topic.as_str()]).collect();
         // What is delivered is of interest only for where changelogs end.
-        let reports = self.layout.topics.iter().any(|topic| topic.kind == TopicKind::Changelog);
+        let reports = self
+            .layout
+            .topics
+            .iter()
+            .any(|topic| topic.kind == TopicKind::Changelog);
         let settings = self.config.producer_settings(id, reports);
         let producer = Producer::new(&settings, &topics, Arc::clone(&witness))
             .map_err(|error| LogError::Fatal(error.to_string()))?;
