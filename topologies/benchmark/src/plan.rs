@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) crash_keys: u64,
     /// How long each rate of the latency workload lasts.
     pub(crate) latency: Duration,
+    /// Rounds over the keys before that: a broker that was just started compiles its code meanwhile.
+    pub(crate) warm_up_rounds: u32,
     only: Vec<String>,
 }
 
@@ -60,6 +62,7 @@ impl Plan {
                 restore: 1_000_000,
                 crash_keys: 200_000,
                 latency: Duration::from_secs(15),
+                warm_up_rounds: 5,
                 only,
             };
         }
@@ -72,6 +75,7 @@ impl Plan {
             restore: 5_000_000,
             crash_keys: 1_000_000,
             latency: Duration::from_mins(1),
+            warm_up_rounds: 30,
             only,
         }
     }

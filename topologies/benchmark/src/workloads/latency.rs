@@ -16,7 +16,7 @@ use crate::topics::{self, PARTITIONS};
 const SOURCE: &str = "watched";
 /// Records in a second.
 const RATES: [u32; 2] = [50, 500];
-/// Before the measurement every key is counted once, at this rate.
+/// Before the measurement every key is counted some times, at this rate.
 const WARM_UP_RATE: u32 = 500;
 /// The last counts must be committed by then.
 const TAIL_WAIT: Duration = Duration::from_secs(30);
@@ -35,22 +35,23 @@ pub(crate) struct Latency {
 
 /// Measures each rate with a process of its own.
 pub(crate) fn run(broker: &Broker, plan: &Plan) -> Result<Vec<Latency>> {
-    let measured = RATES.map(|rate| measure(broker, rate, plan.latency));
+    let measured = RATES.map(|rate| measure(broker, rate, plan));
     topics::delete(&broker.admin()?, &format!("{SOURCE}-"))?;
     measured.into_iter().collect()
 }
 
-fn measure(broker: &Broker, rate: u32, length: Duration) -> Result<Latency> {
+fn measure(broker: &Broker, rate: u32, plan: &Plan) -> Result<Latency> {
     let source = format!("{SOURCE}-{rate}");
     topics::create(&broker.admin()?, [format!("{source}-input")])?;
     let run = Run::new(broker, Shape::Count, &source, &format!("latency-{rate}"), 1)?;
     let measured = Measured::start(broker, &run.options)?;
     let tasks = usize::try_from(PARTITIONS)?;
     measured.sample_when(|progress| progress.running == tasks)?;
-    round(&run, WARM_UP_RATE, 1, &Journal::new(usize::try_from(KEYS)?))?;
-    let journal = Journal::new(usize::try_from(u64::from(rate) * length.as_secs())?);
+    let warm_up = KEYS * u64::from(plan.warm_up_rounds);
+    round(&run, WARM_UP_RATE, 1, &Journal::new(usize::try_from(warm_up)?))?;
+    let journal = Journal::new(usize::try_from(u64::from(rate) * plan.latency.as_secs())?);
     let before = measured.sample()?;
-    round(&run, rate, 2, &journal)?;
+    round(&run, rate, i64::from(plan.warm_up_rounds) + 1, &journal)?;
     let after = measured.sample()?;
     measured.stop()?;
     run.discard()?;
