@@ -50,18 +50,23 @@ pub struct Stack {
 impl Stack {
     /// Starts all three and waits until each answers.
     pub fn start() -> anyhow::Result<Self> {
-        let directory = tempfile::Builder::new().prefix("sluice-e2e-").tempdir()?;
-        let all = [Part::Kafka, Part::Registry, Part::Redis];
-        let ports = all.map(|part| Ok((part, (free_port()?, free_port()?))));
-        let mut stack = Self {
-            ports: ports.into_iter().collect::<anyhow::Result<_>>()?,
-            running: BTreeMap::new(),
-            directory,
-        };
+        let mut stack = Self::at_rest()?;
         stack.revive(Part::Kafka)?;
         stack.revive(Part::Redis)?;
         stack.revive(Part::Registry)?;
         Ok(stack)
+    }
+
+    /// A stack of which nothing runs yet. Its addresses are known.
+    pub fn at_rest() -> anyhow::Result<Self> {
+        let directory = tempfile::Builder::new().prefix("sluice-e2e-").tempdir()?;
+        let all = [Part::Kafka, Part::Registry, Part::Redis];
+        let ports = all.map(|part| Ok((part, (free_port()?, free_port()?))));
+        Ok(Self {
+            ports: ports.into_iter().collect::<anyhow::Result<_>>()?,
+            running: BTreeMap::new(),
+            directory,
+        })
     }
 
     /// Kills a part at once: nothing of it is flushed or told to anybody.

@@ -12,11 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use e2e::topics::{RawRecord, TopicReader};
-use e2e::{Server, Sluice, Stack, wait_until, workspace};
+use e2e::{Server, Stack, wait_until, workspace};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use schemas::SchemaTable;
-use serde_json::Value;
 
 /// Time until every partition is read past what was put there.
 const DRAIN_WAIT: Duration = Duration::from_mins(2);
@@ -162,15 +161,7 @@ fn known_schema(reader: &TopicReader, topic: &str) -> u32 {
 }
 
 fn is_drained(stack: &Stack) -> bool {
-    let log = stack.directory().join("offsets.log");
-    drop(std::fs::remove_file(&log));
-    let mut show = Sluice::new(&["offsets", "show", "--output", "json"], stack.environment(), log);
-    show.start().unwrap();
-    show.wait().unwrap();
-    let output = show.output();
-    let shown: Value = serde_json::from_str(output.lines().last().unwrap_or_default())
-        .or_else(|_| serde_json::from_str(&output))
-        .unwrap_or_else(|error| panic!("{error}: {output}"));
+    let shown = e2e::results(&["offsets", "show"], &stack.environment()).unwrap();
     let topologies = shown.as_array().unwrap().iter();
     let mut partitions = topologies.flat_map(|topology| topology["partitions"].as_array().unwrap());
     partitions.all(|partition| partition["lag"] == 0)

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use e2e::topics::TopicReader;
-use e2e::{Server, Sluice, Stack, wait_until};
+use e2e::{Server, Stack, wait_until};
 use serde_json::Value;
 
 /// Time for the group to see that its member has left, and for the records to be read again.
@@ -76,22 +76,21 @@ fn orders_that_are_processed_again_on_kafka_end_the_same() {
     server.sluice.stop().unwrap();
 }
 
-/// Runs a command on the server's state directory; answers its exit code and what it printed.
-fn run(stack: &Stack, server: &Server, arguments: &[&str]) -> (i32, String) {
+/// The stack's variables, and the server's state directory.
+fn environment(stack: &Stack, server: &Server) -> Vec<(String, String)> {
     let mut environment = stack.environment();
     environment.push(("SLUICE_STATE_DIR".to_owned(), server.state().display().to_string()));
-    let log = stack.directory().join("command.log");
-    drop(std::fs::remove_file(&log));
-    let mut command = Sluice::new(arguments, environment, log);
-    command.start().unwrap();
-    let code = command.wait().unwrap();
-    (code.unwrap(), command.output())
+    environment
+}
+
+/// Runs a command on the server's state directory; answers its exit code and everything that it said.
+fn run(stack: &Stack, server: &Server, arguments: &[&str]) -> (i32, String) {
+    let ended = e2e::run(arguments, &environment(stack, server)).unwrap();
+    (ended.code, ended.printed + &ended.said)
 }
 
 fn shown(stack: &Stack, server: &Server) -> Vec<Value> {
-    let (code, said) = run(stack, server, &["offsets", "show", "orders", "--output", "json"]);
-    assert_eq!(code, 0, "{said}");
-    let shown: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let shown = e2e::results(&["offsets", "show", "orders"], &environment(stack, server)).unwrap();
     shown[0]["partitions"].as_array().unwrap().clone()
 }
 

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod inputs;
+mod members;
 mod moves;
 mod reset;
 mod show;
@@ -31,7 +32,8 @@ pub(crate) enum OffsetsCommand {
     },
     /// Set a stopped topology's committed offsets, and reset the state that follows from them.
     ///
-    /// The plan is printed first, and without --execute nothing is changed. Refused, with nothing changed: live members,
+    /// Without --execute only the plan is printed. A process that has just stopped counts as a member until its session ends
+    /// (10 s on Kafka); --execute waits for that, a little longer than it takes. Refused, with nothing changed: live members,
     /// an unknown topology, topic or partition, an offset that a partition does not have, and a reset that would lose state.
     /// Records that are read again give outputs with the ids that they had before, so whoever reads them by id sees no change.
     Reset(Box<ResetArguments>),

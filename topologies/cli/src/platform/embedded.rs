@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::schemas::registry::SchemaRegistry;
 use anyhow::Context;
@@ -116,6 +117,11 @@ impl Platform for EmbeddedPlatform {
         Ok((0..self.broker.group_members(group))
             .map(|number| format!("thread {number} of this process"))
             .collect())
+    }
+
+    /// Whoever leaves is out at once.
+    fn sessions_end_within(&self) -> Duration {
+        Duration::ZERO
     }
 
     fn alter_group_offsets(&self, group: &str, offsets: &GroupOffsets) -> anyhow::Result<()> {

@@ -28,6 +28,8 @@ use crate::settings::{Serving, Settings};
 const TOPICS_SETTLE_MAX: Duration = Duration::from_secs(30);
 /// Interval at which topics are looked at while they settle.
 const TOPICS_SETTLE_INTERVAL: Duration = Duration::from_millis(50);
+/// A coordinator that is busy finds out so much later that a session has ended.
+const SESSION_END_SLACK: Duration = Duration::from_secs(5);
 /// Kafka's own topics, which are nobody's business here, begin so.
 const KAFKAS_OWN: &str = "__";
 
@@ -208,6 +210,11 @@ impl Platform for KafkaPlatform {
             .into_iter()
             .map(|member| format!("{} from {}", member.client_id, member.host))
             .collect())
+    }
+
+    /// A thread that stops stays in its group until its session ends, so that a restart under the same name moves no task.
+    fn sessions_end_within(&self) -> Duration {
+        Duration::from_millis(self.config.session_timeout_ms.into()) + SESSION_END_SLACK
     }
 
     fn alter_group_offsets(&self, group: &str, offsets: &GroupOffsets) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@ mod topics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::schemas::registry::SchemaRegistry;
 use runtime::commands::CommandLog;
@@ -58,8 +59,11 @@ pub(crate) trait Platform: Send + Sync {
     /// The committed offsets of a consumer group among these partitions, without those that have none.
     fn group_offsets(&self, group: &str, partitions: &[(String, i32)]) -> anyhow::Result<GroupOffsets>;
 
-    /// The live members of a consumer group, in words; empty when nobody is in.
+    /// The members of a consumer group, in words; empty when nobody is in.
     fn group_members(&self, group: &str) -> anyhow::Result<Vec<String>>;
+
+    /// A member that has stopped or died is out of its group after this time at the latest. Who is in it then, lives.
+    fn sessions_end_within(&self) -> Duration;
 
     /// Sets committed offsets of a group without members.
     fn alter_group_offsets(&self, group: &str, offsets: &GroupOffsets) -> anyhow::Result<()>;

@@ -10,10 +10,12 @@ use streams::log::Clock;
 
 use super::arguments::ResetArguments;
 use super::inputs::inputs;
+use super::members::wait_for_members;
 use super::moves::{Move, moves};
 use super::placed;
 use super::state::{self, Allowed, StatePlan};
-use crate::exit::{self, Refusal};
+use super::target::Target;
+use crate::exit;
 use crate::platform::{self, GroupOffsets, Platform};
 use crate::settings::Settings;
 use crate::terminal;
@@ -30,37 +32,56 @@ struct Plan {
 
 pub(super) fn run(settings: &Settings, arguments: &ResetArguments) -> anyhow::Result<ExitCode> {
     let platform = platform::open(settings)?;
+    let platform = platform.as_ref();
     let target = arguments.target(SystemClock.now_ms())?;
-    let (topology, layout) = placed(platform.as_ref(), settings, &arguments.topology)?;
-    let mut reader = platform.reader()?;
-    let inputs = inputs(platform.as_ref(), reader.as_mut(), &layout)?;
-    let offsets = moves(platform.as_ref(), topology.name(), &inputs, &arguments.topics, &target)?;
+    let (topology, layout) = placed(platform, settings, &arguments.topology)?;
     let directory = directory(settings, &layout)?;
+    let plan = || plan(platform, arguments, &target, topology.name(), &layout, &directory);
+    // What cannot be done is refused before anybody is waited for, and what somebody committed meanwhile counts.
+    let mut planned = plan()?;
+    if arguments.execute && wait_for_members(platform, &layout.application_id)? {
+        planned = plan()?;
+    }
+    // Before it is said to have been done, and after what would be done is known to be possible.
+    if !settings.json() {
+        print(settings, &planned)?;
+    }
+    if arguments.execute {
+        execute(platform, &layout, &planned, &directory)?;
+        planned.executed = true;
+    }
+    conclude(settings, &planned)
+}
+
+fn plan(
+    platform: &dyn Platform,
+    arguments: &ResetArguments,
+    target: &Target,
+    topology: &str,
+    layout: &Layout,
+    directory: &StateDirectory,
+) -> anyhow::Result<Plan> {
+    let mut reader = platform.reader()?;
+    let inputs = inputs(platform, reader.as_mut(), layout)?;
+    let offsets = moves(platform, topology, &inputs, &arguments.topics, target)?;
     let allowed = Allowed {
         keep_state: arguments.keep_state,
         state_loss: arguments.accept_state_loss,
     };
     let path = directory.path().to_owned();
-    let state = state::plan(reader.as_mut(), &layout, &inputs, &offsets, path, allowed)?;
-    let (topology, application_id) = (topology.name().to_owned(), layout.application_id.clone());
-    let mut plan = Plan {
-        topology,
-        application_id,
+    let state = state::plan(reader.as_mut(), layout, &inputs, &offsets, path, allowed)?;
+    Ok(Plan {
+        topology: topology.to_owned(),
+        application_id: layout.application_id.clone(),
         offsets,
         state,
         executed: false,
-    };
-    // Before it is said to have been done, and after what would be done is known to be possible.
-    if !settings.json() {
-        print(settings, &plan)?;
-    }
-    refuse_live(platform.as_ref(), &layout)?;
-    if arguments.execute {
-        execute(platform.as_ref(), &layout, &plan, &directory)?;
-        plan.executed = true;
-    }
+    })
+}
+
+fn conclude(settings: &Settings, plan: &Plan) -> anyhow::Result<ExitCode> {
     if settings.json() {
-        terminal::json(&plan)?;
+        terminal::json(plan)?;
     } else if plan.executed {
         terminal::line("done")?;
     } else {
@@ -76,17 +97,6 @@ fn directory(settings: &Settings, layout: &Layout) -> anyhow::Result<StateDirect
         &layout.application_id,
         memory,
     )?)
-}
-
-fn refuse_live(platform: &dyn Platform, layout: &Layout) -> anyhow::Result<()> {
-    let members = platform.group_members(&layout.application_id)?;
-    if members.is_empty() {
-        return Ok(());
-    }
-    let (group, count, members) = (&layout.application_id, members.len(), members.join(", "));
-    Err(Refusal::refused(format!(
-        "{group} has {count} live members ({members}); stop them, wait until their sessions end, and try again. Nothing was changed"
-    )))
 }
 
 /// Offsets first: cut off after them, records are read again onto the old state, and the same command finishes the work.
