@@ -33,7 +33,11 @@ struct Poison {
     error: &'static str,
 }
 
-fn poisons(known_schema: u32) -> Vec<Poison> {
+/// What a topic with this schema cannot hold. A repartition topic has none: what the topology encodes itself is not framed, and
+/// there a frame is as foreign as any other bytes.
+fn poisons(schema: Option<u32>) -> Vec<Poison> {
+    let known_schema = schema.unwrap_or(1);
+    let unknown = schema.map_or("cannot read the value", |_| "2147483646");
     let framed = |id: u32, rest: &[u8]| [&[0][..], &id.to_be_bytes(), rest].concat();
     let poison = |name, value, error| Poison {
         name,
@@ -46,7 +50,7 @@ fn poisons(known_schema: u32) -> Vec<Poison> {
         poison("garbage", b"\xff\xfe not avro".to_vec(), "cannot read the value"),
         poison("nothing", Vec::new(), "cannot read the value"),
         poison("a cut frame", vec![0, 0, 1], "cannot read the value"),
-        poison("an unknown schema", framed(UNKNOWN_SCHEMA, b"abc"), "2147483646"),
+        poison("an unknown schema", framed(UNKNOWN_SCHEMA, b"abc"), unknown),
         poison(
             "garbage in a known schema",
             framed(known_schema, &[0xff; 40]),
@@ -124,8 +128,10 @@ fn poison_every_partition<'a>(stack: &Stack, topics: impl Iterator<Item = &'a St
     let counts = reader.topics().unwrap();
     let mut sent = BTreeMap::new();
     for topic in topics.collect::<BTreeSet<_>>() {
+        let schema = reader.schema_id(&format!("{topic}-value"));
+        assert_eq!(schema.is_none(), topic.ends_with("-repartition"), "{topic}");
         for partition in 0..counts[topic] {
-            for poison in poisons(known_schema(&reader, topic)) {
+            for poison in poisons(schema) {
                 if poison.value.len() == HUGE && partition > 0 {
                     continue;
                 }
@@ -143,8 +149,7 @@ fn poison_every_partition<'a>(stack: &Stack, topics: impl Iterator<Item = &'a St
         }
         producer.flush(DRAIN_WAIT).unwrap();
         for record in reader.read_raw(topic).unwrap() {
-            let of_topic = poisons(known_schema(&reader, topic));
-            let poison = of_topic.into_iter().find(|poison| {
+            let poison = poisons(schema).into_iter().find(|poison| {
                 record.value.as_deref() == Some(&poison.value) && record.key.as_deref() == poison.key.map(str::as_bytes)
             });
             if let Some(poison) = poison {
@@ -153,11 +158,6 @@ fn poison_every_partition<'a>(stack: &Stack, topics: impl Iterator<Item = &'a St
         }
     }
     sent
-}
-
-/// Repartition topics hold what the topology itself encoded; there a framed value is as foreign as any other.
-fn known_schema(reader: &TopicReader, topic: &str) -> u32 {
-    reader.schema_id(&format!("{topic}-value")).unwrap_or(1)
 }
 
 fn is_drained(stack: &Stack) -> bool {
