@@ -46,7 +46,8 @@ pub struct StreamThread<L: Log, C: Clock> {
     tasks: TaskManager,
     restorer: Restorer,
     state: ThreadState,
-    shown: ThreadState,
+    /// What others were told of `state`.
+    shown: Option<ThreadState>,
     metrics: ThreadMetrics,
     /// When the oldest uncommitted record was processed.
     uncommitted_since: Option<Instant>,
@@ -84,10 +85,7 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
             log,
             clock,
             state: ThreadState::default(),
-            shown: ThreadState {
-                joined: true,
-                ..ThreadState::default()
-            },
+            shown: None,
             uncommitted_since: None,
             last_commit: Instant::now(),
             schema_wait: None,
@@ -216,8 +214,7 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
     /// The record that named the schema is read again, after everything before it is committed. When the registry cannot tell,
     /// the thread is not ready and asks again after a while; nothing is skipped.
     fn resolve_schema(&mut self, id: u32) -> Result<(), LogError> {
-        self.commit()?;
-        self.log.abort()?;
+        self.commit().and_then(|()| self.log.abort()).map_err(beyond_retries)?;
         match self.context.schemas.resolve(id) {
             Resolution::Known | Resolution::Absent => {
                 self.schema_wait = None;
@@ -283,6 +280,12 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
     }
 
     fn abort(&mut self, cause: &str) -> Result<(), LogError> {
+        self.drop_uncommitted(cause);
+        self.log.abort().map_err(beyond_retries)
+    }
+
+    /// From here until the log has gone back, the inputs stand beyond what is committed.
+    fn drop_uncommitted(&mut self, cause: &str) {
         tracing::info!(
             thread = self.number,
             topology = self.context.topology.name(),
@@ -292,7 +295,6 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
         self.metrics.aborted();
         self.tasks.abort();
         self.uncommitted_since = None;
-        self.log.abort()
     }
 
     fn show_state(&mut self) {
@@ -301,11 +303,20 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
             .restoring
             .extend(self.retry_restore.iter().map(|(_, task)| (*task, 0)));
         self.state.running = self.tasks.ids().into_iter().collect();
-        if self.state != self.shown {
-            self.shown = self.state.clone();
-            self.context
-                .hosting
-                .set_thread(self.context.topology.name(), self.number, self.shown.clone());
+        if self.shown.as_ref() == Some(&self.state) {
+            return;
         }
+        self.shown = Some(self.state.clone());
+        let (topology, state) = (self.context.topology.name(), self.state.clone());
+        self.context.hosting.set_thread(topology, self.number, state);
+    }
+}
+
+/// An error between dropping effects and going back to the committed offsets: the same turn again would pass over records, a
+/// new client reads them.
+fn beyond_retries(error: LogError) -> LogError {
+    match error {
+        LogError::Retriable(cause) => LogError::Migrated(cause),
+        other => other,
     }
 }

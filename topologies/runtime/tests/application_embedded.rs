@@ -158,6 +158,18 @@ async fn records_are_counted_and_the_counts_go_on_after_a_restart() {
 }
 
 #[tokio::test]
+async fn an_application_with_more_threads_than_tasks_becomes_ready() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = start(directory.path(), 5);
+    let deadline = Instant::now() + WAIT;
+    while !running.queries.ready() {
+        assert!(Instant::now() < deadline, "{:?}", running.queries.obstacles());
+        tokio::task::yield_now().await;
+    }
+    running.stop();
+}
+
+#[tokio::test]
 async fn a_lost_state_directory_is_rebuilt_from_the_changelog() {
     let directory = tempfile::tempdir().unwrap();
     let running = start(directory.path(), 1);

@@ -12,7 +12,8 @@ use crate::record::{Headers, InputRecord};
 pub enum Event {
     /// Records wait; take them with [`Log::drain`].
     Records,
-    /// These tasks are this thread's from here on. Nothing is read for them before [`Log::start`].
+    /// These tasks are this thread's from here on. Nothing is read for them before [`Log::start`]. No task at all, once, when the
+    /// thread is in its group and the others have every task.
     Assigned(Vec<TaskId>),
     /// These tasks go to another thread: commit, close them, then call [`Log::stop`] with them. The rebalance waits for that call.
     Revoked(Vec<TaskId>),

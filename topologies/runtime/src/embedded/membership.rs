@@ -38,6 +38,8 @@ struct Member {
     signal: Arc<Signal>,
     events: VecDeque<Event>,
     target: BTreeSet<TaskId>,
+    /// Whether it was told that it is in, be it by its tasks.
+    welcomed: bool,
     /// Tasks to give up, and the time by which.
     revoking: BTreeSet<TaskId>,
     revoke_deadline_ms: i64,
@@ -71,6 +73,7 @@ impl Group {
             signal: Arc::clone(signal),
             events: VecDeque::new(),
             target: BTreeSet::new(),
+            welcomed: false,
             revoking: BTreeSet::new(),
             revoke_deadline_ms: 0,
         };
@@ -161,7 +164,9 @@ impl Group {
         for (id, member) in &mut self.members {
             let free = |task: &&TaskId| !self.owners.contains_key(task);
             let assigned: Vec<TaskId> = member.target.iter().filter(free).copied().collect();
-            if !assigned.is_empty() {
+            let is_left_out = member.target.is_empty() && !member.welcomed;
+            if !assigned.is_empty() || is_left_out {
+                member.welcomed = true;
                 self.owners.extend(assigned.iter().map(|task| (*task, *id)));
                 member.events.push_back(Event::Assigned(assigned));
                 member.signal.raise();

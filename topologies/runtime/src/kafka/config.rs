@@ -290,7 +290,8 @@ impl KafkaConfig {
         format!("{}-{}-{}", self.application_id, self.instance_id, self.thread)
     }
 
-    fn member_of_group(&self) -> String {
+    /// The name of the thread among the members of its group.
+    pub(super) fn member_of_group(&self) -> String {
         format!("{}-{}", self.instance_id, self.thread)
     }
 

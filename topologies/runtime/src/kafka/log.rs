@@ -75,7 +75,7 @@ impl KafkaLog {
             Consumer::new(&config.consumer_settings(inputs), Witness::new(Arc::clone(&health))).map_err(fatal)?;
         let inputs = Inputs::new(Arc::clone(&layout), &mut consumer).map_err(fatal)?;
         consumer.subscribe(&layout.task_topic()).map_err(fatal)?;
-        let member = format!("{}-{}", config.instance_id, config.thread);
+        let orphans = OrphanWatch::new(&config.member_of_group(), Instant::now());
         Ok(Self {
             config,
             layout,
@@ -92,7 +92,7 @@ impl KafkaLog {
             tokens: Tokens::new(),
             recommit_at: None,
             probe_at: Instant::now(),
-            orphans: OrphanWatch::new(&member, Instant::now()),
+            orphans,
         })
     }
 

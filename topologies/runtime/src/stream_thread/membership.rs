@@ -5,7 +5,7 @@ use std::time::Instant;
 use streams::log::{Clock, Log};
 use streams::{InputOffset, LogError, TaskId};
 
-use super::StreamThread;
+use super::{StreamThread, beyond_retries};
 use crate::limits::{LOG_RETRY_WAIT, RESTORE_RETRY_WAIT};
 use crate::restore::{RestoreError, Restored};
 
@@ -29,19 +29,28 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
 
     pub(super) fn revoked(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
         match self.commit() {
-            Ok(()) => {}
-            Err(LogError::Abortable(cause)) => self.abort(&cause)?,
-            Err(error) => return Err(error),
+            Ok(()) => self.give_up(tasks),
+            Err(LogError::Abortable(cause)) => self.drop_and_give_up(&cause, tasks),
+            Err(error) => Err(error),
         }
-        self.give_up(tasks)
     }
 
     pub(super) fn lost(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
-        self.abort("tasks were lost")?;
-        self.give_up(tasks)
+        // Until the group gives tasks again, this thread has nothing that could be read.
+        self.state.joined = false;
+        self.drop_and_give_up("tasks were lost", tasks)
+    }
+
+    /// Tasks that go are given up before the others' inputs go back: a log may not be able to move inputs of both.
+    fn drop_and_give_up(&mut self, cause: &str, tasks: &[TaskId]) -> Result<(), LogError> {
+        self.drop_uncommitted(cause);
+        let given_up = self.give_up(tasks);
+        given_up.and_then(|()| self.log.abort()).map_err(beyond_retries)
     }
 
     fn give_up(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
+        // What this thread waited for may have gone with them; if not, it finds that out again.
+        (self.state.blocked, self.schema_wait) = (None, None);
         for task in tasks {
             self.restorer.cancel(*task);
             self.retry_restore.retain(|(_, waiting)| waiting != task);

@@ -43,6 +43,26 @@ pub(crate) fn a_second_thread_gets_its_share_only_after_the_first_has_stopped_it
     assert_eq!(assigned.iter().collect::<BTreeSet<_>>(), revoked.iter().collect());
 }
 
+pub(crate) fn a_thread_to_which_no_task_is_left_is_told_that_it_is_in<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(1);
+    let mut first = joined(&fixture, 0, 1);
+    let mut second = fixture.join(1);
+    let assigned = wait_for("the welcome", || {
+        assert!(matches!(first.poll(LOOK), Ok(Event::Idle)));
+        match second.poll(LOOK).unwrap() {
+            Event::Assigned(tasks) => Some(tasks),
+            _ => None,
+        }
+    });
+    assert_eq!(assigned, []);
+    first.close();
+    let mut heir = BTreeSet::new();
+    wait_for("the task", || {
+        collect(&mut second, &mut heir);
+        heir.contains(&task(0)).then_some(())
+    });
+}
+
 pub(crate) fn revoked_tasks_can_still_be_committed_before_they_are_stopped<F: LogFixture>(new: impl Fn(i32) -> F) {
     let fixture = new(2);
     let mut first = joined(&fixture, 0, 2);

@@ -36,6 +36,7 @@ macro_rules! log_contract {
             membership: [
                 a_lone_thread_is_given_every_task,
                 a_second_thread_gets_its_share_only_after_the_first_has_stopped_it,
+                a_thread_to_which_no_task_is_left_is_told_that_it_is_in,
                 revoked_tasks_can_still_be_committed_before_they_are_stopped,
                 tasks_of_a_thread_that_leaves_go_to_the_others,
                 a_thread_that_was_replaced_makes_nothing_true_and_its_heir_does,

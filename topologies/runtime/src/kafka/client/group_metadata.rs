@@ -26,10 +26,15 @@ impl GroupMetadata {
         self.0.as_ptr()
     }
 
+    /// The name that the group has given to this consumer; empty before that and after it was laid down.
+    pub(in crate::kafka) fn member_id(&self) -> String {
+        // SAFETY: live as long as this value; the answered string is its own.
+        unsafe { text_of(sys::rd_kafka_consumer_group_metadata_member_id(self.ptr())) }
+    }
+
     /// Whether the group has given a name to this consumer that it has not laid down.
     pub(super) fn is_member(&self) -> bool {
-        // SAFETY: live as long as this value; the answered string is its own.
-        !unsafe { text_of(sys::rd_kafka_consumer_group_metadata_member_id(self.ptr())) }.is_empty()
+        !self.member_id().is_empty()
     }
 }
 

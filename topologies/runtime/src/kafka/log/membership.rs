@@ -1,9 +1,12 @@
 //! Membership: what the group gives and takes, and what the client reports.
 
+use std::time::Instant;
+
 use rdkafka::types::RDKafkaErrorCode;
 use streams::log::Event;
 use streams::{LogError, TaskId};
 
+use super::orphans::OrphanWatch;
 use super::{KafkaLog, fatal, retriable};
 use crate::kafka::client::{ClientError, ConsumerEvent, Partition, PartitionList};
 
@@ -51,6 +54,8 @@ impl KafkaLog {
         self.revoking.extend(&tasks);
         if lost {
             self.lost.extend(&tasks);
+            // It joins again, and whether that comes to its end is looked at as after the first time.
+            self.orphans = OrphanWatch::new(&self.config.member_of_group(), Instant::now());
         }
         self.pending.push_back(if lost {
             Event::Lost(tasks)

@@ -40,6 +40,11 @@ impl OrphanWatch {
         }
     }
 
+    /// Whether every task was seen owned, so that there are no more looks.
+    pub(super) fn is_settled(&self) -> bool {
+        self.look_at.is_none()
+    }
+
     /// Whether the group is to be looked at now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.look_at.is_some_and(|at| at <= now)

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use streams::LogError;
+use streams::log::Event;
 
 use super::KafkaLog;
+use crate::kafka::group::GroupState;
 
 /// Brokers forget the offsets of idle partitions after a week, since the group does not subscribe to their topics.
 /// They are committed again this long after a start and then once a day.
@@ -46,14 +48,15 @@ impl KafkaLog {
         Ok(())
     }
 
-    /// Leaving and joining again, with a new client, makes the group give every task away.
+    /// Leaving and joining again, with a new client, makes the group give every task away. A member to which nothing is left
+    /// is told that it is in.
     fn look_for_orphans(&mut self, now: Instant) -> Result<(), LogError> {
         let (task_topic, tasks) = (self.layout.task_topic(), self.layout.tasks.len());
-        let group = self
-            .consumer()?
-            .group(&self.config.application_id, PROBE_WAIT)
-            .unwrap_or_default();
+        let group = self.group_as_member()?;
         if !self.orphans.look(now, &group, &task_topic, tasks) {
+            if self.orphans.is_settled() && self.owned.is_empty() {
+                self.pending.push_back(Event::Assigned(Vec::new()));
+            }
             return Ok(());
         }
         if let Some(consumer) = self.consumer.as_mut() {
@@ -62,6 +65,22 @@ impl KafkaLog {
         Err(LogError::Migrated(
             "some tasks have no owner; the group is asked to give all of them away again".to_owned(),
         ))
+    }
+
+    /// The group, once it and this thread agree on whether the thread has tasks; nothing before, or when nobody can tell. A group
+    /// that a broker has just read from its disk still has members that have lost their session.
+    fn group_as_member(&self) -> Result<GroupState, LogError> {
+        let consumer = self.consumer()?;
+        let group = consumer
+            .group(&self.config.application_id, PROBE_WAIT)
+            .unwrap_or_default();
+        let id = consumer.group_metadata().map(|member| member.member_id());
+        let own = group
+            .members
+            .iter()
+            .find(|member| Some(&member.member_id) == id.as_ref());
+        let agrees = own.is_some_and(|own| own.tasks(&self.layout).is_empty() == self.owned.is_empty());
+        Ok(if agrees { group } else { GroupState::default() })
     }
 
     fn probe(&self) {
