@@ -124,7 +124,8 @@ fn launcher() -> Result<PathBuf> {
         .with_context(|| format!("{} is missing", path.display()))
 }
 
-fn free_ports() -> Result<(u16, u16)> {
+/// Two ports that are free at this moment.
+pub(crate) fn free_ports() -> Result<(u16, u16)> {
     let (one, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
     Ok((one.local_addr()?.port(), other.local_addr()?.port()))
 }

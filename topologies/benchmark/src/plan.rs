@@ -11,7 +11,7 @@ pub(crate) struct BenchOptions {
     /// A few minutes instead of about a quarter of an hour: fewer records, one run of each
     #[arg(long)]
     quick: bool,
-    /// Only these workloads: copy, count, saga, restore, latency, crash
+    /// Only these workloads: copy, count, saga, restore, latency, orders, crash
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Runs of each throughput workload, in turns with the bare loop
@@ -42,6 +42,10 @@ pub(crate) struct Plan {
     pub(crate) latency: Duration,
     /// Rounds over the keys before that: a broker that was just started compiles its code meanwhile.
     pub(crate) warm_up_rounds: u32,
+    /// Orders before those that are measured.
+    pub(crate) warm_up_orders: u32,
+    /// Orders whose way to their final status is measured.
+    pub(crate) orders_at_rate: u32,
     only: Vec<String>,
 }
 
@@ -63,6 +67,8 @@ impl Plan {
                 crash_keys: 200_000,
                 latency: Duration::from_secs(15),
                 warm_up_rounds: 5,
+                warm_up_orders: 750,
+                orders_at_rate: 750,
                 only,
             };
         }
@@ -76,6 +82,8 @@ impl Plan {
             crash_keys: 1_000_000,
             latency: Duration::from_mins(1),
             warm_up_rounds: 30,
+            warm_up_orders: 3_000,
+            orders_at_rate: 3_000,
             only,
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use crate::shapes::Shape;
-use crate::workloads::{Crash, Latency, Restore, Window};
+use crate::workloads::{Crash, Latency, Orders, Restore, Window};
 
 /// One run of a throughput workload.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,7 @@ pub(crate) struct Report {
     rows: Vec<Row>,
     pub(crate) restore: Option<Restore>,
     pub(crate) latency: Vec<Latency>,
+    pub(crate) orders: Option<Orders>,
     pub(crate) crash: Option<Crash>,
 }
 
@@ -50,6 +51,9 @@ impl Report {
         self.write_latency(out)?;
         if let Some(restore) = &self.restore {
             writeln!(out, "Restore: {restore}.\n")?;
+        }
+        if let Some(orders) = &self.orders {
+            writeln!(out, "Orders: {orders}.\n")?;
         }
         if let Some(crash) = &self.crash {
             writeln!(out, "Crash: {crash}.\n")?;
@@ -202,6 +206,23 @@ impl fmt::Display for Restore {
             self.from_start.as_secs_f64()
         )?;
         write!(f, "peak RSS {} MB", self.peak_memory / 1_000_000)
+    }
+}
+
+impl fmt::Display for Orders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [half, most, nearly_all] = self.settled_ms;
+        write!(
+            f,
+            "{} a second, POST to final status p50 {half:.0} ms, p99 {most:.0} ms, p99.9 {nearly_all:.0} ms, ",
+            self.rate
+        )?;
+        write!(
+            f,
+            "{:.0} % of a core, broker {:.0} %",
+            self.own_share * 100.0,
+            self.broker_share * 100.0
+        )
     }
 }
 

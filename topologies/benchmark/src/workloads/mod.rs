@@ -2,12 +2,14 @@
 
 mod crash;
 mod latency;
+mod orders;
 mod restore;
 mod throughput;
 mod watch;
 
 pub(crate) use crash::Crash;
 pub(crate) use latency::Latency;
+pub(crate) use orders::Orders;
 pub(crate) use restore::Restore;
 pub(crate) use throughput::Window;
 
@@ -37,6 +39,9 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
     }
     if plan.includes("latency") {
         report.latency = latency::run(&broker, plan)?;
+    }
+    if plan.includes("orders") {
+        report.orders = Some(orders::run(&broker, plan)?);
     }
     if plan.includes("crash") {
         report.crash = Some(crash::run(&broker, plan)?);
