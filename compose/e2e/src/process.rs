@@ -116,13 +116,12 @@ impl Sluice {
         running.wait().map(drop)
     }
 
-    /// Asks it to stop and waits until it has.
-    pub fn stop(&mut self) -> anyhow::Result<()> {
-        let Some(mut running) = self.running.take() else {
-            return Ok(());
-        };
-        running.signal("-TERM")?;
-        running.wait().map(drop)
+    /// Asks it to stop and waits until it has; answers its exit code, none when it was not running.
+    pub fn stop(&mut self) -> anyhow::Result<Option<i32>> {
+        if let Some(running) = &self.running {
+            running.signal("-TERM")?;
+        }
+        self.wait()
     }
 
     /// Waits until it has ended by itself; answers its exit code, none when it was not running.

@@ -40,6 +40,15 @@ fn a_process_that_is_there_before_the_registry_says_so_and_takes_orders_once_the
     takes_orders(&mut server);
 }
 
+#[test]
+fn a_process_that_waits_for_its_parts_ends_in_order_when_it_is_asked_to() {
+    let stack = Stack::at_rest().unwrap();
+    let mut server = Server::new(&stack, "shop", &["up"]).unwrap();
+    server.sluice.start().unwrap();
+    waits_for(&server, "Kafka does not answer");
+    assert_eq!(server.sluice.stop().unwrap(), Some(0), "{}", server.log_tail());
+}
+
 /// It lives, is not ready and says why, and turns callers away until later.
 fn waits_for(server: &Server, what: &str) {
     let said = wait_until(&format!("it says: {what}"), ANSWER_WAIT, || {

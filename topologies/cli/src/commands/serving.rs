@@ -20,6 +20,7 @@ use runtime::{StreamApplication, ThreadContext};
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::{Layout, Topology};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::commands::serving::keys::signing_keys;
 use crate::commands::serving::preparing::{Prepared, prepare};
@@ -74,9 +75,12 @@ pub(crate) fn serve(
         .context("cannot install the metrics recorder")?;
     let entered = runtime.enter();
     let entrance = Entrance::open(listener, admin_listener);
-    let prepared = prepare(settings, &entrance)?;
+    let shutdown = shutdown_signal();
+    let Some(prepared) = prepare(settings, &entrance, &shutdown)? else {
+        return Ok(ExitCode::from(exit::SUCCESS));
+    };
     let server = Server::start(settings, serving, &runs_here, prepared)?;
-    let ended = runtime.block_on(server.run(settings, serving, entrance, metrics, &addresses, began));
+    let ended = runtime.block_on(server.run(settings, serving, (entrance, shutdown), metrics, &addresses, began));
     let stopped = server.stop();
     drop(entered);
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -166,7 +170,7 @@ impl Server {
         &self,
         settings: &Settings,
         serving: &Serving,
-        entrance: Entrance,
+        (entrance, mut shutdown): (Entrance, watch::Receiver<bool>),
         metrics: PrometheusHandle,
         addresses: &Addresses,
         began: Instant,
@@ -185,7 +189,7 @@ impl Server {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            ended = entrance.serve(state, until_signal()) => ended.context("the server failed"),
+            ended = entrance.serve(state, async move { drop(shutdown.wait_for(|asked| *asked).await) }) => ended.context("the server failed"),
             reason = self.failed() => Err(anyhow::anyhow!(reason)),
             () = announcing => Ok(()),
         }
@@ -303,6 +307,18 @@ async fn announce(queries: &Queries, addresses: &Addresses, began: Instant) {
     drop(terminal::line(format!(
         "ready in {seconds:.1} s: {api}admin http://{admin}"
     )));
+}
+
+/// Becomes true at SIGINT or SIGTERM, and stays so. Listens from this call on, so that none is missed while the process starts.
+fn shutdown_signal() -> watch::Receiver<bool> {
+    let (asked, shutdown) = watch::channel(false);
+    tokio::spawn(async move {
+        until_signal().await;
+        asked.send_replace(true);
+        // Whoever waits for the end of the channel would take it for a signal.
+        std::future::pending::<()>().await;
+    });
+    shutdown
 }
 
 /// Resolves at SIGINT or SIGTERM.

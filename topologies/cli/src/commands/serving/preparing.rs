@@ -7,6 +7,7 @@ use ::schemas::registry::{SchemaRegistry, publish};
 use ::schemas::{SchemaTable, topics as page};
 use edge_api::Entrance;
 use streams::{Layout, Topology};
+use tokio::sync::watch;
 
 use crate::exit::{self, Refusal};
 use crate::platform::{self, Platform, TopicPlan};
@@ -28,18 +29,24 @@ pub(super) struct Prepared {
 }
 
 /// Prepares, waiting for what does not answer. Meanwhile the entrance says what that is; nothing has to be started again.
-pub(super) fn prepare(settings: &Settings, entrance: &Entrance) -> anyhow::Result<Prepared> {
+/// `None` when the process was asked to stop before that.
+pub(super) fn prepare(
+    settings: &Settings,
+    entrance: &Entrance,
+    shutdown: &watch::Receiver<bool>,
+) -> anyhow::Result<Option<Prepared>> {
     let deadline = Instant::now() + PARTS_WAIT_MAX;
-    loop {
+    while !*shutdown.borrow() {
         match prepare_once(settings) {
             Err(error) if exit::is_unavailable(&error) && Instant::now() < deadline => {
                 tracing::warn!("waiting: {error:#}");
                 entrance.waits_because(&format!("{error:#}"));
                 std::thread::sleep(PARTS_RETRY_WAIT);
             }
-            prepared => return prepared,
+            prepared => return prepared.map(Some),
         }
     }
+    Ok(None)
 }
 
 fn prepare_once(settings: &Settings) -> anyhow::Result<Prepared> {
