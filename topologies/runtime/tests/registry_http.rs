@@ -46,6 +46,8 @@ struct Behaviour {
     requests: AtomicUsize,
     /// Requests that are answered with 503 before the next one is served.
     unavailable: AtomicUsize,
+    /// Levels and schemas that are answered with 409 before the next one is taken.
+    conflicts: AtomicUsize,
     /// Answers every request as a proxy does that knows no registry.
     lost: Mutex<bool>,
 }
@@ -109,6 +111,14 @@ async fn misbehave(
     if left > 0 {
         behaviour.unavailable.store(left - 1, Ordering::SeqCst);
         return (StatusCode::SERVICE_UNAVAILABLE, "later").into_response();
+    }
+    let writes = ["/config/", "/subjects/"]
+        .iter()
+        .any(|path| request.uri().path().starts_with(path));
+    let left = behaviour.conflicts.load(Ordering::SeqCst);
+    if writes && left > 0 {
+        behaviour.conflicts.store(left - 1, Ordering::SeqCst);
+        return refused(409, 409).into_response();
     }
     next.run(request).await
 }
@@ -177,6 +187,18 @@ fn what_is_registered_is_found_by_id_and_as_the_latest() {
     assert_eq!(registry.schema(1), Ok(Some(V1.to_owned())));
     assert_eq!(registry.schema(99), Ok(None));
     assert_eq!(registry.latest("a-value").unwrap().unwrap().schema, V1);
+}
+
+#[test]
+fn what_another_process_registers_at_the_same_moment_is_worth_another_attempt() {
+    let server = Server::start();
+    let client = server.client();
+    server.behaviour.conflicts.store(1, Ordering::SeqCst);
+    assert!(client.set_level("a-value", Level::Full).unwrap_err().is_retriable());
+    client.set_level("a-value", Level::Full).unwrap();
+    server.behaviour.conflicts.store(1, Ordering::SeqCst);
+    assert!(client.register("a-value", V1).unwrap_err().is_retriable());
+    client.register("a-value", V1).unwrap();
 }
 
 #[test]

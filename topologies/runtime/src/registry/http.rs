@@ -171,7 +171,8 @@ impl Drop for HttpRegistry {
 
 impl SchemaRegistry for HttpRegistry {
     fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
-        let (subject, schema) = (subject.to_owned(), schema.to_owned());
+        let (name, text) = (subject.to_owned(), schema.to_owned());
+        let (subject, schema) = (name.clone(), text.clone());
         let registered = self.call(move |settings| {
             let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.clone());
             let subject = subject.clone();
@@ -181,7 +182,15 @@ impl SchemaRegistry for HttpRegistry {
                     .map_err(|cause| Fate::of_client(&cause))
             }
         });
-        Ok(registered.map_err(|fate| self.named(fate))?.id)
+        match registered {
+            Ok(registered) => Ok(registered.id),
+            // Where several processes start at once, Apicurio says "conflict" to those that come second.
+            Err(Fate::Incompatible(cause)) => {
+                self.compatibility(&name, &text)?;
+                Err(self.named(at_this_moment(&name, &cause)))
+            }
+            Err(fate) => Err(self.named(fate)),
+        }
     }
 
     fn schema(&self, id: u32) -> Result<Option<String>, RegistryError> {
@@ -238,9 +247,18 @@ impl SchemaRegistry for HttpRegistry {
     fn set_level(&self, subject: &str, level: Level) -> Result<(), RegistryError> {
         let path = format!("/config/{}", segment(subject));
         let body = serde_json::json!({ "compatibility": level.as_str() }).to_string();
-        let answer = self.exchange(Method::PUT, &path, body);
-        answer.map(drop).map_err(|fate| self.named(fate))
+        match self.exchange(Method::PUT, &path, body) {
+            Ok(_) => Ok(()),
+            // A level breaks no schema.
+            Err(Fate::Incompatible(cause)) => Err(self.named(at_this_moment(subject, &cause))),
+            Err(fate) => Err(self.named(fate)),
+        }
     }
+}
+
+/// Somebody else does the same; what is asked again after a moment is there.
+fn at_this_moment(subject: &str, cause: &str) -> Fate {
+    Fate::Unavailable(format!("another process registers {subject} at this moment: {cause}"))
 }
 
 /// What the compatibility check answers.
