@@ -48,7 +48,9 @@ enum State {
 }
 
 pub(crate) fn run(settings: &Settings, command: &SchemasCommand) -> anyhow::Result<ExitCode> {
-    let registry = platform::open(settings)?.registry()?;
+    // The registry may live in the log, which is closed with the platform.
+    let platform = platform::open(settings)?;
+    let registry = platform.registry()?;
     let look = match command {
         SchemasCommand::Check => check,
         SchemasCommand::Register => register,
