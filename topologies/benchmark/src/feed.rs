@@ -24,19 +24,25 @@ pub(crate) struct Feed {
 impl Feed {
     /// For many records: large batches.
     pub(crate) fn bulk(bootstrap: &str) -> Result<Self> {
-        Self::new(bootstrap, "20")
+        Self::new(bootstrap, "20", "true")
     }
 
-    /// For records that are watched one by one: each is sent at once.
-    pub(crate) fn live(bootstrap: &str) -> Result<Self> {
-        Self::new(bootstrap, "0")
+    /// For records that are watched one by one: each is sent at once, from the first on. An idempotent producer asks for its id
+    /// first, and again after half a second when it is not connected yet; that would count as the engine's.
+    pub(crate) fn live(bootstrap: &str, topic: &str) -> Result<Self> {
+        let feed = Self::new(bootstrap, "0", "false")?;
+        let client = feed.producer.client();
+        client
+            .fetch_watermarks(topic, 0, FLUSH_WAIT)
+            .context("no broker answers")?;
+        Ok(feed)
     }
 
-    fn new(bootstrap: &str, linger_ms: &str) -> Result<Self> {
+    fn new(bootstrap: &str, linger_ms: &str, idempotent: &str) -> Result<Self> {
         let mut settings = ClientConfig::new();
         settings
             .set("bootstrap.servers", bootstrap)
-            .set("enable.idempotence", "true")
+            .set("enable.idempotence", idempotent)
             .set("linger.ms", linger_ms)
             .set("queue.buffering.max.messages", "500000");
         let value = (b'a'..=b'z').cycle().take(VALUE_BYTES).collect();

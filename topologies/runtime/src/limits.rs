@@ -53,7 +53,7 @@ impl Default for ThreadLimits {
     fn default() -> Self {
         Self {
             commit_interval: Duration::from_millis(100),
-            commit_spacing: Duration::from_millis(10),
+            commit_spacing: Duration::from_millis(15),
             task: TaskLimits::default(),
         }
     }

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use rdkafka::ClientConfig;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::feed::{Feed, key_number};
@@ -18,6 +19,8 @@ use crate::topics::PARTITIONS;
 pub(crate) const KEYS: u64 = 1_000;
 /// The consumer waits so long for one record before it looks whether it is to stop.
 const POLL_WAIT: Duration = Duration::from_millis(50);
+/// A consumer stands at the end of every partition by then.
+const WATCH_WAIT: Duration = Duration::from_secs(10);
 
 /// Time between two looks at the journal.
 pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(10);
@@ -100,7 +103,7 @@ impl Journal {
 
 /// Sends one record after the other, `rate` in a second, until the journal is full or closed.
 pub(crate) fn send(bootstrap: &str, topic: &str, rate: u32, journal: &Journal) -> Result<()> {
-    let feed = Feed::live(bootstrap)?;
+    let feed = Feed::live(bootstrap, topic)?;
     let (interval, begin) = (Duration::from_secs(1) / rate, Instant::now());
     for (turn, number) in (0u32..).zip(0..u64::try_from(journal.sent.len())?) {
         std::thread::sleep((begin + interval * turn).saturating_duration_since(Instant::now()));
@@ -128,6 +131,7 @@ impl Watcher {
             .set("group.id", "benchmark-watch")
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed")
+            .set("enable.partition.eof", "true")
             .set("fetch.queue.backoff.ms", "1")
             .set("fetch.wait.max.ms", "100");
         let consumer: BaseConsumer = settings.create()?;
@@ -137,6 +141,7 @@ impl Watcher {
             list.add_partition_offset(topic, partition, Offset::Offset(end))?;
         }
         consumer.assign(&list)?;
+        wait_until_watching(&consumer)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
@@ -156,6 +161,21 @@ impl Watcher {
             .join()
             .map_err(|_| anyhow!("the watching thread has failed"))
     }
+}
+
+/// A consumer that was just made connects and asks first, which takes half a second; what was sent before that would seem late.
+fn wait_until_watching(consumer: &BaseConsumer) -> Result<()> {
+    let (mut at_their_end, deadline) = (0, Instant::now() + WATCH_WAIT);
+    while at_their_end < PARTITIONS {
+        ensure!(
+            Instant::now() < deadline,
+            "the output cannot be watched within {WATCH_WAIT:?}"
+        );
+        if let Some(Err(KafkaError::PartitionEOF(_))) = consumer.poll(POLL_WAIT) {
+            at_their_end += 1;
+        }
+    }
+    Ok(())
 }
 
 /// The n-th record of a key is the one whose count is `first_count + n`.
