@@ -28,6 +28,10 @@ impl Served {
         let (sender, asked) = oneshot::channel::<()>();
         let until = async move { drop(asked.await) };
         let serving = tokio::spawn(Entrance::open(Some(api), admin).serve(shop.state.clone(), until));
+        // It is ready only when its API has opened: a request before that would be told to wait.
+        while !exchange(addresses.1, READY).await.starts_with("HTTP/1.1 200") {
+            tokio::task::yield_now().await;
+        }
         Self {
             api: addresses.0,
             admin: addresses.1,
@@ -36,6 +40,8 @@ impl Served {
         }
     }
 }
+
+const READY: &str = "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
 async fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()

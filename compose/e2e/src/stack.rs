@@ -179,8 +179,8 @@ pub fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// The root of the repository.
+/// The root of the clone that the test runs in. Not of the one it was built in: clones may share a target directory.
 #[must_use]
 pub fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    Path::new("../..").canonicalize().unwrap_or_else(|_| PathBuf::from("../.."))
 }

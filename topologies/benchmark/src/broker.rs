@@ -45,7 +45,7 @@ impl Broker {
         let (port, controller_port) = free_ports()?;
         let mut script = Command::new("bash")
             .args(["-c", SCRIPT])
-            .arg(launcher()?)
+            .arg(launcher("kafka/start.sh")?)
             .env("KAFKA_PORT", port.to_string())
             .env("KAFKA_CONTROLLER_PORT", controller_port.to_string())
             .env("KAFKA_DATA", &directory)
@@ -118,10 +118,12 @@ impl Drop for Broker {
     }
 }
 
-fn launcher() -> Result<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose/kafka/start.sh");
+/// A launcher of the repository in whose root `./dev bench` runs. The clone this was built in may be another one, with
+/// which it shares a target directory.
+pub(crate) fn launcher(script: &str) -> Result<PathBuf> {
+    let path = Path::new("compose").join(script);
     path.canonicalize()
-        .with_context(|| format!("{} is missing", path.display()))
+        .with_context(|| format!("there is no {} here: run ./dev bench", path.display()))
 }
 
 /// Two ports that are free at this moment.

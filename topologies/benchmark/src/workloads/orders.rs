@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::say;
-use crate::broker::{Broker, free_ports};
+use crate::broker::{Broker, free_ports, launcher};
 use crate::plan::Plan;
 use crate::usage::processor_time;
 
@@ -75,7 +75,7 @@ impl Registry {
     /// Starts it. The shop waits until it answers.
     fn start(broker: &Broker) -> Result<Self> {
         let (port, management) = free_ports()?;
-        let launcher = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../compose/registry/start.sh");
+        let launcher = launcher("registry/start.sh")?;
         let log = broker.state("registry.log");
         std::fs::create_dir_all(log.parent().context("a file has a folder")?)?;
         let mut script = Command::new("bash")
