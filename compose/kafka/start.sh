@@ -53,7 +53,7 @@ run() {
         "$here/server.properties" >"$data/server.properties"
     printf '%s\n' "${KAFKA_EXTRA:-}" >>"$data/server.properties"
     [ -f "$data/logs/meta.properties" ] || format "$data/server.properties"
-    exec "$(java_command)" "-Xms$heap" "-Xmx$heap" -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:TieredStopAtLevel=4 \
+    exec "$(java_command)" "-Xms$heap" "-Xmx$heap" -XX:+UseSerialGC -XX:TieredStopAtLevel=4 \
         -Xshare:auto -Djava.awt.headless=true "$logging" -cp "$jars/*" kafka.Kafka "$data/server.properties"
 }
 

@@ -55,8 +55,6 @@ pub struct TopicSpec {
     pub kind: Kind,
     /// What Kafka may remove.
     pub cleanup: Cleanup,
-    /// How many partitions it is created with.
-    pub partitions: i32,
     /// Full name of the record type, `sluice.OrderEvent`.
     pub record: &'static str,
     /// The current schema as Avro JSON.
@@ -136,7 +134,6 @@ macro_rules! topic {
             key: $key,
             kind: Kind::$kind,
             cleanup: $cleanup,
-            partitions: PARTITIONS_DEFAULT,
             record: concat!("sluice.", $record),
             schema: include_str!(concat!("../avro/", $name, ".avsc")),
             history: &[$(include_str!(concat!("../avro/history/", $name, "/", $version, ".avsc"))),+],
@@ -220,7 +217,6 @@ impl TopicSpec {
             key: self.key,
             kind: self.kind,
             cleanup: self.cleanup,
-            partitions: self.partitions,
             record: self.record,
             schema,
             history: self.history,
@@ -355,7 +351,7 @@ mod tests {
         };
         let mut expected: BTreeSet<_> = topics().iter().map(|topic| format!("{}.avsc", topic.name)).collect();
         expected.insert("history".into());
-        assert_eq!(files(&avro), expected);
+        assert_eq!(files(avro), expected);
         for topic in topics() {
             let versions: BTreeSet<_> = (1..=topic.history.len())
                 .map(|version| format!("v{version}.avsc"))

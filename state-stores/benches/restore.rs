@@ -10,7 +10,6 @@
     reason = "a benchmark prints, and fails by panicking"
 )]
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
@@ -99,12 +98,11 @@ impl Bench {
     fn opens(&self) {
         let open = |bench: &Self| {
             let store = bench.state.open(OTHER_TASK, &stores()).unwrap();
-            let changelog = stores().into_iter().map(|(store, _)| (store, 1)).collect();
             store
                 .write(
                     &mut std::iter::empty(),
                     &Positions {
-                        changelog,
+                        changelog: Some(1),
                         ..Positions::default()
                     },
                 )
@@ -202,7 +200,7 @@ fn stores() -> [(StoreIndex, String); 4] {
 
 fn positions(to: usize) -> Positions {
     Positions {
-        changelog: BTreeMap::from([(STORE, i64::try_from(to).unwrap())]),
+        changelog: Some(i64::try_from(to).unwrap()),
         sequence: to as u64,
         stream_time_ms: 0,
     }

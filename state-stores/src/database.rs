@@ -1,6 +1,6 @@
 //! One task's RocksDB: opening it, matching its column families to the topology, and what is done to all of them at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -11,18 +11,21 @@ use rocksdb::{
     WriteBatch, WriteOptions, properties,
 };
 use streams::StoreIndex;
-use streams::store::StoreError;
+use streams::store::{Positions, StoreError};
 
 use crate::error::{defect, from_io, from_rocksdb};
 use crate::lock::DirectoryLock;
 use crate::manifest;
 use crate::memory::StoreMemory;
 use crate::options::options;
-use crate::positions::{NamedPositions, StoreNames};
+use crate::positions;
 
 /// The column family of the positions. No store can have this name, because it cannot be part of a topic's name.
 const POSITIONS_FAMILY: &str = ":positions";
 const POSITIONS_KEY: &[u8] = b"task";
+
+/// The stores of a task, by index.
+pub(crate) type StoreNames = BTreeMap<StoreIndex, String>;
 
 /// An open database.
 pub(crate) struct Database {
@@ -39,13 +42,14 @@ pub(crate) struct Database {
 
 impl Database {
     /// Opens the database at `path`, or makes it. Its column families become exactly `stores`: those of other stores are
-    /// dropped, and a store without a position starts empty, so that nothing is left from a life nobody remembers.
+    /// dropped, and without a position all start empty, so that nothing is left from a life nobody remembers. A store that
+    /// is new here takes the position from all: what its changelog has about it may stand anywhere.
     pub(crate) fn open(
         path: &Path,
         stores: StoreNames,
         memory: &StoreMemory,
         lock: DirectoryLock,
-    ) -> Result<(Self, NamedPositions), StoreError> {
+    ) -> Result<(Self, Positions), StoreError> {
         if stores
             .values()
             .any(|name| name == DEFAULT_COLUMN_FAMILY_NAME || name == POSITIONS_FAMILY)
@@ -82,11 +86,6 @@ impl Database {
         &self.path
     }
 
-    /// The stores by index.
-    pub(crate) fn stores(&self) -> &StoreNames {
-        &self.stores
-    }
-
     /// The settings that files to ingest are written with.
     pub(crate) fn options(&self) -> &Options {
         &self.options
@@ -115,9 +114,9 @@ impl Database {
     }
 
     /// Applies a batch together with positions, all or nothing. On disk both are as old as the last flush.
-    pub(crate) fn write(&self, mut batch: WriteBatch, positions: &NamedPositions) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, mut batch: WriteBatch, positions: &Positions) -> Result<(), StoreError> {
         let writes = batch.len() as u64 + 1;
-        batch.put_cf(self.positions_family()?, POSITIONS_KEY, positions.encode());
+        batch.put_cf(self.positions_family()?, POSITIONS_KEY, positions::encode(positions));
         let mut without_log = WriteOptions::new();
         without_log.disable_wal(true);
         self.db
@@ -171,19 +170,21 @@ impl Database {
         from_rocksdb(error, &self.path)
     }
 
-    fn match_families(&mut self, existing: &BTreeSet<String>) -> Result<NamedPositions, StoreError> {
+    fn match_families(&mut self, existing: &BTreeSet<String>) -> Result<Positions, StoreError> {
         let stored = self.read_positions()?;
         let wanted: BTreeSet<String> = self.stores.values().cloned().collect();
-        let mut positions = stored.clone();
-        positions
-            .changelog
-            .retain(|name, _| existing.contains(name) && wanted.contains(name));
+        let positions = Positions {
+            changelog: stored.changelog.filter(|_| wanted.is_subset(existing)),
+            ..stored
+        };
         if positions != stored {
             // Forgotten on disk before the data goes, so that a crash in between cannot leave a position without its data.
             self.write(WriteBatch::default(), &positions)?;
             self.flush_families()?;
         }
-        let dropped = existing.iter().filter(|name| !positions.changelog.contains_key(*name));
+        let dropped = existing
+            .iter()
+            .filter(|name| positions.changelog.is_none() || !wanted.contains(*name));
         for name in dropped {
             self.db
                 .drop_cf(name)
@@ -200,16 +201,16 @@ impl Database {
         Ok(positions)
     }
 
-    fn read_positions(&self) -> Result<NamedPositions, StoreError> {
+    fn read_positions(&self) -> Result<Positions, StoreError> {
         let family = self.positions_family()?;
         let stored = self
             .db
             .get_pinned_cf(family, POSITIONS_KEY)
             .map_err(|error| self.fate(&error))?;
         let Some(bytes) = stored else {
-            return Ok(NamedPositions::none());
+            return Ok(positions::before_the_first_batch());
         };
-        NamedPositions::decode(&bytes)
+        positions::decode(&bytes)
             .ok_or_else(|| StoreError::Corrupted(format!("the positions in {} cannot be read", self.path.display())))
     }
 

@@ -8,12 +8,11 @@ use std::time::SystemTime;
 use streams::store::StoreError;
 use streams::{StoreIndex, TaskId};
 
-use crate::database::Database;
+use crate::database::{Database, StoreNames};
 use crate::error::{defect, from_io};
 use crate::format;
 use crate::lock::DirectoryLock;
 use crate::memory::StoreMemory;
-use crate::positions::StoreNames;
 use crate::store::RocksDbStore;
 
 /// Damaged databases kept for inspection, per application. The oldest goes when one more comes.
@@ -64,7 +63,8 @@ impl StateDirectory {
     /// Opens a task's stores, or makes them empty, and holds the task's lock until the store is dropped.
     ///
     /// Afterwards the task has exactly `stores`. Column families of other stores are dropped: they would miss the
-    /// changes that their changelog forgets, and the changelog can rebuild them. A store that has no position starts empty.
+    /// changes that the changelog forgets, and the changelog can rebuild them. For the same reason all stores start empty
+    /// when one of them was not there before.
     pub fn open(&self, task: TaskId, stores: &[(StoreIndex, String)]) -> Result<RocksDbStore, StoreError> {
         let directory = self.task_path(task);
         let (rocksdb, scratch) = (directory.join("rocksdb"), directory.join("scratch"));
@@ -79,7 +79,7 @@ impl StateDirectory {
         make(&scratch)?;
         let names: StoreNames = stores.iter().cloned().collect();
         let (database, positions) = Database::open(&rocksdb, names, &self.memory, lock)?;
-        Ok(RocksDbStore::new(database, &positions, self.memory.clone(), scratch))
+        Ok(RocksDbStore::new(database, positions, self.memory.clone(), scratch))
     }
 
     /// Moves a closed task's database away, with `reason` beside it, so that the next open starts empty and restores.

@@ -10,7 +10,7 @@ use crate::error::from_io;
 
 /// The version that this program writes. Raise it when column families, positions or RocksDB's own files change in a
 /// way that the previous program cannot read.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 2;
 
 const PREFIX: &str = "sluice task state ";
 
@@ -26,7 +26,8 @@ pub(crate) fn write(path: &Path) -> Result<(), StoreError> {
     written.map_err(|error| from_io(&error, path))
 }
 
-/// Checks the version of a task directory that holds a database. A newer version is refused and left untouched.
+/// Checks the version of a task directory that holds a database. Another version is refused and left untouched: its
+/// changelogs are of another kind as well, so that nothing could bring an emptied state back.
 pub(crate) fn check(path: &Path) -> Result<(), StoreError> {
     let text = match fs::read(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -39,9 +40,9 @@ pub(crate) fn check(path: &Path) -> Result<(), StoreError> {
         .and_then(|number| number.parse::<u32>().ok());
     match version {
         Some(FORMAT_VERSION) => Ok(()),
-        Some(newer) if newer > FORMAT_VERSION => Err(StoreError::Io(format!(
-            "{} says format {newer}, and this program reads up to format {FORMAT_VERSION}: \
-             start the newer program again, or remove the application's state with `sluice offsets reset`",
+        Some(other) if other > 0 => Err(StoreError::Io(format!(
+            "{} says format {other}, and this program reads format {FORMAT_VERSION}: start the program that wrote it \
+             again, or let this one process everything again after `sluice offsets reset`",
             path.display()
         ))),
         _ => Err(StoreError::Corrupted(format!(
@@ -78,9 +79,11 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_refused_with_advice_and_is_not_called_damage() {
-        let error = checked("sluice task state 2\n").unwrap_err();
-        assert!(matches!(error, StoreError::Io(text) if text.contains("newer program")));
+    fn another_version_is_refused_with_advice_and_is_not_called_damage() {
+        for content in ["sluice task state 1\n", "sluice task state 3\n"] {
+            let error = checked(content).unwrap_err();
+            assert!(matches!(error, StoreError::Io(text) if text.contains("offsets reset")));
+        }
     }
 
     #[test]

@@ -11,10 +11,8 @@ use streams::StoreIndex;
 use streams::store::{KeyRange, KeyValueStore, Positions, StoreError, StoreWrite, Visitor};
 
 use crate::database::Database;
-use crate::error::defect;
 use crate::flusher::Registration;
 use crate::memory::StoreMemory;
-use crate::positions::NamedPositions;
 use crate::restore::ingest;
 
 /// All stores of one task, on disk. Made by [`StateDirectory::open`](crate::StateDirectory::open).
@@ -31,8 +29,7 @@ pub struct RocksDbStore {
 }
 
 impl RocksDbStore {
-    pub(crate) fn new(database: Database, positions: &NamedPositions, memory: StoreMemory, scratch: PathBuf) -> Self {
-        let positions = positions.to_positions(database.stores());
+    pub(crate) fn new(database: Database, positions: Positions, memory: StoreMemory, scratch: PathBuf) -> Self {
         let database = Arc::new(database);
         Self {
             _registration: memory.register(Arc::clone(&database)),
@@ -56,13 +53,7 @@ impl RocksDbStore {
     }
 
     fn commit(&self, batch: WriteBatch, positions: &Positions) -> Result<(), StoreError> {
-        let named = NamedPositions::from_positions(positions, self.database.stores()).map_err(|store| {
-            defect(format!(
-                "a position is told for store {}, which is not part of the task",
-                store.0
-            ))
-        })?;
-        self.database.write(batch, &named)?;
+        self.database.write(batch, positions)?;
         self.positions
             .write()
             .unwrap_or_else(PoisonError::into_inner)

@@ -182,5 +182,7 @@ pub fn free_port() -> anyhow::Result<u16> {
 /// The root of the clone that the test runs in. Not of the one it was built in: clones may share a target directory.
 #[must_use]
 pub fn workspace() -> PathBuf {
-    Path::new("../..").canonicalize().unwrap_or_else(|_| PathBuf::from("../.."))
+    Path::new("../..")
+        .canonicalize()
+        .unwrap_or_else(|_| PathBuf::from("../.."))
 }

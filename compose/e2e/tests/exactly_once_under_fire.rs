@@ -180,26 +180,30 @@ fn compare_application(state: &Path, topology: &Topology, memory: &StoreMemory, 
         .map(|name| (name.to_owned(), PARTITIONS))
         .collect();
     let layout = topology.place(&application, &counts).unwrap();
-    let prefix = format!("{application}-");
     let mut compared = 0;
     for task in directory.tasks().unwrap() {
         let own = layout.task(task.task).unwrap();
         let name = |store: &StoreIndex| layout.stores.get(usize::from(store.0)).cloned().unwrap();
-        let stores: Vec<_> = own.changelogs.iter().map(|(store, _)| (*store, name(store))).collect();
+        let stores: Vec<_> = own.stores.iter().map(|store| (*store, name(store))).collect();
         let store = directory.open(task.task, &stores).unwrap();
-        let positions = store.positions();
+        let Some(position) = store.positions().changelog else {
+            continue;
+        };
+        let records = changelogs
+            .get(&format!("{application}-{}-changelog", task.task.subtopology))
+            .unwrap();
         for (index, name) in &stores {
-            let Some(position) = positions.changelog.get(index) else {
-                continue;
-            };
-            let records = changelogs.get(&format!("{prefix}{name}-changelog")).unwrap();
+            // An entry's key is the store's name, a zero byte, and the key in the store.
+            let prefix = [name.as_bytes(), &[0]].concat();
             let mut expected = BTreeMap::new();
-            let own = |record: &&RawRecord| record.partition == task.task.partition && record.offset < *position;
+            let own = |record: &&RawRecord| record.partition == task.task.partition && record.offset < position;
             for record in records.iter().filter(own) {
-                let key = record.key.clone().unwrap();
+                let Some(key) = record.key.as_deref().unwrap().strip_prefix(prefix.as_slice()) else {
+                    continue;
+                };
                 match &record.value {
-                    Some(value) => expected.insert(key, value.clone()),
-                    None => expected.remove(&key),
+                    Some(value) => expected.insert(key.to_vec(), value.clone()),
+                    None => expected.remove(key),
                 };
             }
             let mut found = BTreeMap::new();

@@ -72,21 +72,18 @@ pub(crate) fn rocksdb_path(state: &StateDirectory, task: TaskId) -> PathBuf {
     state.path().join(task.to_string()).join("rocksdb")
 }
 
-/// Positions after the batch of that number; every store stands at a different offset.
+/// Positions after the batch of that number.
 pub(crate) fn positions(sequence: u64) -> Positions {
     if sequence == 0 {
         return Positions {
-            changelog: BTreeMap::new(),
+            changelog: None,
             sequence,
             stream_time_ms: i64::MIN,
         };
     }
     let offset = i64::try_from(sequence).unwrap() * 10;
     Positions {
-        changelog: STORES
-            .iter()
-            .map(|(store, _)| (*store, offset + i64::from(store.0)))
-            .collect(),
+        changelog: Some(offset),
         sequence,
         stream_time_ms: offset * 1_000,
     }

@@ -1,11 +1,14 @@
 //! Fills topics.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use runtime::commit_record::CommitRecord;
+use streams::changelog::{COMMIT_RECORD_KEY, changelog_key};
 use streams::partition::partition_for_key;
 
 use crate::topics::PARTITIONS;
@@ -55,11 +58,12 @@ impl Feed {
     /// Sends one record whose key is the number.
     pub(crate) fn send(&self, topic: &str, key: u64) -> Result<()> {
         let key = key_bytes(key);
-        let partition = partition_for_key(&key, PARTITIONS);
-        let mut record = BaseRecord::to(topic)
-            .key(&key)
-            .payload(&self.value)
-            .partition(partition);
+        self.send_to(topic, partition_for_key(&key, PARTITIONS), &key, &self.value)
+    }
+
+    /// Sends one record to a partition.
+    fn send_to(&self, topic: &str, partition: i32, key: &[u8], value: &[u8]) -> Result<()> {
+        let mut record = BaseRecord::to(topic).key(key).payload(value).partition(partition);
         while let Err((error, refused)) = self.producer.send(record) {
             if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
                 return Err(error.into());
@@ -75,6 +79,32 @@ impl Feed {
     pub(crate) fn fill(&self, topic: &str, keys: impl Iterator<Item = u64>) -> Result<()> {
         for key in keys {
             self.send(topic, key)?;
+        }
+        self.finish()
+    }
+
+    /// Sends, as one commit of each task, entries of a store with these keys, and waits until they are written.
+    pub(crate) fn fill_changelog(&self, topic: &str, store: &str, keys: impl Iterator<Item = u64>) -> Result<()> {
+        let mut records = vec![0usize; usize::try_from(PARTITIONS)?];
+        for key in keys {
+            let key = key_bytes(key);
+            let partition = partition_for_key(&key, PARTITIONS);
+            self.send_to(topic, partition, &changelog_key(store, &key), &self.value)?;
+            if let Some(records) = usize::try_from(partition).ok().and_then(|at| records.get_mut(at)) {
+                *records += 1;
+            }
+        }
+        for (partition, records) in (0..).zip(records) {
+            let commit = CommitRecord {
+                task: format!("0_{partition}"),
+                sequence: 1,
+                after: None,
+                records,
+                stream_time_ms: 0,
+                offsets: BTreeMap::new(),
+                outputs: 0,
+            };
+            self.send_to(topic, partition, COMMIT_RECORD_KEY, &commit.to_bytes())?;
         }
         self.finish()
     }

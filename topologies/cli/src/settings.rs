@@ -45,6 +45,17 @@ pub(crate) struct Settings {
     )]
     pub(crate) replication: i32,
 
+    /// Partitions of the shop's topics when they are created: the most tasks of a topology that can run at once, and work for
+    /// the log with each commit. Without it as many as the topics have that exist, or 6.
+    #[arg(
+        long,
+        env = "SLUICE_PARTITIONS",
+        value_name = "N",
+        value_parser = clap::value_parser!(i32).range(1..=1_024),
+        global = true
+    )]
+    pub(crate) partitions: Option<i32>,
+
     /// A further setting of the Kafka client by its own name, for security and the like; can be given several times.
     #[arg(
         long = "kafka-property",
@@ -107,6 +118,11 @@ pub(crate) struct Serving {
     /// Longest time in milliseconds that a processed record waits for its commit under load.
     #[arg(long, env = "SLUICE_COMMIT_INTERVAL_MS", value_name = "MS", default_value_t = 100)]
     pub(crate) commit_interval_ms: u64,
+
+    /// Shortest time in milliseconds between two commits of a thread while records keep trickling in. Less shortens the way of
+    /// an order, which takes several commits one after the other, and costs the log more.
+    #[arg(long, env = "SLUICE_COMMIT_SPACING_MS", value_name = "MS", default_value_t = 15)]
+    pub(crate) commit_spacing_ms: u64,
 
     /// File with the Ed25519 key that signs tokens (PEM, 32 bytes, or hex). Without it a key is made in the state directory.
     #[arg(long, env = "SLUICE_SIGNING_KEY_FILE", value_name = "FILE")]

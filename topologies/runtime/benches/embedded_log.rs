@@ -7,7 +7,6 @@
     reason = "a measurement prints, and fails by panicking"
 )]
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -231,12 +230,13 @@ fn layout(application: &str, input: &str, output: &str) -> Arc<Layout> {
         topics: vec![
             placed(input, TopicKind::Source),
             placed(output, TopicKind::Sink),
-            placed(&format!("{application}-store-changelog"), TopicKind::Changelog),
+            placed(&format!("{application}-0-changelog"), TopicKind::Changelog),
         ],
         tasks: vec![TaskLayout {
             id: TASK,
             inputs: vec![INPUT],
-            changelogs: vec![(StoreIndex(0), CHANGELOG)],
+            stores: vec![StoreIndex(0)],
+            changelog: Some(CHANGELOG),
         }],
         stores: vec!["store".to_owned()],
     })
@@ -262,8 +262,8 @@ fn commit(sequence: u64, records: usize) -> Commit {
         sequence,
         outputs: fill(OUTPUT),
         changelog: fill(CHANGELOG),
-        changelog_stores: BTreeMap::from([(CHANGELOG, StoreIndex(0))]),
-        changelog_before: BTreeMap::new(),
+        changelog_topic: Some(CHANGELOG),
+        changelog_before: None,
         offsets: vec![InputOffset {
             topic: INPUT,
             partition: 0,

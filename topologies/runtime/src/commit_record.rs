@@ -1,65 +1,53 @@
-//! What each transaction says about itself in the task topic, the same bytes on every log.
+//! What each transaction says about itself in a task's changelog, the same bytes on every log.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use streams::changelog::COMMIT_RECORD_KEY;
 use streams::commit::InputOffset;
-use streams::{Commit, Layout, TopicIndex};
+use streams::{Commit, Headers, Layout, OutputRecord};
 
-/// The value of a record in the task topic, as JSON: what one task made true in one transaction.
+/// The value of a commit record, as JSON: what one task made true in one transaction that changed its stores.
 ///
-/// It is sent in one go with everything it tells of, before any offset of the transaction is known: waiting for those would
-/// cost every commit two more exchanges with the broker. Therefore it counts. The restore and `sluice audit` find a torn
-/// transaction by it: a changelog with more or fewer records after `after` than `records` says, or a missing `sequence`.
+/// It is the last record of its transaction in the task's changelog. Records after the last commit record are therefore of
+/// no whole transaction, and of those between `after` and the commit record only the last `records` are of its own. It is
+/// sent in one go with everything it tells of, before any offset of the transaction is known: waiting for those would cost
+/// every commit two more exchanges with the broker. Therefore it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRecord {
-    /// The task, as [`streams::TaskId`] prints it. It is also the record's key.
+    /// The task, as [`streams::TaskId`] prints it.
     pub task: String,
-    /// The number of the commit in the task's life, counted from 1.
+    /// How many commits of the task have changed its stores, this one included.
     pub sequence: u64,
-    /// By changelog topic, what the task has written there.
-    pub changelog: BTreeMap<String, Written>,
+    /// The offset after the commit record before; none when there was none.
+    pub after: Option<i64>,
+    /// Changelog records of this commit.
+    pub records: usize,
+    /// The task's stream time after this commit, in milliseconds since the epoch.
+    pub stream_time_ms: i64,
     /// By `topic/partition`, the next offset to read.
     pub offsets: BTreeMap<String, i64>,
     /// Number of records sent to sinks, repartition topics and the dead-letter topic.
     pub outputs: usize,
 }
 
-/// What one commit has written to one changelog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
-    /// The offset after the last record of the commits before; none when there was no record.
-    pub after: Option<i64>,
-    /// Records of this commit. They are the first committed ones from `after` on.
-    pub records: usize,
-}
-
 impl CommitRecord {
-    /// The record of `commit`. Topics that `layout` does not have are left out.
+    /// The record of `commit`, or `None` when it changes no store. Topics that `layout` does not have are left out.
     #[must_use]
-    pub fn new(commit: &Commit, layout: &Layout) -> Self {
-        let mut counts: BTreeMap<TopicIndex, usize> = BTreeMap::new();
-        for record in commit.changelog.iter() {
-            *counts.entry(record.topic).or_default() += 1;
-        }
-        let changelog = commit.changelog_stores.keys().filter_map(|topic| {
-            let written = Written {
-                after: commit.changelog_before.get(topic).copied(),
-                records: counts.get(topic).copied().unwrap_or(0),
-            };
-            Some((layout.topic(*topic)?.name.clone(), written))
-        });
+    pub fn new(commit: &Commit, layout: &Layout) -> Option<Self> {
         let offsets = commit
             .offsets
             .iter()
             .filter_map(|offset| Some((input_name(layout, offset)?, offset.next)));
-        Self {
+        (!commit.changelog.is_empty()).then(|| Self {
             task: commit.task.to_string(),
             sequence: commit.sequence,
-            changelog: changelog.collect(),
+            after: commit.changelog_before,
+            records: commit.changelog.len(),
+            stream_time_ms: commit.stream_time_ms,
             offsets: offsets.collect(),
             outputs: commit.outputs.len(),
-        }
+        })
     }
 
     /// The record's value.
@@ -80,6 +68,25 @@ fn input_name(layout: &Layout, offset: &InputOffset) -> Option<String> {
     Some(format!("{}/{}", topic.name, offset.partition))
 }
 
+/// The commit record of `commit` as the last record of its changelog, handed to `push`. `None` when it changes no store.
+pub(crate) fn with_commit_record<T>(
+    commit: &Commit,
+    layout: &Layout,
+    push: impl FnOnce(&OutputRecord<'_>) -> T,
+) -> Option<T> {
+    let value = CommitRecord::new(commit, layout)?.to_bytes();
+    let record = OutputRecord {
+        topic: commit.changelog_topic?,
+        partition: commit.task.partition,
+        // It carries the task's stream time as the other records of the changelog do, since no clock is read here.
+        timestamp_ms: commit.stream_time_ms.max(0),
+        key: Some(COMMIT_RECORD_KEY),
+        value: Some(&value),
+        headers: &Headers::default(),
+    };
+    Some(push(&record))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -90,13 +97,9 @@ mod tests {
         let record = CommitRecord {
             task: "0_3".to_owned(),
             sequence: 7,
-            changelog: BTreeMap::from([(
-                "sluice-orders-orders-changelog".to_owned(),
-                Written {
-                    after: Some(42),
-                    records: 3,
-                },
-            )]),
+            after: Some(42),
+            records: 3,
+            stream_time_ms: 1_000,
             offsets: BTreeMap::from([("order-commands/3".to_owned(), 9)]),
             outputs: 2,
         };

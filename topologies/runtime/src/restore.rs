@@ -1,12 +1,13 @@
-//! Restore: brings a task's store up to its changelogs, from the store's own position, and checks the last transaction.
+//! Restore: brings a task's stores up to their changelog, from their own position, and leaves torn transactions out.
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use streams::changelog::{COMMIT_RECORD_KEY, ChangelogStores};
 use streams::log::{LogReader, StoredRecord};
-use streams::store::{KeyValueStore, Positions, StoreError, StoreWrite};
+use streams::store::{KeyValueStore, Positions, StoreError};
 use streams::{Layout, LogError, MemoryStore, OutputBuffer, OutputRecord, StoreIndex, TaskId, TaskLayout, TopicIndex};
 use thiserror::Error;
 
@@ -14,11 +15,11 @@ use crate::commit_record::CommitRecord;
 use crate::limits::{RESTORE_BATCH_BYTES_MAX, RESTORE_BATCH_RECORDS_MAX};
 use crate::state::StateProvider;
 
-/// A task's state, caught up with its changelogs.
+/// A task's state, caught up with its changelog.
 pub struct Restored {
     /// The store.
     pub store: Arc<dyn KeyValueStore>,
-    /// Number of the task's last commit; 0 for none.
+    /// Number of the task's last commit that changed a store; 0 for none.
     pub sequence: u64,
     /// Changelog records that were replayed.
     pub records: u64,
@@ -49,7 +50,7 @@ pub struct RestoreProgress {
     pub cancelled: AtomicBool,
 }
 
-/// Restores one task. Damaged state is put aside once and the task restored from the changelogs' beginnings.
+/// Restores one task. Damaged state is put aside once and the task restored from the changelog's beginning.
 pub fn restore(
     layout: &Layout,
     task: TaskId,
@@ -59,7 +60,7 @@ pub fn restore(
 ) -> Result<Restored, RestoreError> {
     match attempt(layout, task, states, reader, progress) {
         Err(RestoreError::Store(StoreError::Corrupted(reason))) => {
-            tracing::error!(%task, reason, "the task's state is damaged; it is put aside and rebuilt from its changelogs");
+            tracing::error!(%task, reason, "the task's state is damaged; it is put aside and rebuilt from its changelog");
             metrics::counter!("sluice_store_quarantined_total", "application" => layout.application_id.clone())
                 .increment(1);
             states.quarantine(task, &reason)?;
@@ -81,27 +82,22 @@ fn attempt(
     };
     let began = Instant::now();
     let store = open(layout, own, states)?;
-    let last = last_commit(layout, task, reader)?;
     let mut replay = Replay {
-        layout,
-        own,
+        task,
+        stores: ChangelogStores::of(layout, own),
         store: store.as_ref(),
         positions: store.positions(),
         progress,
         records: 0,
     };
-    let gaps = replay.gaps(reader, last.as_ref())?;
-    progress
-        .total
-        .store(gaps.iter().map(Gap::offsets).sum(), Ordering::Relaxed);
-    for gap in &gaps {
-        replay.close(gap, reader)?;
+    if let Some(topic) = own.changelog.and_then(|topic| layout.topic(topic)) {
+        replay.catch_up(&mut Changelog::new(&topic.name, task.partition, reader)?)?;
     }
-    let sequence = replay.positions.sequence.max(last.map_or(0, |record| record.sequence));
+    let sequence = replay.positions.sequence;
     let records = replay.records;
     if records > 0 {
         let milliseconds = began.elapsed().as_millis();
-        tracing::info!(%task, application = layout.application_id, records, milliseconds, "restored the gap to the changelogs");
+        tracing::info!(%task, application = layout.application_id, records, milliseconds, "restored the gap to the changelog");
     }
     metrics::counter!("sluice_restored_records_total", "application" => layout.application_id.clone())
         .increment(records);
@@ -114,7 +110,7 @@ fn attempt(
 
 /// A task without stores needs no directory.
 fn open(layout: &Layout, own: &TaskLayout, states: &dyn StateProvider) -> Result<Arc<dyn KeyValueStore>, StoreError> {
-    if own.changelogs.is_empty() {
+    if own.stores.is_empty() {
         return Ok(Arc::new(MemoryStore::default()));
     }
     states.open(own.id, &store_names(layout, own))
@@ -122,59 +118,15 @@ fn open(layout: &Layout, own: &TaskLayout, states: &dyn StateProvider) -> Result
 
 fn store_names(layout: &Layout, own: &TaskLayout) -> Vec<(StoreIndex, String)> {
     let name = |store: &StoreIndex| layout.stores.get(usize::from(store.0)).cloned();
-    own.changelogs
+    own.stores
         .iter()
-        .filter_map(|(store, _)| Some((*store, name(store)?)))
+        .filter_map(|store| Some((*store, name(store)?)))
         .collect()
 }
 
-/// The task's newest commit record, or `None` when it never committed.
-fn last_commit(
-    layout: &Layout,
-    task: TaskId,
-    reader: &mut dyn LogReader,
-) -> Result<Option<CommitRecord>, RestoreError> {
-    let (topic, Some(partition)) = (layout.task_topic(), layout.task_partition(task)) else {
-        return Ok(None);
-    };
-    let (first, end) = reader.offsets(&topic, partition)?;
-    // The topic is compacted and one transaction holds one record of the task, so the newest is near the end.
-    let mut from = end;
-    let mut last = None;
-    while last.is_none() && from > first {
-        from = first.max(from - COMMIT_RECORD_LOOKBACK);
-        reader.read(&topic, partition, from, end, &mut |record| {
-            last = record
-                .value
-                .and_then(|value| CommitRecord::from_bytes(value).ok())
-                .or(last.take());
-            ControlFlow::Continue(())
-        })?;
-    }
-    Ok(last)
-}
-
-/// Offsets by which the search for the newest commit record steps back: records and transaction markers alternate.
-const COMMIT_RECORD_LOOKBACK: i64 = 64;
-
-/// What one store lacks.
-struct Gap {
-    store: StoreIndex,
-    topic: TopicIndex,
-    from: i64,
-    to: i64,
-    end: i64,
-}
-
-impl Gap {
-    fn offsets(&self) -> u64 {
-        u64::try_from(self.to - self.from).unwrap_or(0)
-    }
-}
-
 struct Replay<'a> {
-    layout: &'a Layout,
-    own: &'a TaskLayout,
+    task: TaskId,
+    stores: ChangelogStores,
     store: &'a dyn KeyValueStore,
     positions: Positions,
     progress: &'a RestoreProgress,
@@ -182,82 +134,51 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn gaps(&self, reader: &mut dyn LogReader, last: Option<&CommitRecord>) -> Result<Vec<Gap>, RestoreError> {
-        let mut gaps = Vec::new();
-        for (store, topic) in &self.own.changelogs {
-            let Some(layout) = self.layout.topic(*topic) else {
-                continue;
-            };
-            let (first, end) = reader.offsets(&layout.name, self.own.id.partition)?;
-            let held = self.positions.changelog.get(store).copied();
-            let from = held.unwrap_or(first);
-            if from > end {
-                let reason = format!(
-                    "store position {from} is beyond the end {end} of changelog {}",
-                    layout.name
-                );
-                return Err(StoreError::Corrupted(reason).into());
-            }
-            if from < first {
-                let reason = format!(
-                    "store position {from} is before the start {first} of changelog {}",
-                    layout.name
-                );
-                return Err(StoreError::Corrupted(reason).into());
-            }
-            let to = self.whole_end(reader, &layout.name, last, first..end)?;
-            gaps.push(Gap {
-                store: *store,
-                topic: *topic,
-                from,
-                to: to.unwrap_or(from).clamp(from, end),
-                end,
-            });
-        }
-        Ok(gaps)
-    }
-
-    /// The offset after the last record of the last whole transaction in a changelog, `None` when the store has it already.
-    fn whole_end(
-        &self,
-        reader: &mut dyn LogReader,
-        changelog: &str,
-        last: Option<&CommitRecord>,
-        offsets: Range<i64>,
-    ) -> Result<Option<i64>, LogError> {
-        let Some(written) = last.and_then(|last| last.changelog.get(changelog)) else {
-            return Ok(Some(offsets.end));
-        };
-        if last.is_some_and(|last| last.sequence <= self.positions.sequence) {
-            return Ok(None);
-        }
-        let after = written.after.unwrap_or(offsets.start).max(offsets.start);
-        let mut missing = written.records;
-        if missing == 0 {
-            return Ok(Some(after));
-        }
-        // Compaction may have taken some of them, but only for later ones: then there is no telling, and everything counts.
-        reader
-            .read(changelog, self.own.id.partition, after, offsets.end, &mut |_| {
-                missing -= 1;
-                if missing == 0 {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            })
-            .map(Some)
-    }
-
-    fn close(&mut self, gap: &Gap, reader: &mut dyn LogReader) -> Result<(), RestoreError> {
-        let Some(topic) = self.layout.topic(gap.topic) else {
+    /// Replays from the store's position to the last commit record.
+    fn catch_up(&mut self, changelog: &mut Changelog<'_>) -> Result<(), RestoreError> {
+        let from = self.from(changelog)?;
+        let Some(last) = changelog.last_commit()? else {
+            changelog.report_torn(self.task, from..changelog.end)?;
             return Ok(());
         };
-        let mut from = gap.from;
-        while from < gap.to {
+        let ranges = changelog.whole(from, &last)?;
+        let offsets = ranges
+            .iter()
+            .map(|range| u64::try_from(range.end - range.start).unwrap_or(0));
+        self.progress.total.store(offsets.sum(), Ordering::Relaxed);
+        for range in ranges {
+            self.replay(changelog, range)?;
+        }
+        changelog.report_torn(self.task, last.offset + 1..changelog.end)?;
+        if last.record.sequence > self.positions.sequence {
+            self.positions.sequence = last.record.sequence;
+            self.positions.stream_time_ms = self.positions.stream_time_ms.max(last.record.stream_time_ms);
+            self.store.restore(&mut std::iter::empty(), &self.positions)?;
+        }
+        Ok(())
+    }
+
+    /// Where the store stands, which must be inside the changelog.
+    fn from(&self, changelog: &Changelog<'_>) -> Result<i64, StoreError> {
+        let (first, end, name) = (changelog.first, changelog.end, changelog.topic);
+        let from = self.positions.changelog.unwrap_or(first);
+        let outside = if from > end {
+            format!("beyond the end {end}")
+        } else if from < first {
+            format!("before the start {first}")
+        } else {
+            return Ok(from);
+        };
+        let reason = format!("the position {from} of the stores is {outside} of their changelog {name}");
+        Err(StoreError::Corrupted(reason))
+    }
+
+    fn replay(&mut self, changelog: &mut Changelog<'_>, range: Range<i64>) -> Result<(), RestoreError> {
+        let mut from = range.start;
+        while from < range.end {
             let mut batch = OutputBuffer::default();
-            let read = reader.read(&topic.name, self.own.id.partition, from, gap.to, &mut |record| {
-                collect(&mut batch, gap.topic, &record);
+            let read = changelog.read(from..range.end, &mut |record| {
+                collect(&mut batch, &record);
                 let full = batch.len() >= RESTORE_BATCH_RECORDS_MAX || batch.size() >= RESTORE_BATCH_BYTES_MAX;
                 let stop = full || self.progress.cancelled.load(Ordering::Relaxed);
                 if stop {
@@ -269,59 +190,145 @@ impl Replay<'_> {
             if self.progress.cancelled.load(Ordering::Relaxed) {
                 return Err(RestoreError::Cancelled);
             }
-            self.apply(gap.store, &batch, read)?;
+            self.apply(&batch, read)?;
             self.progress
                 .done
                 .fetch_add(u64::try_from(read - from).unwrap_or(0), Ordering::Relaxed);
             if read <= from {
-                let cause = format!("changelog {} ends at {from}, expected {}", topic.name, gap.to);
-                return Err(LogError::Retriable(cause).into());
+                let (name, to) = (changelog.topic, range.end);
+                return Err(LogError::Retriable(format!("changelog {name} ends at {from}, expected {to}")).into());
             }
             from = read;
         }
-        self.check_tail(gap, reader)
+        Ok(())
     }
 
-    fn apply(&mut self, store: StoreIndex, batch: &OutputBuffer, read: i64) -> Result<(), StoreError> {
-        self.positions.changelog.insert(store, read);
-        self.records += u64::try_from(batch.len()).unwrap_or(0);
-        let mut writes = batch.iter().filter_map(|record| {
-            Some(StoreWrite {
-                store,
-                key: record.key?,
-                value: record.value,
-            })
-        });
+    fn apply(&mut self, batch: &OutputBuffer, read: i64) -> Result<(), StoreError> {
+        self.positions.changelog = Some(read);
+        let (stores, records) = (&self.stores, &mut self.records);
+        let mut writes = batch
+            .iter()
+            .filter_map(|record| stores.write(record.key, record.value))
+            .inspect(|_| *records += 1);
         self.store.restore(&mut writes, &self.positions)
     }
+}
 
-    /// The last commit record tells how far its transaction goes in each changelog. Committed records after that belong
-    /// to no whole transaction: a late `EndTxn` committed the beginning of one that never finished (KIP-890). Its inputs were
-    /// not committed and are processed again, so its records are left out here and overwritten by the repetition.
-    fn check_tail(&self, gap: &Gap, reader: &mut dyn LogReader) -> Result<(), RestoreError> {
-        let Some(topic) = self.layout.topic(gap.topic) else {
-            return Ok(());
-        };
-        let mut torn = 0u64;
-        if gap.end > gap.to {
-            reader.read(&topic.name, self.own.id.partition, gap.to, gap.end, &mut |_| {
-                torn += 1;
+/// A task's partition of its changelog.
+struct Changelog<'a> {
+    topic: &'a str,
+    partition: i32,
+    reader: &'a mut dyn LogReader,
+    first: i64,
+    end: i64,
+}
+
+/// The newest commit record and where it stands.
+struct LastCommit {
+    offset: i64,
+    record: CommitRecord,
+}
+
+/// Offsets by which the search for the newest commit record first steps back; each further step is twice as long.
+const COMMIT_RECORD_LOOKBACK: i64 = 64;
+
+impl<'a> Changelog<'a> {
+    fn new(topic: &'a str, partition: i32, reader: &'a mut dyn LogReader) -> Result<Self, LogError> {
+        let (first, end) = reader.offsets(topic, partition)?;
+        Ok(Self {
+            topic,
+            partition,
+            reader,
+            first,
+            end,
+        })
+    }
+
+    fn read(
+        &mut self,
+        range: Range<i64>,
+        visit: &mut dyn FnMut(StoredRecord<'_>) -> ControlFlow<()>,
+    ) -> Result<i64, LogError> {
+        self.reader
+            .read(self.topic, self.partition, range.start, range.end, visit)
+    }
+
+    /// It is at the end or, after a torn transaction, near it. `None` when the task never changed a store.
+    fn last_commit(&mut self) -> Result<Option<LastCommit>, LogError> {
+        let (mut from, mut step) = (self.end, COMMIT_RECORD_LOOKBACK);
+        let mut last = None;
+        while last.is_none() && from > self.first {
+            let to = from;
+            from = self.first.max(from - step);
+            step = step.saturating_mul(2);
+            self.read(from..to, &mut |record| {
+                if let Some(record) = commit_record(&record) {
+                    last = Some(record);
+                }
                 ControlFlow::Continue(())
             })?;
         }
+        Ok(last)
+    }
+
+    /// What to replay from `from` on, one after the other, so that everything up to and with `last` is there and nothing of a torn transaction.
+    ///
+    /// A late `EndTxn` can commit the beginning of a transaction that never finished (KIP-890). Its inputs were not committed
+    /// and were processed again, so its records stand between the commit record before and the repetition. What
+    /// compaction takes there was overwritten by later records.
+    fn whole(&mut self, from: i64, last: &LastCommit) -> Result<[Range<i64>; 2], LogError> {
+        let end = last.offset + 1;
+        if from >= end {
+            return Ok([from..from, from..from]);
+        }
+        let after = last.record.after.unwrap_or(self.first).max(self.first);
+        let mut own = Vec::new();
+        if after < last.offset {
+            self.read(after..last.offset, &mut |record| {
+                own.push(record.offset);
+                ControlFlow::Continue(())
+            })?;
+        }
+        let torn = own.len().saturating_sub(last.record.records);
+        let begin = own.get(torn).filter(|_| torn > 0).copied();
+        Ok(match begin {
+            None => [from..end, end..end],
+            Some(begin) => [from..after.max(from), begin.max(from)..end],
+        })
+    }
+
+    /// Committed records after the last commit record are left out and will be written again, as their inputs are.
+    fn report_torn(&mut self, task: TaskId, range: Range<i64>) -> Result<(), LogError> {
+        let (from, changelog) = (range.start, self.topic);
+        if range.is_empty() {
+            return Ok(());
+        }
+        let mut torn = 0u64;
+        self.read(range, &mut |_| {
+            torn += 1;
+            ControlFlow::Continue(())
+        })?;
         if torn > 0 {
-            let (task, changelog) = (self.own.id, &topic.name);
-            tracing::error!(%task, changelog, torn, from = gap.to, "torn transaction: records after the last commit record are left out and will be written again");
-            metrics::counter!("sluice_torn_transactions_total", "application" => self.layout.application_id.clone())
-                .increment(1);
+            tracing::error!(%task, changelog, torn, from, "torn transaction: records after the last commit record are left out and will be written again");
+            metrics::counter!("sluice_torn_transactions_total", "changelog" => changelog.to_owned()).increment(1);
         }
         Ok(())
     }
 }
 
-fn collect(batch: &mut OutputBuffer, topic: TopicIndex, record: &StoredRecord<'_>) {
+fn commit_record(record: &StoredRecord<'_>) -> Option<LastCommit> {
+    if record.key != Some(COMMIT_RECORD_KEY) {
+        return None;
+    }
+    Some(LastCommit {
+        offset: record.offset,
+        record: CommitRecord::from_bytes(record.value?).ok()?,
+    })
+}
+
+fn collect(batch: &mut OutputBuffer, record: &StoredRecord<'_>) {
     batch.push(OutputRecord {
-        topic,
+        topic: TopicIndex(0),
         partition: 0,
         timestamp_ms: record.timestamp_ms,
         key: record.key,

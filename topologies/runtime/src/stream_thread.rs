@@ -264,7 +264,7 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
         Ok(())
     }
 
-    fn commit_with_retries(&mut self, commits: &[Commit]) -> Result<Vec<streams::ChangelogEnds>, LogError> {
+    fn commit_with_retries(&mut self, commits: &[Commit]) -> Result<Vec<streams::ChangelogEnd>, LogError> {
         let mut attempts = 1;
         loop {
             match self.log.commit(commits) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use streams::store::StoreError;
 use streams::{
-    ChangelogEnds, Commit, InputOffset, InputRecord, Layout, Processed, Task, TaskError, TaskId, TaskLimits,
-    TopicIndex, Topology,
+    ChangelogEnd, Commit, InputOffset, InputRecord, Layout, Processed, Task, TaskError, TaskId, TaskLimits, TopicIndex,
+    Topology,
 };
 
 use crate::queries::Hosting;
@@ -140,12 +140,12 @@ impl TaskManager {
 
     /// Everything committed is in the log: writes it to the stores and tells waiting queries. Tasks whose store failed are
     /// answered; they are behind their changelogs.
-    pub(crate) fn post_commit(&mut self, commits: Vec<Commit>, ends: Vec<ChangelogEnds>) -> Vec<(TaskId, StoreError)> {
+    pub(crate) fn post_commit(&mut self, commits: Vec<Commit>, ends: Vec<ChangelogEnd>) -> Vec<(TaskId, StoreError)> {
         let mut failed = Vec::new();
-        for (commit, ends) in commits.into_iter().zip(ends) {
+        for (commit, end) in commits.into_iter().zip(ends) {
             let (id, offsets) = (commit.task, commit.offsets.clone());
             let Some(task) = self.tasks.get_mut(&id) else { continue };
-            match task.post_commit(commit, &ends) {
+            match task.post_commit(commit, end) {
                 Ok(()) => self.hosting.committed(self.topology.name(), id, &offsets),
                 Err(error) => failed.push((id, error)),
             }

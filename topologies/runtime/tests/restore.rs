@@ -1,13 +1,13 @@
-//! What a restore makes of changelogs and commit records: whole transactions, all of them and nothing else.
+//! What a restore makes of a changelog: whole transactions, all of them and nothing else.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use runtime::StateProvider;
 use runtime::commit_record::CommitRecord;
 use runtime::restore::{RestoreProgress, Restored, restore};
+use streams::changelog::{COMMIT_RECORD_KEY, changelog_key};
 use streams::log::{LogReader, StoredRecord};
 use streams::store::{KeyRange, KeyValueStore, Positions, StoreError, StoreWrite};
 use streams::{
@@ -21,8 +21,7 @@ const TASK: TaskId = TaskId {
 };
 const STORE: StoreIndex = StoreIndex(0);
 const CHANGELOG: TopicIndex = TopicIndex(0);
-const CHANGELOG_NAME: &str = "app-store-changelog";
-const TASKS_NAME: &str = "app-tasks";
+const CHANGELOG_NAME: &str = "app-0-changelog";
 
 /// One task with one store.
 fn layout() -> Layout {
@@ -36,35 +35,40 @@ fn layout() -> Layout {
         tasks: vec![TaskLayout {
             id: TASK,
             inputs: Vec::new(),
-            changelogs: vec![(STORE, CHANGELOG)],
+            stores: vec![STORE],
+            changelog: Some(CHANGELOG),
         }],
         stores: vec!["store".to_owned()],
     }
 }
 
-/// Topics as a reader sees them: records by offset, and offsets that hold none (transaction markers).
+/// A changelog as a reader sees it: records by offset, and offsets that hold none (transaction markers, compaction).
 #[derive(Default)]
-struct Topics(BTreeMap<String, Vec<Option<Record>>>);
+struct Changelog(Vec<Option<Record>>);
 
 /// Key and value.
-type Record = (String, Vec<u8>);
+type Record = (Vec<u8>, Vec<u8>);
 
-impl Topics {
-    fn append(&mut self, topic: &str, key: &str, value: &[u8]) {
-        let record = (key.to_owned(), value.to_vec());
-        self.0.entry(topic.to_owned()).or_default().push(Some(record));
+impl Changelog {
+    fn append(&mut self, key: &[u8], value: &[u8]) {
+        self.0.push(Some((key.to_vec(), value.to_vec())));
+    }
+
+    /// A record of the store.
+    fn put(&mut self, key: &str, value: &str) {
+        self.append(&changelog_key("store", key.as_bytes()), value.as_bytes());
     }
 
     /// The marker of a transaction.
-    fn mark(&mut self, topic: &str) {
-        self.0.entry(topic.to_owned()).or_default().push(None);
+    fn mark(&mut self) {
+        self.0.push(None);
     }
 
-    fn end(&self, topic: &str) -> i64 {
-        i64::try_from(self.0.get(topic).map_or(0, Vec::len)).unwrap()
+    fn end(&self) -> i64 {
+        i64::try_from(self.0.len()).unwrap()
     }
 
-    /// A whole transaction: its changelog records, its commit record and their markers. Answers where it ends.
+    /// A whole transaction: its records, its commit record and its marker. Answers where it ends.
     fn commit(&mut self, sequence: u64, after: Option<i64>, writes: &[(&str, &str)]) -> i64 {
         let mut changelog = OutputBuffer::default();
         for (key, value) in writes {
@@ -76,52 +80,52 @@ impl Topics {
                 value: Some(value.as_bytes()),
                 headers: &Headers::default(),
             });
-            self.append(CHANGELOG_NAME, key, value.as_bytes());
+            self.put(key, value);
         }
-        let end = self.end(CHANGELOG_NAME);
         let commit = Commit {
             task: TASK,
             sequence,
             outputs: OutputBuffer::default(),
             changelog,
-            changelog_stores: BTreeMap::from([(CHANGELOG, STORE)]),
-            changelog_before: after.map(|after| (CHANGELOG, after)).into_iter().collect(),
+            changelog_topic: Some(CHANGELOG),
+            changelog_before: after,
             offsets: Vec::new(),
-            stream_time_ms: 0,
+            stream_time_ms: i64::try_from(sequence).unwrap() * 100,
         };
-        self.append(TASKS_NAME, "0_0", &CommitRecord::new(&commit, &layout()).to_bytes());
-        self.mark(CHANGELOG_NAME);
-        self.mark(TASKS_NAME);
+        let record = CommitRecord::new(&commit, &layout()).unwrap();
+        self.append(COMMIT_RECORD_KEY, &record.to_bytes());
+        let end = self.end();
+        self.mark();
         end
     }
 }
 
-impl LogReader for Topics {
+impl LogReader for Changelog {
     fn partitions(&mut self, topic: &str) -> Result<Option<i32>, LogError> {
-        Ok(self.0.contains_key(topic).then_some(1))
+        Ok((topic == CHANGELOG_NAME).then_some(1))
     }
 
     fn offsets(&mut self, topic: &str, _: i32) -> Result<(i64, i64), LogError> {
-        Ok((0, self.end(topic)))
+        assert_eq!(topic, CHANGELOG_NAME);
+        Ok((0, self.end()))
     }
 
     fn read(
         &mut self,
-        topic: &str,
+        _: &str,
         _: i32,
         from: i64,
         to: i64,
         visit: &mut dyn FnMut(StoredRecord<'_>) -> ControlFlow<()>,
     ) -> Result<i64, LogError> {
-        let records = self.0.get(topic).map(Vec::as_slice).unwrap_or_default();
         for offset in from..to {
-            let Some((key, value)) = &records[usize::try_from(offset).unwrap()] else {
+            let Some((key, value)) = &self.0[usize::try_from(offset).unwrap()] else {
                 continue;
             };
             let record = StoredRecord {
                 offset,
                 timestamp_ms: 0,
-                key: Some(key.as_bytes()),
+                key: Some(key),
                 value: Some(value),
                 headers: Headers::default(),
             };
@@ -148,15 +152,15 @@ impl State {
         });
         let positions = Positions {
             sequence,
-            changelog: [(STORE, end)].into(),
+            changelog: Some(end),
             ..Positions::default()
         };
         state.0.write(&mut writes, &positions).unwrap();
         state
     }
 
-    fn restored(&self, topics: &mut Topics) -> Restored {
-        restore(&layout(), TASK, self, topics, &RestoreProgress::default()).unwrap()
+    fn restored(&self, changelog: &mut Changelog) -> Restored {
+        restore(&layout(), TASK, self, changelog, &RestoreProgress::default()).unwrap()
     }
 }
 
@@ -188,72 +192,118 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn lost_state_is_rebuilt_from_every_whole_transaction() {
-    let mut topics = Topics::default();
-    let end = topics.commit(1, None, &[("a", "1"), ("b", "1")]);
-    topics.commit(2, Some(end), &[("a", "2")]);
-    let restored = State::default().restored(&mut topics);
+    let mut changelog = Changelog::default();
+    let end = changelog.commit(1, None, &[("a", "1"), ("b", "1")]);
+    changelog.commit(2, Some(end), &[("a", "2")]);
+    let restored = State::default().restored(&mut changelog);
     assert_eq!(entries(&restored), pairs(&[("a", "2"), ("b", "1")]));
     assert_eq!((restored.sequence, restored.records), (2, 3));
 }
 
 #[test]
 fn a_store_that_has_the_last_commit_replays_nothing() {
-    let mut topics = Topics::default();
-    let end = topics.commit(1, None, &[("a", "1")]);
-    let restored = State::holding(1, end, &[("a", "1")]).restored(&mut topics);
+    let mut changelog = Changelog::default();
+    let end = changelog.commit(1, None, &[("a", "1")]);
+    let restored = State::holding(1, end, &[("a", "1")]).restored(&mut changelog);
     assert_eq!((restored.sequence, restored.records), (1, 0));
 }
 
 #[test]
 fn a_store_that_is_behind_replays_the_gap_alone() {
-    let mut topics = Topics::default();
-    let first = topics.commit(1, None, &[("a", "1")]);
-    let second = topics.commit(2, Some(first), &[("a", "2"), ("b", "2")]);
-    topics.commit(3, Some(second), &[("b", "3")]);
-    let restored = State::holding(1, first, &[("a", "1")]).restored(&mut topics);
+    let mut changelog = Changelog::default();
+    let first = changelog.commit(1, None, &[("a", "1")]);
+    let second = changelog.commit(2, Some(first), &[("a", "2"), ("b", "2")]);
+    changelog.commit(3, Some(second), &[("b", "3")]);
+    let restored = State::holding(1, first, &[("a", "1")]).restored(&mut changelog);
     assert_eq!(entries(&restored), pairs(&[("a", "2"), ("b", "3")]));
     assert_eq!((restored.sequence, restored.records), (3, 3));
+}
+
+#[test]
+fn state_that_was_lost_comes_back_with_its_stream_time() {
+    let mut changelog = Changelog::default();
+    let end = changelog.commit(1, None, &[("a", "1")]);
+    let restored = State::default().restored(&mut changelog);
+    let expected = Positions {
+        changelog: Some(end),
+        sequence: 1,
+        stream_time_ms: 100,
+    };
+    assert_eq!(restored.store.positions(), expected);
+}
+
+#[test]
+fn entries_of_a_store_that_the_topology_has_no_more_are_passed_over() {
+    let mut changelog = Changelog::default();
+    changelog.append(&changelog_key("gone", b"a"), b"1");
+    changelog.commit(1, None, &[("b", "1")]);
+    let restored = State::default().restored(&mut changelog);
+    assert_eq!(entries(&restored), pairs(&[("b", "1")]));
+    assert_eq!(restored.records, 1);
 }
 
 /// A late end of an earlier transaction has committed the beginning of one that never finished: records, and no commit record.
 #[test]
 fn records_of_a_torn_transaction_are_left_out_whether_the_store_is_there_or_lost() {
-    let mut topics = Topics::default();
-    let end = topics.commit(1, None, &[("a", "1")]);
-    topics.append(CHANGELOG_NAME, "a", b"torn");
-    topics.append(CHANGELOG_NAME, "z", b"torn");
-    topics.mark(CHANGELOG_NAME);
+    let mut changelog = Changelog::default();
+    let end = changelog.commit(1, None, &[("a", "1")]);
+    changelog.put("a", "torn");
+    changelog.put("z", "torn");
+    changelog.mark();
     for state in [State::default(), State::holding(1, end, &[("a", "1")])] {
-        let restored = state.restored(&mut topics);
+        let restored = state.restored(&mut changelog);
         assert_eq!(entries(&restored), pairs(&[("a", "1")]));
-        assert_eq!(restored.store.positions().changelog[&STORE], end);
+        assert_eq!(restored.store.positions().changelog, Some(end));
     }
 }
 
-/// The next life of the task writes behind the torn records; a store that was there then has its position behind them.
 #[test]
-fn the_repetition_of_a_torn_transaction_wins() {
-    let mut topics = Topics::default();
-    let end = topics.commit(1, None, &[("a", "1")]);
-    topics.append(CHANGELOG_NAME, "a", b"torn");
-    topics.mark(CHANGELOG_NAME);
-    let state = State::holding(1, end, &[("a", "1")]);
-    let after_repetition = {
-        topics.append(CHANGELOG_NAME, "a", b"2");
-        let end = topics.end(CHANGELOG_NAME);
-        topics.mark(CHANGELOG_NAME);
-        end
-    };
-    topics.commit(3, Some(after_repetition), &[("b", "3")]);
-    let restored = state.restored(&mut topics);
-    assert_eq!(entries(&restored), pairs(&[("a", "2"), ("b", "3")]));
+fn a_first_transaction_that_is_torn_leaves_the_state_empty() {
+    let mut changelog = Changelog::default();
+    changelog.put("a", "torn");
+    changelog.mark();
+    let restored = State::default().restored(&mut changelog);
+    assert_eq!(entries(&restored), pairs(&[]));
+    assert_eq!((restored.sequence, restored.records), (0, 0));
+}
+
+/// The next life of the task writes behind the torn records, and what it repeats may touch other keys: a timer has fired meanwhile.
+#[test]
+fn after_its_repetition_nothing_of_a_torn_transaction_is_left() {
+    let mut changelog = Changelog::default();
+    let end = changelog.commit(1, None, &[("a", "1")]);
+    changelog.put("a", "torn");
+    changelog.put("z", "torn");
+    changelog.mark();
+    let repeated = changelog.commit(2, Some(end), &[("a", "2"), ("b", "2")]);
+    for state in [State::default(), State::holding(1, end, &[("a", "1")])] {
+        let restored = state.restored(&mut changelog);
+        assert_eq!(entries(&restored), pairs(&[("a", "2"), ("b", "2")]));
+        assert_eq!(restored.store.positions().changelog, Some(repeated));
+    }
 }
 
 #[test]
-fn a_commit_that_changed_no_state_leaves_nothing_to_replay() {
-    let mut topics = Topics::default();
-    let end = topics.commit(1, None, &[("a", "1")]);
-    topics.commit(2, Some(end), &[]);
-    let restored = State::holding(1, end, &[("a", "1")]).restored(&mut topics);
-    assert_eq!((restored.sequence, restored.records), (2, 0));
+fn the_newest_commit_record_is_found_behind_any_number_of_torn_records() {
+    let mut changelog = Changelog::default();
+    changelog.commit(1, None, &[("a", "1")]);
+    for record in 0..1_000 {
+        changelog.put(&format!("torn-{record}"), "torn");
+    }
+    changelog.mark();
+    let restored = State::default().restored(&mut changelog);
+    assert_eq!(entries(&restored), pairs(&[("a", "1")]));
+}
+
+/// Compaction keeps the newest record of each key, which leaves fewer than the last commit has written only where it wrote them again.
+#[test]
+fn a_compacted_changelog_counts_whole() {
+    let mut changelog = Changelog::default();
+    let first = changelog.commit(1, None, &[("a", "1"), ("b", "1")]);
+    changelog.commit(2, Some(first), &[("a", "2")]);
+    changelog.0[0] = None;
+    changelog.0[2] = None;
+    let restored = State::default().restored(&mut changelog);
+    assert_eq!(entries(&restored), pairs(&[("a", "2"), ("b", "1")]));
+    assert_eq!((restored.sequence, restored.records), (2, 2));
 }

@@ -189,7 +189,7 @@ impl TopologyBuilder {
         SinkRef::new(topic)
     }
 
-    /// Declares a key-value store. Its changelog topic is made and named by the engine.
+    /// Declares a key-value store. The engine makes and names a changelog for the stores of each sub-topology.
     pub fn store<K: Send + 'static, V: Clone + Send + 'static>(
         &self,
         name: impl Into<String>,
@@ -310,7 +310,9 @@ impl Graph {
 
     fn add_topic(&mut self, name: &str, kind: TopicKind, partitions: Option<i32>) -> TopicIndex {
         let external = |kind| matches!(kind, TopicKind::Source | TopicKind::Sink);
-        let same = |topic: &TopicDeclaration| topic.name == name && external(topic.kind) == external(kind);
+        let same = |topic: &TopicDeclaration| {
+            topic.name == name && (topic.kind == kind || (external(topic.kind) && external(kind)))
+        };
         if let Some(position) = self.topics.iter().position(same) {
             if let (Some(topic), TopicKind::Source) = (self.topics.get_mut(position), kind) {
                 topic.kind = kind;
@@ -335,12 +337,6 @@ impl Graph {
         if self.stores.iter().any(|store| store.name == name) {
             self.mistakes.push(TopologyError::DuplicateName(name.clone()));
         }
-        self.topics.push(TopicDeclaration {
-            name: name.clone(),
-            kind: TopicKind::Changelog,
-            partitions: None,
-        });
-        let changelog = TopicIndex(index(self.topics.len() - 1));
         let store = StoreIndex(index(self.stores.len()));
         let serdes = Arc::new(StoreSerdes {
             name: name.clone(),
@@ -353,7 +349,6 @@ impl Graph {
         };
         self.stores.push(StoreDeclaration {
             name,
-            changelog,
             timers,
             open: Arc::new(open),
         });
@@ -363,7 +358,14 @@ impl Graph {
     fn build(mut self) -> Result<Topology, TopologyError> {
         self.check()?;
         let dead_letters = self.add_topic("dead-letters", TopicKind::DeadLetters, Some(1));
-        let subtopologies = subtopologies(&self.nodes);
+        let mut subtopologies = subtopologies(&self.nodes);
+        for (number, part) in subtopologies
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, part)| !part.stores.is_empty())
+        {
+            part.changelog = Some(self.add_topic(&number.to_string(), TopicKind::Changelog, None));
+        }
         Ok(Topology {
             name: self.name,
             topics: self.topics,
@@ -383,7 +385,13 @@ impl Graph {
         if self.sources.is_empty() {
             return Err(TopologyError::NoSource);
         }
-        let names = self.topics.iter().map(|topic| &topic.name).chain([&self.name]);
+        let stores = self.stores.iter().map(|store| &store.name);
+        let names = self
+            .topics
+            .iter()
+            .map(|topic| &topic.name)
+            .chain(stores)
+            .chain([&self.name]);
         if let Some(bad) = names.into_iter().find(|name| !is_topic_name(name)) {
             return Err(TopologyError::BadName(bad.clone()));
         }

@@ -1,9 +1,8 @@
 //! A commit as a value: everything of one task that becomes true in one transaction.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::record::{OutputBuffer, StoreIndex, TopicIndex};
+use crate::record::{OutputBuffer, TopicIndex};
 
 /// The unit of assignment and of state: partition `partition` of every source of sub-topology `subtopology`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,16 +36,16 @@ pub struct InputOffset {
 pub struct Commit {
     /// The task.
     pub task: TaskId,
-    /// This commit's number in the task's life, counted from 1.
+    /// How many commits of the task have changed its stores, this one included.
     pub sequence: u64,
     /// Records for sinks, repartition topics and the dead-letter topic.
     pub outputs: OutputBuffer,
-    /// Records for changelog topics, at most one per key.
+    /// Records for the task's changelog, at most one per key. The log adds the commit record as the last one when there are any.
     pub changelog: OutputBuffer,
-    /// Which store each changelog topic belongs to.
-    pub changelog_stores: BTreeMap<TopicIndex, StoreIndex>,
-    /// For each changelog topic, the offset after the task's last record there before this commit, where it is known.
-    pub changelog_before: ChangelogEnds,
+    /// The changelog topic; `None` for a task without stores.
+    pub changelog_topic: Option<TopicIndex>,
+    /// The offset after the task's last record in its changelog before this commit, where it is known.
+    pub changelog_before: ChangelogEnd,
     /// Input progress.
     pub offsets: Vec<InputOffset>,
     /// The task's stream time after this commit.
@@ -61,5 +60,5 @@ impl Commit {
     }
 }
 
-/// What a log answers for one committed task: for each changelog topic it wrote, the offset after the task's last record there.
-pub type ChangelogEnds = BTreeMap<TopicIndex, i64>;
+/// What a log answers for one committed task: the offset after its commit record, `None` when the commit changed no store.
+pub type ChangelogEnd = Option<i64>;

@@ -15,7 +15,7 @@ pub enum TopicKind {
     Sink,
     /// Internal: written by one sub-topology and read by another; created by the engine, deleted records are fine.
     Repartition,
-    /// Internal: the log of a store; created by the engine, compacted.
+    /// Internal: the log of the stores of a sub-topology; created by the engine, compacted.
     Changelog,
     /// Internal: records that could not be processed; created by the engine.
     DeadLetters,
@@ -39,8 +39,10 @@ pub struct TaskLayout {
     pub id: TaskId,
     /// Source and repartition topics; the task reads partition `id.partition` of each.
     pub inputs: Vec<TopicIndex>,
-    /// The task's stores and their changelog topics; the task owns partition `id.partition` of each.
-    pub changelogs: Vec<(StoreIndex, TopicIndex)>,
+    /// The task's stores.
+    pub stores: Vec<StoreIndex>,
+    /// The changelog of all of them; the task owns partition `id.partition` of it. `None` for a task without stores.
+    pub changelog: Option<TopicIndex>,
 }
 
 /// A topology placed on a log.
@@ -57,7 +59,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The internal topic that carries group membership and the commit records: one partition per task.
+    /// The internal topic that carries group membership: one partition per task.
     #[must_use]
     pub fn task_topic(&self) -> String {
         format!("{}-tasks", self.application_id)
@@ -109,7 +111,7 @@ impl Layout {
         let owners: Vec<TaskId> = self
             .tasks
             .iter()
-            .filter(|task| task.changelogs.iter().any(|(own, _)| *own == store))
+            .filter(|task| task.stores.contains(&store))
             .map(|task| task.id)
             .collect();
         let partition = crate::partition::partition_for_key(key, i32::try_from(owners.len()).ok()?);

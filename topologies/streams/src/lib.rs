@@ -6,6 +6,7 @@
 
 mod builder;
 mod cache;
+pub mod changelog;
 pub mod commit;
 pub mod dead_letter;
 pub mod describe;
@@ -28,7 +29,7 @@ mod timers;
 mod topology;
 
 pub use builder::{ProcessorSpec, SinkRef, StoreRef, Topic, TopologyBuilder};
-pub use commit::{ChangelogEnds, Commit, InputOffset, TaskId};
+pub use commit::{ChangelogEnd, Commit, InputOffset, TaskId};
 pub use error::{LogError, ProcessError, TaskError, TopologyError};
 pub use layout::{Layout, PartitionCounts, TaskLayout, TopicKind, TopicLayout};
 pub use memory_store::MemoryStore;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crate::commit::{ChangelogEnds, Commit, InputOffset, TaskId};
+use crate::commit::{ChangelogEnd, Commit, InputOffset, TaskId};
 use crate::error::LogError;
 use crate::record::{Headers, InputRecord};
 
@@ -51,10 +51,10 @@ pub trait Log: Send {
     /// Gives tasks up after [`Event::Revoked`] or [`Event::Lost`]: reads nothing more for them and lets the rebalance go on.
     fn stop(&mut self, tasks: &[TaskId]) -> Result<(), LogError>;
 
-    /// Makes all commits true in one transaction, or none. Answers, in the order of `commits`, the changelog ends.
+    /// Makes all commits true in one transaction, or none. Answers, in the order of `commits`, the ends of their changelogs.
     ///
     /// On [`LogError::Abortable`] the caller drops its overlays and calls [`abort`](Self::abort).
-    fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnds>, LogError>;
+    fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnd>, LogError>;
 
     /// Ends whatever transaction is open without effect and rewinds every started input to its committed offset.
     fn abort(&mut self) -> Result<(), LogError>;

@@ -47,6 +47,18 @@ type DirtyEntries<'a, V> = Box<dyn Iterator<Item = (&'a Box<[u8]>, &'a Dirty<V>)
 #[derive(Clone)]
 struct Dirty<V>(Option<(V, Range<usize>)>);
 
+/// Where the changes of a store go.
+pub(crate) struct ChangelogPlace<'a> {
+    /// The task's changelog.
+    pub(crate) topic: TopicIndex,
+    /// The task's partition of it.
+    pub(crate) partition: i32,
+    /// What leads the keys of the store.
+    pub(crate) prefix: &'a [u8],
+    /// The records' time, in milliseconds since the epoch.
+    pub(crate) timestamp_ms: i64,
+}
+
 /// What a task does to all its stores without knowing their types.
 pub(crate) trait ErasedOverlay: Send {
     fn as_any(&mut self) -> &mut dyn Any;
@@ -57,7 +69,7 @@ pub(crate) trait ErasedOverlay: Send {
     /// Bytes of uncommitted keys and values.
     fn dirty_bytes(&self) -> usize;
     /// Appends one changelog record for each dirty key.
-    fn write_changelog(&self, topic: TopicIndex, partition: i32, timestamp_ms: i64, out: &mut OutputBuffer);
+    fn write_changelog(&self, at: &ChangelogPlace<'_>, out: &mut OutputBuffer);
     /// The dirty entries are committed and in the store: they become cache.
     fn committed(&mut self);
     /// The dirty entries never happened.
@@ -286,15 +298,18 @@ impl<K: Send + 'static, V: Clone + Send + 'static> ErasedOverlay for Overlay<K, 
         self.encoded.len() + self.dirty.len() * (size_of::<Dirty<V>>() + size_of::<Box<[u8]>>())
     }
 
-    fn write_changelog(&self, topic: TopicIndex, partition: i32, timestamp_ms: i64, out: &mut OutputBuffer) {
+    fn write_changelog(&self, at: &ChangelogPlace<'_>, out: &mut OutputBuffer) {
         let headers = Headers::default();
+        let mut full_key = at.prefix.to_vec();
         for (key, Dirty(entry)) in &self.dirty {
             let value = entry.as_ref().and_then(|(_, range)| self.encoded.get(range.clone()));
+            full_key.truncate(at.prefix.len());
+            full_key.extend_from_slice(key);
             out.push(OutputRecord {
-                topic,
-                partition,
-                timestamp_ms,
-                key: Some(key),
+                topic: at.topic,
+                partition: at.partition,
+                timestamp_ms: at.timestamp_ms,
+                key: Some(&full_key),
                 value,
                 headers: &headers,
             });
@@ -436,7 +451,13 @@ mod tests {
         (0..10).for_each(|value| put(&mut overlay, "a", value));
         overlay.delete(&"b".to_owned()).unwrap();
         let mut out = OutputBuffer::default();
-        overlay.write_changelog(TopicIndex(0), 0, 0, &mut out);
+        let at = ChangelogPlace {
+            topic: TopicIndex(0),
+            partition: 0,
+            prefix: b"s\0",
+            timestamp_ms: 0,
+        };
+        overlay.write_changelog(&at, &mut out);
         let records: Vec<_> = out
             .iter()
             .map(|record| (record.key, record.value.map(<[u8]>::to_vec)))
@@ -444,8 +465,8 @@ mod tests {
         assert_eq!(
             records,
             [
-                (Some(&b"a"[..]), Some(9i64.to_be_bytes().to_vec())),
-                (Some(&b"b"[..]), None)
+                (Some(&b"s\0a"[..]), Some(9i64.to_be_bytes().to_vec())),
+                (Some(&b"s\0b"[..]), None)
             ]
         );
     }

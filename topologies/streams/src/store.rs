@@ -1,6 +1,5 @@
 //! The port to committed state: one [`KeyValueStore`] holds all stores of one task and the task's own position.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use thiserror::Error;
@@ -10,8 +9,8 @@ use crate::record::StoreIndex;
 /// Where a task's committed state stands. Written in the same atomic batch as the data it describes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Positions {
-    /// For each store, the offset of its changelog partition up to which (exclusive) the store holds everything.
-    pub changelog: BTreeMap<StoreIndex, i64>,
+    /// The offset of the changelog partition up to which (exclusive) the stores hold everything; `None` before the first batch.
+    pub changelog: Option<i64>,
     /// Number of the last commit that the store holds; 0 before the first.
     pub sequence: u64,
     /// The largest event time the task has seen, in milliseconds since the epoch; `i64::MIN` before the first record.

@@ -10,6 +10,7 @@ mod timers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::changelog::ChangelogStores;
 use crate::commit::TaskId;
 use crate::dead_letter;
 use crate::error::{ProcessError, TaskError};
@@ -66,6 +67,7 @@ pub struct Task {
     dead_letters: TopicIndex,
     limits: TaskLimits,
     spare: (OutputBuffer, OutputBuffer),
+    changelog_stores: ChangelogStores,
 }
 
 /// How far an input partition was processed and committed, as next offsets.
@@ -88,7 +90,7 @@ impl Task {
         &self.committed
     }
 
-    /// Number of the last commit, 0 for none.
+    /// Number of the last commit that changed a store, 0 for none.
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.positions.sequence

@@ -28,8 +28,6 @@ pub struct TopicDeclaration {
 pub struct StoreDeclaration {
     /// The store's name.
     pub name: String,
-    /// Its changelog topic.
-    pub changelog: TopicIndex,
     /// Whether its entries are timers.
     pub timers: Option<PunctuationType>,
     pub(crate) open: OpenOverlay,
@@ -92,6 +90,8 @@ pub struct Subtopology {
     pub stores: BTreeSet<StoreIndex>,
     /// Topics that it writes.
     pub outputs: BTreeSet<TopicIndex>,
+    /// The changelog of its stores, if it has any.
+    pub changelog: Option<TopicIndex>,
 }
 
 impl Topology {
@@ -180,17 +180,12 @@ impl Topology {
         let Some(width) = part.inputs.iter().filter_map(|topic| count_of(known, topic)).max() else {
             return;
         };
-        let changelogs = part
-            .stores
-            .iter()
-            .filter_map(|store| self.store(*store))
-            .map(|store| store.changelog);
         let repartitions = part
             .outputs
             .iter()
             .copied()
             .filter(|topic| self.is_open_repartition(*topic));
-        for topic in changelogs.chain(repartitions) {
+        for topic in part.changelog.into_iter().chain(repartitions) {
             if let Some(slot) = known.get_mut(usize::from(topic.0)) {
                 *slot = (*slot).max(Some(width));
             }
@@ -213,12 +208,12 @@ impl Topology {
                 .iter()
                 .map(|topic| (name(topic).to_owned(), count(topic)))
                 .collect();
-            let changelog = |store: &StoreIndex| self.store(*store).map(|declared| (*store, declared.changelog));
             for partition in 0..copartitioned(subtopology, &inputs)? {
                 tasks.push(TaskLayout {
                     id: TaskId { subtopology, partition },
                     inputs: part.inputs.iter().copied().collect(),
-                    changelogs: part.stores.iter().filter_map(changelog).collect(),
+                    stores: part.stores.iter().copied().collect(),
+                    changelog: part.changelog,
                 });
             }
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use streams::log::{Event, Log};
-use streams::{ChangelogEnds, Commit, InputOffset, InputRecord, LogError, TaskId, TopicIndex};
+use streams::{ChangelogEnd, Commit, InputOffset, InputRecord, LogError, TaskId, TopicIndex};
 
 /// Passes everything on and adds up how far the inputs are committed. The inputs have no gaps, so offsets are records.
 pub(crate) struct Committed<L> {
@@ -69,7 +69,7 @@ impl<L: Log> Log for Committed<L> {
         self.log.stop(tasks)
     }
 
-    fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnds>, LogError> {
+    fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnd>, LogError> {
         let ends = self.log.commit(commits)?;
         commits
             .iter()

@@ -15,6 +15,11 @@ use crate::usage::processor_time;
 
 /// Orders in a second.
 const RATE: u32 = 50;
+/// One broker and one instance on two cores: partitions beyond the first would only cost. Each transaction asks the broker once
+/// for every partition that it touches.
+const PARTITIONS: &str = "1";
+/// Seven transactions stand between the POST and the final status, and each waits for this.
+const COMMIT_SPACING_MS: &str = "5";
 /// Prefix of the shop's internal topics and groups.
 const APPLICATION: &str = "benchmark-shop";
 
@@ -114,6 +119,7 @@ impl Shop {
         let child = Command::new(sluice()?)
             .args(["up", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .args(["--kafka", broker.bootstrap(), "--registry", registry])
+            .args(["--partitions", PARTITIONS, "--commit-spacing-ms", COMMIT_SPACING_MS])
             .args(["--application-id", APPLICATION, "--state-dir"])
             .arg(broker.state("shop"))
             .stdout(Stdio::piped())

@@ -36,7 +36,11 @@ pub(crate) fn run(broker: &Broker, plan: &Plan) -> Result<Restore> {
     let run = Run::new(broker, Shape::Keep, SOURCE, "restore", 1)?;
     ensure_internal_topics(&admin, &layout(&run.options)?, 1)?;
     say(&format!("filling a changelog with {records} records"));
-    Feed::bulk(broker.bootstrap())?.fill(&run.output("values-changelog"), (0..records).map(scrambled))?;
+    Feed::bulk(broker.bootstrap())?.fill_changelog(
+        &run.output("0-changelog"),
+        "values",
+        (0..records).map(scrambled),
+    )?;
     let measured = Measured::start(broker, &run.options)?;
     let begun = measured.sample_when(|progress| progress.restoring > 0)?;
     let tasks = usize::try_from(PARTITIONS)?;

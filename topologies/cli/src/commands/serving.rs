@@ -36,7 +36,7 @@ mod watched;
 
 /// Interval at which the server looks whether it has become ready.
 const READY_INTERVAL: Duration = Duration::from_millis(20);
-/// Lists and timelines trail the orders by so much at most while records flow.
+/// Lists and timelines may trail the orders, which costs a fraction: their commits are at least so far apart.
 const VIEWS_COMMIT_SPACING: Duration = Duration::from_millis(50);
 /// Interval at which the metrics are put into shape; without it histograms would grow.
 const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -76,7 +76,7 @@ pub(crate) fn serve(
     let entered = runtime.enter();
     let entrance = Entrance::open(listener, admin_listener);
     let shutdown = shutdown_signal();
-    let Some(prepared) = prepare(settings, &entrance, &shutdown)? else {
+    let Some(prepared) = prepare(settings, &runs_here, &entrance, &shutdown)? else {
         return Ok(ExitCode::from(exit::SUCCESS));
     };
     let server = Server::start(settings, serving, &runs_here, prepared)?;
@@ -142,13 +142,12 @@ impl Server {
         topology: Arc<Topology>,
         layout: Arc<Layout>,
     ) -> anyhow::Result<()> {
-        preparing::create(self.platform.as_ref(), platform::internal(&layout))?;
         let states = StateDirectory::new(
             &settings.state_dir().join("state"),
             &layout.application_id,
             memory.clone(),
         )?;
-        let commit_spacing = commit_spacing(topology.name());
+        let commit_spacing = commit_spacing(topology.name(), serving);
         let context = ThreadContext {
             topology,
             layout,
@@ -251,12 +250,13 @@ impl Server {
     }
 }
 
-/// Orders wait for every topology but the views: those may trail, and cost a fraction for it.
-fn commit_spacing(topology: &str) -> Duration {
+/// Orders wait for every topology but the views.
+fn commit_spacing(topology: &str, serving: &Serving) -> Duration {
+    let spacing = Duration::from_millis(serving.commit_spacing_ms);
     if topology == commerce::topologies::views::NAME {
-        VIEWS_COMMIT_SPACING
+        spacing.max(VIEWS_COMMIT_SPACING)
     } else {
-        ThreadLimits::default().commit_spacing
+        spacing
     }
 }
 

@@ -56,7 +56,7 @@ fn apply(settings: &Settings, platform: &dyn Platform, plan: &[TopicPlan]) -> an
 
 /// The external topics and the internal ones of every topology, placed as they will be once the external ones are there.
 fn wanted(settings: &Settings, found: &BTreeMap<String, WantedTopic>) -> anyhow::Result<Vec<WantedTopic>> {
-    let mut wanted = platform::external();
+    let mut wanted = platform::external(settings.partitions, found);
     let mut counts: PartitionCounts = wanted
         .iter()
         .map(|topic| (topic.name.clone(), topic.partitions))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ::schemas::topics::{self as page, TopicSpec};
+use ::schemas::topics::{self as page, PARTITIONS_DEFAULT, TopicSpec};
 use runtime::kafka;
 use serde::Serialize;
 use streams::{Layout, TopicKind};
@@ -75,11 +75,14 @@ const REPARTITION_RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
 /// Milliseconds that dead letters stay, 30 days.
 const DEAD_LETTER_RETENTION_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
-/// The topics between the topologies and with everybody outside.
-pub(crate) fn external() -> Vec<WantedTopic> {
+/// The topics between the topologies and with everybody outside. All have the same number of partitions: `partitions`, or
+/// without it as many as those that were `found`, or [`PARTITIONS_DEFAULT`].
+pub(crate) fn external(partitions: Option<i32>, found: &BTreeMap<String, WantedTopic>) -> Vec<WantedTopic> {
+    let mut existing = page::topics().iter().filter_map(|spec| found.get(spec.name));
+    let partitions = partitions.unwrap_or_else(|| existing.next().map_or(PARTITIONS_DEFAULT, |topic| topic.partitions));
     let wanted = |spec: &&TopicSpec| WantedTopic {
         name: spec.name.to_owned(),
-        partitions: spec.partitions,
+        partitions,
         cleanup: match spec.cleanup {
             page::Cleanup::Delete { retention_ms } => Cleanup::Delete { retention_ms },
             page::Cleanup::Compact => Cleanup::Compact,
@@ -147,6 +150,8 @@ fn plan_one(topic: WantedTopic, found: &BTreeMap<String, WantedTopic>) -> TopicP
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn topic(partitions: i32, cleanup: Cleanup) -> WantedTopic {
@@ -168,6 +173,19 @@ mod tests {
         let wanted = topic(6, Cleanup::Compact);
         assert_eq!(planned(None), [TopicPlan::Create { topic: wanted.clone() }]);
         assert_eq!(planned(Some(wanted.clone())), [TopicPlan::Keep { topic: wanted }]);
+    }
+
+    #[test]
+    fn all_topics_are_as_wide_as_those_that_exist_unless_another_width_is_asked_for() {
+        let width = |partitions, found: &BTreeMap<String, WantedTopic>| {
+            let wanted = external(partitions, found).into_iter().map(|topic| topic.partitions);
+            let widths: BTreeSet<i32> = wanted.collect();
+            widths.into_iter().collect::<Vec<_>>()
+        };
+        let none = BTreeMap::new();
+        let existing = BTreeMap::from([("orders".to_owned(), topic(2, Cleanup::Compact))]);
+        assert_eq!([width(None, &none), width(Some(3), &none)], [[PARTITIONS_DEFAULT], [3]]);
+        assert_eq!([width(None, &existing), width(Some(3), &existing)], [[2], [3]]);
     }
 
     #[test]

@@ -54,8 +54,8 @@ async fn a_topic_is_read_as_json_lines_with_its_avro_values() {
             .lines(&["consume", "order-events", "--from", "latest"])
             .is_empty()
     );
-    let commits = sluice.lines(&["consume", "sluice-orders-tasks", "--limit", "1"]);
-    assert_eq!(commits[0]["note"], "not Avro");
+    let changes = sluice.lines(&["consume", "sluice-orders-0-changelog", "--limit", "1"]);
+    assert_eq!(changes[0]["note"], "not Avro");
     let table = sluice.run(&["consume", "orders", "--output", "table"]);
     assert!(table.stdout.starts_with("PARTITION/OFFSET"), "{}", table.stdout);
 }

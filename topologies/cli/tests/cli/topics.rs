@@ -14,7 +14,7 @@ fn a_plan_names_what_is_missing_and_applying_it_leaves_nothing_to_do() {
     for name in [
         "orders",
         "sluice-orders-tasks",
-        "sluice-orders-orders-changelog",
+        "sluice-orders-0-changelog",
         "sluice-orders-dead-letters",
     ] {
         assert!(plan.iter().any(|step| step["topic"]["name"] == name), "{name}");

@@ -82,9 +82,9 @@ pub enum SagaStep {
     Reserving,
     /// Waits for the hold on the buyer's money.
     Authorizing,
-    /// Waits for the confirmation of each reservation.
+    /// Waits for the confirmation of each reservation. The capture of the held money is asked for in the same step.
     Confirming,
-    /// Waits for the capture of the held money.
+    /// Has all goods, and waits for the capture of the held money.
     Capturing,
     /// Waits for the hold to be given up.
     Voiding,
@@ -228,8 +228,10 @@ impl OrderState {
             PaymentStatus::Asked | PaymentStatus::Declined | PaymentStatus::Voided | PaymentStatus::Refunded => {
                 SagaStep::Authorizing
             }
-            PaymentStatus::Authorized if self.all_lines(LineStatus::is_confirmed) => SagaStep::Capturing,
-            PaymentStatus::Authorized => SagaStep::Confirming,
+            PaymentStatus::Authorized | PaymentStatus::Captured if !self.all_lines(LineStatus::is_confirmed) => {
+                SagaStep::Confirming
+            }
+            PaymentStatus::Authorized => SagaStep::Capturing,
             PaymentStatus::Captured => SagaStep::Paid,
         }
     }

@@ -117,7 +117,7 @@ impl Turn {
     }
 
     fn payment(&mut self, fact: PaymentFact) {
-        let decision = decide(self.step_before, InputKind::of_payment(&fact));
+        let decision = decide(self.step_of_money(), InputKind::of_payment(&fact));
         // What the wallet holds, takes or gives back must be the total, to the unit.
         let differs = fact
             .amount()
@@ -132,8 +132,16 @@ impl Turn {
     }
 
     fn payment_refused(&mut self) {
-        let decision = decide(self.step_before, InputKind::PaymentRefused);
+        let decision = decide(self.step_of_money(), InputKind::PaymentRefused);
         self.carry_out(decision, None, None);
+    }
+
+    /// Where the order stands for the wallet: money that is taken is taken, also while goods are still to be confirmed.
+    fn step_of_money(&self) -> SagaStep {
+        match (self.step_before, self.state.payment) {
+            (SagaStep::Confirming, PaymentStatus::Captured) => SagaStep::Paid,
+            (step, _) => step,
+        }
     }
 
     fn deadline_passed(&mut self) {
@@ -260,6 +268,10 @@ impl Turn {
     }
 
     fn enter(&mut self) {
+        // The capture is on its way since the step before, whose deadline goes on.
+        if (self.step_before, self.state.step()) == (SagaStep::Confirming, SagaStep::Capturing) {
+            return;
+        }
         let waits = !self.state.step().is_final();
         self.state.deadline = waits.then(|| Deadline::first(self.now));
         self.effects.extend(effect::commands(&self.state, 1));

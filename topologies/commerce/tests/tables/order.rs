@@ -170,6 +170,7 @@ fn states() -> Vec<(&'static str, Vec<OrderInput>)> {
         ("reserving", until(1)),
         ("authorizing", until(2)),
         ("confirming", until(3)),
+        ("confirming captured", with(until(3), vec![payment("captured")])),
         ("capturing", until(4)),
         ("paid", paid()),
         ("voiding unknown", with(until(2), vec![cancel("c1")])),

@@ -12,14 +12,9 @@ const REPARTITION_RETENTION_MS: i64 = 3_600_000;
 const DEAD_LETTER_RETENTION_MS: i64 = 2_592_000_000;
 
 impl EmbeddedBroker {
-    /// Creates the topology's repartition, changelog, dead-letter and task topics, or checks that they are as the layout has them.
+    /// Creates the topology's repartition, changelog and dead-letter topics, or checks that they are as the layout has them.
     pub fn create_internal_topics(&self, layout: &Layout) -> Result<(), EmbeddedError> {
-        let mut topics: Vec<EmbeddedTopic> = layout.topics.iter().filter_map(internal).collect();
-        topics.push(EmbeddedTopic {
-            name: layout.task_topic(),
-            partitions: i32::try_from(layout.tasks.len()).unwrap_or(i32::MAX),
-            cleanup: Cleanup::Compact,
-        });
+        let topics: Vec<EmbeddedTopic> = layout.topics.iter().filter_map(internal).collect();
         self.create_topics(&topics)
     }
 }

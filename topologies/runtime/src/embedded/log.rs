@@ -1,13 +1,13 @@
 //! A stream thread's end of the embedded log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use streams::log::{Event, Log};
-use streams::{ChangelogEnds, Commit, InputOffset, InputRecord, Layout, LogError, OutputBuffer, TaskId, TopicIndex};
+use streams::{ChangelogEnd, Commit, InputOffset, InputRecord, Layout, LogError, OutputRecord, TaskId, TopicIndex};
 
 use super::EmbeddedBroker;
 use super::encoding::StoredParts;
@@ -17,8 +17,8 @@ use super::maintenance;
 use super::membership::{Ended, MemberId};
 use super::signal::{Signal, lock};
 use super::topics::{Partition, Topic};
-use super::transaction::{Fence, Transaction, plain};
-use crate::commit_record::CommitRecord;
+use super::transaction::{Fence, Transaction};
+use crate::commit_record::with_commit_record;
 
 /// One stream thread's membership, inputs and transactions. Dropping it leaves the group.
 #[derive(Debug)]
@@ -27,7 +27,6 @@ pub struct EmbeddedLog {
     layout: Arc<Layout>,
     /// The topics of the layout, by [`TopicIndex`].
     topics: Vec<Arc<Topic>>,
-    task_topic: Arc<Topic>,
     thread: usize,
     member: MemberId,
     /// The broker's epoch in which everything that this thread holds was read.
@@ -46,16 +45,14 @@ pub struct EmbeddedLog {
 
 impl EmbeddedBroker {
     /// Joins the application's group as stream thread number `thread`. A thread that is in under the same number is fenced:
-    /// it loses its tasks and its commits are refused. Every topic of the layout and the task topic must exist as the layout has them.
+    /// it loses its tasks and its commits are refused. Every topic of the layout must exist as the layout has it.
     pub fn join(self: &Arc<Self>, layout: Arc<Layout>, thread: usize) -> Result<EmbeddedLog, EmbeddedError> {
         let topics = layout
             .topics
             .iter()
             .map(|topic| self.placed(&topic.name, topic.partitions));
         let topics = topics.collect::<Result<_, _>>()?;
-        let tasks = i32::try_from(layout.tasks.len()).unwrap_or(i32::MAX);
         let mut log = EmbeddedLog {
-            task_topic: self.placed(&layout.task_topic(), tasks)?,
             broker: Arc::clone(self),
             layout,
             topics,
@@ -195,9 +192,9 @@ impl Log for EmbeddedLog {
         Ok(())
     }
 
-    fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnds>, LogError> {
+    fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnd>, LogError> {
         if commits.iter().all(Commit::is_empty) {
-            return Ok(commits.iter().map(|_| ChangelogEnds::new()).collect());
+            return Ok(vec![None; commits.len()]);
         }
         if let Some(commit) = commits.iter().find(|commit| !self.started.contains(&commit.task)) {
             let sentence = format!("task {} was not started by this thread", commit.task);
@@ -205,12 +202,8 @@ impl Log for EmbeddedLog {
         }
         let transaction = self.transaction(commits)?;
         let placed = self.broker.write(&transaction)?;
-        let ends = |slots: &BTreeMap<TopicIndex, usize>| {
-            let end = |slot: &usize| placed.get(*slot).map(|range| range.end);
-            let ends = slots.iter().filter_map(|(topic, slot)| Some((*topic, end(slot)?)));
-            ends.collect()
-        };
-        Ok(transaction.changelogs.iter().map(ends).collect())
+        let end = |slot: &Option<usize>| placed.get((*slot)?).map(|range| range.end);
+        Ok(transaction.changelogs.iter().map(end).collect())
     }
 
     fn abort(&mut self) -> Result<(), LogError> {
@@ -343,39 +336,26 @@ impl EmbeddedLog {
     }
 
     fn add<'a>(&'a self, commit: &'a Commit, transaction: &mut Transaction<'a>) -> Result<(), EmbeddedError> {
-        self.push_all(&commit.outputs, transaction)?;
-        let changelogs = self.push_all(&commit.changelog, transaction)?;
-        transaction.changelogs.push(changelogs);
+        for record in commit.outputs.iter().chain(commit.changelog.iter()) {
+            self.push(&record, transaction)?;
+        }
         for offset in &commit.offsets {
             let name = self.topic(offset.topic)?.name.clone();
             transaction.offsets.push((name, offset.partition, offset.next));
         }
-        let partition = self.layout.task_partition(commit.task);
-        let partition = partition.ok_or_else(|| EmbeddedError::Unknown(format!("there is no task {}", commit.task)))?;
-        let record = CommitRecord::new(commit, &self.layout);
-        let (key, value) = (record.task.as_bytes(), record.to_bytes());
-        // It carries the task's stream time, since no clock is read here.
-        let parts = plain(commit.stream_time_ms, Some(key), Some(&value));
-        transaction.push(&self.task_topic, partition, &parts).map(drop)
+        let last = with_commit_record(commit, &self.layout, |record| self.push(record, transaction)).transpose()?;
+        transaction.changelogs.push(last);
+        Ok(())
     }
 
-    /// Adds all records of a buffer; answers, by topic, the place of the partition that was written last.
-    fn push_all(
-        &self,
-        records: &OutputBuffer,
-        transaction: &mut Transaction<'_>,
-    ) -> Result<BTreeMap<TopicIndex, usize>, EmbeddedError> {
-        let mut slots = BTreeMap::new();
-        for record in records.iter() {
-            let parts = StoredParts {
-                timestamp_ms: record.timestamp_ms,
-                key: record.key,
-                value: record.value,
-                headers: record.headers.clone(),
-            };
-            let slot = transaction.push(self.topic(record.topic)?, record.partition, &parts)?;
-            slots.insert(record.topic, slot);
-        }
-        Ok(slots)
+    /// Adds a record; answers the place of its partition.
+    fn push(&self, record: &OutputRecord<'_>, transaction: &mut Transaction<'_>) -> Result<usize, EmbeddedError> {
+        let parts = StoredParts {
+            timestamp_ms: record.timestamp_ms,
+            key: record.key,
+            value: record.value,
+            headers: record.headers.clone(),
+        };
+        transaction.push(self.topic(record.topic)?, record.partition, &parts)
     }
 }

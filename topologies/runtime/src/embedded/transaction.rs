@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use streams::{Commit, Headers, TopicIndex};
+use streams::Commit;
 
 use super::encoding::{self, PartitionPrefix, StoredParts};
 use super::error::EmbeddedError;
@@ -28,8 +28,8 @@ pub(super) struct Transaction<'a> {
     pub(super) offsets: Vec<(String, i32, i64)>,
     /// The group that `offsets` are for.
     pub(super) group: &'a str,
-    /// By commit, the slots of its changelog partitions.
-    pub(super) changelogs: Vec<BTreeMap<TopicIndex, usize>>,
+    /// By commit, the slot of its changelog partition, if it wrote there.
+    pub(super) changelogs: Vec<Option<usize>>,
 }
 
 /// The membership under which a transaction is made.
@@ -113,14 +113,4 @@ pub(super) fn check(topic: &Topic, record: &StoredParts<'_>) -> Result<(), Embed
         )));
     }
     Ok(())
-}
-
-/// A record without headers.
-pub(super) fn plain<'a>(timestamp_ms: i64, key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> StoredParts<'a> {
-    StoredParts {
-        timestamp_ms,
-        key,
-        value,
-        headers: Headers::default(),
-    }
 }

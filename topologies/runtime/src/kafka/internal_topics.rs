@@ -7,8 +7,6 @@ use streams::{Layout, LogError, TopicKind};
 
 use super::admin::{KafkaAdmin, TopicSpec};
 
-/// Commit records stay for so long at least, one by one, so that an audit sees every transaction of the last days. 7 days.
-const COMMIT_RECORDS_MS: u64 = 7 * 24 * 3_600_000;
 /// Dead letters wait for so long to be looked at. 30 days.
 const DEAD_LETTERS_MS: u64 = 30 * 24 * 3_600_000;
 /// Deletions stay in a changelog for so long, so that a store that was away for less finds every one of them. 30 days.
@@ -124,11 +122,9 @@ fn settings_of(kind: TopicKind) -> Option<BTreeMap<&'static str, String>> {
     }
 }
 
+/// Nothing is written to it: it carries the membership of the group.
 fn task_settings() -> BTreeMap<&'static str, String> {
-    BTreeMap::from([
-        ("cleanup.policy", "compact".to_owned()),
-        ("min.compaction.lag.ms", COMMIT_RECORDS_MS.to_string()),
-    ])
+    BTreeMap::from([("cleanup.policy", "compact".to_owned())])
 }
 
 /// With three copies a write needs two of them, so that one broker can go without a loss.
@@ -152,7 +148,7 @@ mod tests {
 
     fn topic(partitions: i32, policy: &str) -> TopicSpec {
         TopicSpec {
-            name: "sluice-orders-orders-changelog".to_owned(),
+            name: "sluice-orders-0-changelog".to_owned(),
             partitions,
             replication: 1,
             settings: BTreeMap::from([("cleanup.policy".to_owned(), policy.to_owned())]),

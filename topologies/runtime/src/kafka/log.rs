@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use streams::log::{Event, Log};
-use streams::{ChangelogEnds, Commit, InputOffset, InputRecord, Layout, LogError, TaskId};
+use streams::{ChangelogEnd, Commit, InputOffset, InputRecord, Layout, LogError, TaskId};
 
 use super::client::{Batch, ClientError, Consumer, Partition};
 use super::config::KafkaConfig;
@@ -236,12 +236,12 @@ impl Log for KafkaLog {
         }
     }
 
-    fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnds>, LogError> {
+    fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnd>, LogError> {
         self.collect_events(false)?;
         self.check_owned(commits)?;
         let offsets = self.offsets_of(commits);
         if offsets.is_empty() {
-            return Ok(commits.iter().map(|_| ChangelogEnds::new()).collect());
+            return Ok(vec![None; commits.len()]);
         }
         let ends = self.transaction(commits, &offsets)?;
         for commit in commits {

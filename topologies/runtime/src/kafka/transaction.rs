@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::types::RDKafkaErrorCode;
-use streams::{ChangelogEnds, Commit, Headers, Layout, LogError, OutputRecord, TopicIndex, TopicKind};
+use streams::{ChangelogEnd, Commit, Layout, LogError, OutputRecord, TopicKind};
 
 use super::client::{ClientError, GroupMetadata, PartitionList, Producer};
 use super::config::KafkaConfig;
 use super::health::KafkaHealth;
 use super::witness::{UNTAGGED, Witness};
-use crate::commit_record::CommitRecord;
+use crate::commit_record::with_commit_record;
 
 /// How long one wait for room in the client's queue lasts before the deadline is looked at again.
 const QUEUE_WAIT: Duration = Duration::from_millis(50);
@@ -28,7 +28,6 @@ pub(super) struct Work<'a> {
     pub(super) commits: &'a [Commit],
     pub(super) offsets: &'a PartitionList,
     pub(super) member: &'a GroupMetadata,
-    pub(super) now_ms: i64,
 }
 
 /// Why a transaction did not come true.
@@ -45,7 +44,7 @@ pub(super) enum Failure {
         /// Why there was no answer.
         reason: String,
         /// What a commit would have answered.
-        ends: Vec<ChangelogEnds>,
+        ends: Vec<ChangelogEnd>,
     },
 }
 
@@ -97,7 +96,7 @@ impl Transactions {
     }
 
     /// Carries one transaction out, whole. All producers must be ready.
-    pub(super) fn run(&mut self, work: &Work<'_>) -> Result<Vec<ChangelogEnds>, Failure> {
+    pub(super) fn run(&mut self, work: &Work<'_>) -> Result<Vec<ChangelogEnd>, Failure> {
         let started = Instant::now();
         let deadline = started + self.config.transaction_deadline();
         let Some(member) = self.producers.get(self.turn).and_then(Option::as_ref) else {
@@ -170,9 +169,7 @@ impl Transactions {
 
     fn member(&self, id: &str, deadline: Instant) -> Result<Member, LogError> {
         let witness = Witness::new(Arc::clone(&self.health));
-        let task_topic = self.layout.task_topic();
-        let names = self.layout.topics.iter().map(|topic| topic.name.as_str());
-        let topics: Vec<&str> = names.chain([task_topic.as_str()]).collect();
+        let topics: Vec<&str> = self.layout.topics.iter().map(|topic| topic.name.as_str()).collect();
         // What is delivered is of interest only for where changelogs end.
         let reports = self
             .layout
@@ -182,7 +179,7 @@ impl Transactions {
         let settings = self.config.producer_settings(id, reports);
         let producer = Producer::new(&settings, &topics, Arc::clone(&witness))
             .map_err(|error| LogError::Fatal(error.to_string()))?;
-        producer.connect(&task_topic, CONNECT_WAIT.min(left(deadline)));
+        producer.connect(&self.layout.task_topic(), CONNECT_WAIT.min(left(deadline)));
         let made = producer.init(left(deadline));
         match made {
             Ok(()) => {
@@ -227,17 +224,10 @@ struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    fn run(&self) -> Result<Vec<ChangelogEnds>, Failure> {
-        let tags = self
-            .work
-            .commits
-            .iter()
-            .map(|commit| commit.changelog_stores.len())
-            .sum();
-        self.member.witness.begin(tags);
+    fn run(&self) -> Result<Vec<ChangelogEnd>, Failure> {
+        self.member.witness.begin(self.work.commits.len());
         self.member.producer.begin().map_err(|error| refused(&error))?;
         self.produce_all()?;
-        self.produce_commit_records()?;
         // While the coordinator takes the offsets, the records are on their way.
         self.send_offsets()?;
         self.delivered()?;
@@ -248,27 +238,20 @@ impl Transaction<'_> {
         }
     }
 
+    /// Hands everything over. The offset of a commit's last changelog record, its commit record, is watched by its tag.
     fn produce_all(&self) -> Result<(), Failure> {
-        let mut first = UNTAGGED + 1;
-        for commit in self.work.commits {
-            for record in commit.outputs.iter() {
-                self.produce(usize::from(record.topic.0), &record, UNTAGGED)?;
+        for (tag, commit) in (UNTAGGED + 1..).zip(self.work.commits) {
+            for record in commit.outputs.iter().chain(commit.changelog.iter()) {
+                self.produce(&record, UNTAGGED)?;
             }
-            let mut tag = (TopicIndex(u16::MAX), UNTAGGED);
-            for record in commit.changelog.iter() {
-                if tag.0 != record.topic {
-                    let place = commit.changelog_stores.keys().position(|topic| *topic == record.topic);
-                    tag = (record.topic, place.map_or(UNTAGGED, |place| first + place));
-                }
-                self.produce(usize::from(record.topic.0), &record, tag.1)?;
-            }
-            first += commit.changelog_stores.len();
+            with_commit_record(commit, self.layout, |record| self.produce(record, tag)).transpose()?;
         }
         Ok(())
     }
 
     /// Hands a record over, waiting for room in the client's queue.
-    fn produce(&self, topic: usize, record: &OutputRecord<'_>, tag: usize) -> Result<(), Failure> {
+    fn produce(&self, record: &OutputRecord<'_>, tag: usize) -> Result<(), Failure> {
+        let topic = usize::from(record.topic.0);
         loop {
             match self.member.producer.produce(topic, record, tag) {
                 Ok(()) => return Ok(()),
@@ -312,40 +295,11 @@ impl Transaction<'_> {
         }
     }
 
-    fn ends(&self) -> Vec<ChangelogEnds> {
-        let mut tags = UNTAGGED + 1..;
-        let commits = self.work.commits.iter();
-        commits
-            .map(|commit| {
-                let watched = commit
-                    .changelog_stores
-                    .keys()
-                    .zip(tags.by_ref())
-                    .map(|(topic, tag)| (*topic, self.member.witness.end(tag)));
-                watched.filter(|(_, end)| *end > 0).collect()
-            })
+    fn ends(&self) -> Vec<ChangelogEnd> {
+        (UNTAGGED + 1..)
+            .zip(self.work.commits)
+            .map(|(tag, _)| Some(self.member.witness.end(tag)).filter(|end| *end > 0))
             .collect()
-    }
-
-    fn produce_commit_records(&self) -> Result<(), Failure> {
-        let task_topic = self.layout.topics.len();
-        for commit in self.work.commits.iter().filter(|commit| !commit.is_empty()) {
-            let Some(partition) = self.layout.task_partition(commit.task) else {
-                continue;
-            };
-            let key = commit.task.to_string();
-            let value = CommitRecord::new(commit, self.layout).to_bytes();
-            let record = OutputRecord {
-                topic: TopicIndex(u16::MAX),
-                partition,
-                timestamp_ms: self.work.now_ms,
-                key: Some(key.as_bytes()),
-                value: Some(&value),
-                headers: &Headers::default(),
-            };
-            self.produce(task_topic, &record, UNTAGGED)?;
-        }
-        Ok(())
     }
 
     /// The only moment at which anything becomes true. From here on a failure says nothing about the outcome.

@@ -108,10 +108,7 @@ impl Queries {
         };
         let (layout, index) = self.store(at)?;
         let mut entries = Entries::new();
-        let owners = layout
-            .tasks
-            .iter()
-            .filter(|task| task.changelogs.iter().any(|(own, _)| *own == index));
+        let owners = layout.tasks.iter().filter(|task| task.stores.contains(&index));
         for task in owners {
             let local = self.hosting.task(topology, task.id);
             let route = Route {

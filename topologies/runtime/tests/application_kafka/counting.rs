@@ -65,7 +65,7 @@ impl Instance {
     }
 
     pub(crate) fn changelog(&self) -> String {
-        format!("{}-counts-changelog", self.application_id)
+        format!("{}-0-changelog", self.application_id)
     }
 
     /// Creates input, output and the engine's own topics.

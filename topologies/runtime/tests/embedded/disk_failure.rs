@@ -8,7 +8,7 @@ use streams::LogError;
 use streams::log::{Event, Log};
 
 use crate::child;
-use crate::fixture::{GROUP, PATIENCE, broker, commit, drained, joined, read, start};
+use crate::fixture::{GROUP, PATIENCE, broker, commit, drained, entries, joined, read, start};
 
 /// 512-byte blocks that a file of the child may have: enough to open, soon too few to write.
 const BLOCKS_MAX: u32 = 2_048;
@@ -57,7 +57,7 @@ pub(crate) fn fail_and_recover(dir: &Path) {
         (acknowledged..=acknowledged + 1).contains(&outputs),
         "{outputs} of {acknowledged}"
     );
-    assert_eq!(read(&broker, "test-app-sums-changelog", 0).len(), outputs);
+    assert_eq!(entries(&broker).len(), outputs);
     assert!(broker.group_offsets(GROUP).contains_key(&("input".to_owned(), 0)));
     assert_eq!(drained(&mut log), []);
     log.commit(&[commit(sequence, 0, "again", "v")]).unwrap();

@@ -1,12 +1,12 @@
 //! A topology's layout, a broker with its topics, and short forms of the calls that every scenario makes.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use runtime::embedded::{Cleanup, EmbeddedBroker, EmbeddedLog, EmbeddedTopic};
+use streams::changelog::COMMIT_RECORD_KEY;
 use streams::log::{Event, Log, LogReader};
 use streams::{
     Commit, Headers, InputOffset, Layout, OutputBuffer, OutputRecord, StoreIndex, TaskId, TaskLayout, TopicIndex,
@@ -28,6 +28,8 @@ pub(crate) fn topic(name: &str, partitions: i32, cleanup: Cleanup) -> EmbeddedTo
     }
 }
 
+pub(crate) const CHANGELOG_NAME: &str = "test-app-0-changelog";
+
 /// `input` -> one store -> `output`, with `partitions` tasks.
 pub(crate) fn layout(partitions: i32) -> Arc<Layout> {
     let placed = |name: &str, kind| TopicLayout {
@@ -38,14 +40,15 @@ pub(crate) fn layout(partitions: i32) -> Arc<Layout> {
     let tasks = (0..partitions).map(|partition| TaskLayout {
         id: task(partition),
         inputs: vec![INPUT],
-        changelogs: vec![(StoreIndex(0), CHANGELOG)],
+        stores: vec![StoreIndex(0)],
+        changelog: Some(CHANGELOG),
     });
     Arc::new(Layout {
         application_id: GROUP.to_owned(),
         topics: vec![
             placed("input", TopicKind::Source),
             placed("output", TopicKind::Sink),
-            placed("test-app-sums-changelog", TopicKind::Changelog),
+            placed(CHANGELOG_NAME, TopicKind::Changelog),
         ],
         tasks: tasks.collect(),
         stores: vec!["sums".to_owned()],
@@ -104,8 +107,8 @@ pub(crate) fn commit_of(task: TaskId, sequence: u64, next: i64, key: &str, value
         sequence,
         outputs: one(OUTPUT, task.partition, key, Some(value)),
         changelog: one(CHANGELOG, task.partition, key, Some(value)),
-        changelog_stores: BTreeMap::from([(CHANGELOG, StoreIndex(0))]),
-        changelog_before: BTreeMap::new(),
+        changelog_topic: Some(CHANGELOG),
+        changelog_before: None,
         offsets: vec![InputOffset {
             topic: INPUT,
             partition: task.partition,
@@ -147,6 +150,13 @@ pub(crate) fn read(broker: &Arc<EmbeddedBroker>, topic: &str, partition: i32) ->
         ControlFlow::Continue(())
     });
     assert_eq!(next, Ok(end), "a read that does not break ends at the end");
+    records
+}
+
+/// The records of the stores in partition 0 of the changelog, without the commit records.
+pub(crate) fn entries(broker: &Arc<EmbeddedBroker>) -> Vec<(i64, String, Option<String>)> {
+    let mut records = read(broker, CHANGELOG_NAME, 0);
+    records.retain(|(_, key, _)| key.as_bytes() != COMMIT_RECORD_KEY);
     records
 }
 

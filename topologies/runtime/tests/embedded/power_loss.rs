@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use streams::log::Log;
 
-use crate::fixture::{GROUP, broker, commit, joined, read};
+use crate::fixture::{GROUP, broker, commit, entries, joined, read};
 
 const COMMITS: u64 = 12;
 
@@ -30,7 +30,7 @@ fn written(dir: &Path) -> PathBuf {
 fn whole_commits(dir: &Path) -> usize {
     let broker = broker(dir, 1);
     let outputs = read(&broker, "output", 0).len();
-    assert_eq!(read(&broker, "test-app-sums-changelog", 0).len(), outputs);
+    assert_eq!(entries(&broker).len(), outputs);
     let next = broker.group_offsets(GROUP).values().next().copied().unwrap_or(0);
     assert_eq!(usize::try_from(next).unwrap(), outputs);
     // What is left goes on.

@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use runtime::commit_record::{CommitRecord, Written};
+use runtime::commit_record::CommitRecord;
 use streams::LogError;
+use streams::changelog::COMMIT_RECORD_KEY;
 use streams::log::{Event, Log, LogReader};
 
-use crate::fixture::{CHANGELOG, GROUP, PATIENCE, append, broker, commit, commit_of, drained, joined, read, task};
+use crate::fixture::{CHANGELOG_NAME, GROUP, PATIENCE, append, broker, commit, commit_of, drained, joined, read, task};
 
 #[test]
 fn a_commit_writes_outputs_changelog_offsets_and_its_own_record() {
@@ -20,19 +21,19 @@ fn a_commit_writes_outputs_changelog_offsets_and_its_own_record() {
 
     let ends = log.commit(&[commit(1, 2, "k", "v")]).unwrap();
 
-    assert_eq!(ends[0].get(&CHANGELOG), Some(&1));
+    assert_eq!(ends, [Some(2)]);
     let written = [(0, "k".to_owned(), Some("v".to_owned()))];
     assert_eq!(read(&broker, "output", 0), written);
-    assert_eq!(read(&broker, "test-app-sums-changelog", 0), written);
+    let mut changelog = read(&broker, CHANGELOG_NAME, 0);
+    let (offset, key, value) = changelog.pop().unwrap();
+    assert_eq!(changelog, written);
     assert_eq!(broker.group_offsets(GROUP).get(&("input".to_owned(), 0)), Some(&2));
-    let (_, key, value) = read(&broker, "test-app-tasks", 0).remove(0);
     let record = CommitRecord::from_bytes(value.unwrap().as_bytes()).unwrap();
-    assert_eq!((key.as_str(), record.sequence, record.outputs), ("0_0", 1, 1));
-    let first = Written {
-        after: None,
-        records: 1,
-    };
-    assert_eq!(record.changelog.get("test-app-sums-changelog"), Some(&first));
+    assert_eq!((offset, key.as_bytes()), (1, COMMIT_RECORD_KEY));
+    assert_eq!(
+        (record.sequence, record.outputs, record.after, record.records),
+        (1, 1, None, 1)
+    );
     assert_eq!(record.offsets.get("input/0"), Some(&2));
 }
 

@@ -19,7 +19,7 @@ fn internal_topics_are_created_once_and_refused_when_they_are_different() {
     let mut created = ensure_internal_topics(&admin, &wanted, 1).unwrap();
     created.sort();
     let app = &wanted.application_id;
-    assert_eq!(created, [format!("{app}-sums-changelog"), format!("{app}-tasks")]);
+    assert_eq!(created, [format!("{app}-0-changelog"), format!("{app}-tasks")]);
     assert_eq!(ensure_internal_topics(&admin, &wanted, 1), Ok(Vec::new()));
     let changelog = admin.describe(&[&created[0]]).unwrap().remove(0);
     assert_eq!((changelog.partitions, changelog.replication), (2, 1));

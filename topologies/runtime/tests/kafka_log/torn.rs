@@ -99,7 +99,7 @@ fn an_outcome_that_nobody_told_is_found_to_be_a_commit() {
     let mut it = scenario();
     it.proxy.arm(END_TXN, Fault::LoseAnswer, true);
     let ends = unreachable_until_discarded(&mut it).unwrap();
-    assert_eq!(ends[0].len(), 1);
+    assert!(ends[0].is_some());
     assert_eq!(read(&it.fixture, OUTPUT, 0), [pair("k", "first")]);
     committed(&mut it.log, &[commit_of(task(0), 2, 2, "k", "second")]);
     assert_eq!(read(&it.fixture, OUTPUT, 0), [pair("k", "first"), pair("k", "second")]);
@@ -118,7 +118,7 @@ fn an_outcome_that_nobody_told_is_found_to_be_an_abort() {
 }
 
 /// Commits while the broker goes out of reach at the end, and comes back when the producer was given up.
-fn unreachable_until_discarded(it: &mut Scenario) -> Result<Vec<streams::ChangelogEnds>, LogError> {
+fn unreachable_until_discarded(it: &mut Scenario) -> Result<Vec<streams::ChangelogEnd>, LogError> {
     std::thread::scope(|scope| {
         let (proxy, health) = (it.proxy, Arc::clone(&it.health));
         scope.spawn(move || {

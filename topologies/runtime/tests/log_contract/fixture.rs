@@ -61,14 +61,15 @@ pub(crate) fn layout(application_id: &str, partitions: i32) -> Arc<Layout> {
     let tasks = (0..partitions).map(|partition| TaskLayout {
         id: task(partition),
         inputs: vec![INPUT],
-        changelogs: vec![(StoreIndex(0), CHANGELOG)],
+        stores: vec![StoreIndex(0)],
+        changelog: Some(CHANGELOG),
     });
     Arc::new(Layout {
         application_id: application_id.to_owned(),
         topics: vec![
             placed("input", TopicKind::Source),
             placed("output", TopicKind::Sink),
-            placed("sums-changelog", TopicKind::Changelog),
+            placed("0-changelog", TopicKind::Changelog),
         ],
         tasks: tasks.collect(),
         stores: vec!["sums".to_owned()],
@@ -161,8 +162,8 @@ pub(crate) fn commit_of(task: TaskId, sequence: u64, next: i64, key: &str, value
         sequence,
         outputs: one(OUTPUT, task.partition, key, Some(value)),
         changelog: one(CHANGELOG, task.partition, key, Some(value)),
-        changelog_stores: BTreeMap::from([(CHANGELOG, StoreIndex(0))]),
-        changelog_before: BTreeMap::new(),
+        changelog_topic: Some(CHANGELOG),
+        changelog_before: None,
         offsets: vec![InputOffset {
             topic: INPUT,
             partition: task.partition,
@@ -186,7 +187,7 @@ pub(crate) fn one(topic: TopicIndex, partition: i32, key: &str, value: Option<&s
 }
 
 /// Commits, repeating what the log asks to repeat.
-pub(crate) fn committed(log: &mut impl Log, commits: &[Commit]) -> Vec<streams::ChangelogEnds> {
+pub(crate) fn committed(log: &mut impl Log, commits: &[Commit]) -> Vec<streams::ChangelogEnd> {
     wait_for("the commit", || settled(log.commit(commits)))
 }
 

@@ -1,12 +1,12 @@
 //! A commit is one step for everybody who looks.
 
-use runtime::commit_record::{CommitRecord, Written};
+use runtime::commit_record::CommitRecord;
+use streams::changelog::COMMIT_RECORD_KEY;
 use streams::log::Log;
 use streams::{Commit, LogError, OutputBuffer};
 
 use super::fixture::{
-    CHANGELOG, LogFixture, OUTPUT, append, commit_of, committed, joined, one, pair, read, read_topic, taken, task,
-    wait_for,
+    CHANGELOG, LogFixture, OUTPUT, append, commit_of, committed, joined, one, pair, read, taken, task, wait_for,
 };
 
 pub(crate) fn a_commit_makes_outputs_changelog_and_offsets_true_together<F: LogFixture>(new: impl Fn(i32) -> F) {
@@ -15,9 +15,10 @@ pub(crate) fn a_commit_makes_outputs_changelog_and_offsets_true_together<F: LogF
     let mut log = joined(&fixture, 0, 1);
     taken(&mut log, 2);
     let ends = committed(&mut log, &[commit_of(task(0), 1, 2, "k", "v")]);
-    assert_eq!(ends[0].get(&CHANGELOG), Some(&1));
+    assert_eq!(ends, [Some(2)], "the commit record is the last one");
     assert_eq!(read(&fixture, OUTPUT, 0), [pair("k", "v")]);
-    assert_eq!(read(&fixture, CHANGELOG, 0), [pair("k", "v")]);
+    let changelog = read(&fixture, CHANGELOG, 0);
+    assert_eq!((changelog.len(), &changelog[0]), (2, &pair("k", "v")));
     assert_eq!(fixture.committed(), [(0, 2)].into());
 }
 
@@ -55,9 +56,9 @@ pub(crate) fn an_empty_commit_changes_nothing<F: LogFixture>(new: impl Fn(i32) -
         ..commit_of(task(0), 1, 0, "", "")
     };
     let ends = committed(&mut log, &[empty]);
-    assert_eq!((ends.len(), ends[0].len()), (1, 0));
+    assert_eq!(ends, [None]);
     assert_eq!(fixture.committed(), [].into());
-    assert_eq!(read_topic(&fixture, &fixture.layout().task_topic(), 0), []);
+    assert_eq!(read(&fixture, CHANGELOG, 0), []);
 }
 
 pub(crate) fn many_commits_in_a_row_stand_in_their_order<F: LogFixture>(new: impl Fn(i32) -> F) {
@@ -86,15 +87,15 @@ pub(crate) fn the_changelog_end_is_after_the_tasks_own_last_record<F: LogFixture
         let commits = [0, 1].map(|partition| commit_of(task(partition), sequence, 1, &format!("k{sequence}"), "v"));
         let ends = committed(&mut log, &commits);
         for (last, end) in last.iter_mut().zip(&ends) {
-            assert!(end[&CHANGELOG] > *last, "{ends:?} after {last}");
-            *last = end[&CHANGELOG];
+            assert!(end.unwrap() > *last, "{ends:?} after {last}");
+            *last = end.unwrap();
         }
     }
     let outputs_only = Commit {
         changelog: OutputBuffer::default(),
         ..commit_of(task(0), 4, 2, "k", "v")
     };
-    assert!(committed(&mut log, &[outputs_only])[0].is_empty());
+    assert_eq!(committed(&mut log, &[outputs_only]), [None]);
 }
 
 pub(crate) fn a_commit_for_a_task_that_was_not_started_makes_nothing_true<F: LogFixture>(new: impl Fn(i32) -> F) {
@@ -113,18 +114,12 @@ pub(crate) fn the_newest_commit_record_tells_what_the_transaction_was<F: LogFixt
     let mut log = joined(&fixture, 0, 1);
     let mut commit = commit_of(task(0), 7, 3, "k", "v");
     commit.outputs = one(OUTPUT, 0, "k", None);
-    commit.changelog_before = [(CHANGELOG, 40)].into();
+    commit.changelog_before = Some(40);
     committed(&mut log, &[commit]);
-    let (key, value) = read_topic(&fixture, &layout.task_topic(), 0).pop().unwrap();
+    let (key, value) = read(&fixture, CHANGELOG, 0).pop().unwrap();
     let record = CommitRecord::from_bytes(value.as_bytes()).unwrap();
-    assert_eq!(
-        (key.as_str(), record.task.as_str(), record.sequence, record.outputs),
-        ("0_0", "0_0", 7, 1)
-    );
-    let written = Written {
-        after: Some(40),
-        records: 1,
-    };
-    assert_eq!(record.changelog, [(layout.topics[2].name.clone(), written)].into());
+    assert_eq!(key.as_bytes(), COMMIT_RECORD_KEY);
+    assert_eq!((record.task.as_str(), record.sequence, record.outputs), ("0_0", 7, 1));
+    assert_eq!((record.after, record.records, record.stream_time_ms), (Some(40), 1, 5));
     assert_eq!(record.offsets, [(format!("{}/0", layout.topics[0].name), 3)].into());
 }

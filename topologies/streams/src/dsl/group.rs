@@ -16,7 +16,7 @@ pub struct Grouped<K, V> {
 }
 
 impl<K, V> Grouped<K, V> {
-    /// A grouping; the name is mandatory because changelog and repartition topics are named after it.
+    /// A grouping; the name is mandatory because the repartition topic is named after it.
     pub fn new(name: impl Into<String>, key: impl Serde<K> + 'static, value: impl Serde<V> + 'static) -> Self {
         Self {
             name: name.into(),

@@ -1,21 +1,17 @@
 //! What a task did since its last commit, as a value; and what it does when that has become true or has not.
 
 use super::{InputProgress, Task};
-use crate::commit::{ChangelogEnds, Commit, InputOffset};
-use crate::record::{OutputRecord, StoreIndex, TopicIndex};
-use crate::store::{StoreError, StoreWrite};
+use crate::commit::{ChangelogEnd, Commit, InputOffset};
+use crate::overlay::ChangelogPlace;
+use crate::record::{OutputBuffer, TopicIndex};
+use crate::store::StoreError;
 
 impl Task {
     /// Everything since the last commit as a value. Until [`post_commit`](Self::post_commit) or [`abort`](Self::abort)
     /// is called with its outcome, the task must not be given anything else to do.
     pub fn prepare_commit(&mut self) -> Commit {
         let (spare, mut changelog) = std::mem::take(&mut self.spare);
-        let timestamp_ms = self.state.stream_time_ms.max(0);
-        for (store, topic) in &self.own.changelogs {
-            if let Some(Some(overlay)) = self.state.stores.get(usize::from(store.0)) {
-                overlay.write_changelog(*topic, self.own.id.partition, timestamp_ms, &mut changelog);
-            }
-        }
+        self.write_changelog(&mut changelog);
         let changed = |(_, progress): &(&TopicIndex, &InputProgress)| progress.processed != progress.committed;
         let offset = |(topic, progress): (&TopicIndex, &InputProgress)| InputOffset {
             topic: *topic,
@@ -24,17 +20,12 @@ impl Task {
         };
         Commit {
             task: self.own.id,
-            sequence: self.positions.sequence + 1,
+            sequence: self.positions.sequence + u64::from(!changelog.is_empty()),
             offsets: self.inputs.iter().filter(changed).map(offset).collect(),
             outputs: std::mem::replace(&mut self.state.outputs, spare),
             changelog,
-            changelog_before: self.changelog_positions(),
-            changelog_stores: self
-                .own
-                .changelogs
-                .iter()
-                .map(|(store, topic)| (*topic, *store))
-                .collect(),
+            changelog_topic: self.own.changelog,
+            changelog_before: self.positions.changelog,
             stream_time_ms: self.state.stream_time_ms,
         }
     }
@@ -42,19 +33,15 @@ impl Task {
     /// The commit is in the log: writes data and positions to the store in one batch.
     ///
     /// An error means that the store is behind the log; the task must be closed and restored, which replays exactly the gap.
-    pub fn post_commit(&mut self, commit: Commit, ends: &ChangelogEnds) -> Result<(), StoreError> {
+    pub fn post_commit(&mut self, commit: Commit, end: ChangelogEnd) -> Result<(), StoreError> {
         self.positions.sequence = commit.sequence;
         self.positions.stream_time_ms = commit.stream_time_ms;
-        for (topic, end) in ends {
-            if let Some(store) = commit.changelog_stores.get(topic) {
-                self.positions.changelog.insert(*store, *end);
-            }
-        }
+        self.positions.changelog = end.or(self.positions.changelog);
         if !commit.changelog.is_empty() {
             let mut writes = commit
                 .changelog
                 .iter()
-                .filter_map(|record| store_write(&commit, &record));
+                .filter_map(|record| self.changelog_stores.write(record.key, record.value));
             self.committed.write(&mut writes, &self.positions)?;
         }
         for offset in &commit.offsets {
@@ -105,10 +92,19 @@ impl Task {
         })
     }
 
-    fn changelog_positions(&self) -> ChangelogEnds {
-        let position =
-            |(store, topic): &(StoreIndex, TopicIndex)| Some((*topic, *self.positions.changelog.get(store)?));
-        self.own.changelogs.iter().filter_map(position).collect()
+    fn write_changelog(&self, out: &mut OutputBuffer) {
+        let Some(topic) = self.own.changelog else { return };
+        for (store, prefix) in self.changelog_stores.prefixes() {
+            let place = ChangelogPlace {
+                topic,
+                partition: self.own.id.partition,
+                prefix,
+                timestamp_ms: self.state.stream_time_ms.max(0),
+            };
+            if let Some(Some(overlay)) = self.state.stores.get(usize::from(store.0)) {
+                overlay.write_changelog(&place, out);
+            }
+        }
     }
 
     fn recycle(&mut self, mut commit: Commit) {
@@ -116,13 +112,4 @@ impl Task {
         commit.changelog.clear();
         self.spare = (commit.outputs, commit.changelog);
     }
-}
-
-fn store_write<'a>(commit: &Commit, record: &OutputRecord<'a>) -> Option<StoreWrite<'a>> {
-    let store = commit.changelog_stores.get(&record.topic)?;
-    Some(StoreWrite {
-        store: *store,
-        key: record.key?,
-        value: record.value,
-    })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::timers::{Scheduled, TimerQueue};
 use super::{Task, TaskLimits};
+use crate::changelog::ChangelogStores;
 use crate::commit::{InputOffset, TaskId};
 use crate::layout::{Layout, TaskLayout, TopicLayout};
 use crate::node::{DecodeSource, Origin, Sink, Slot, TaskState};
@@ -15,7 +16,7 @@ use crate::topology::{NodeDeclaration, Topology};
 
 impl Task {
     /// Opens a task over its restored, committed state. `inputs` are the offsets its inputs are read from and `sequence`
-    /// the number of its last commit (0 for none). `None` when the layout has no such task.
+    /// the number of its last commit that changed a store (0 for none). `None` when the layout has no such task.
     #[must_use]
     pub fn open(
         topology: &Topology,
@@ -48,6 +49,7 @@ impl Task {
             dead_letters: topology.dead_letters,
             limits,
             spare: Default::default(),
+            changelog_stores: ChangelogStores::of(layout, &own),
             own,
         };
         task.schedule(topology, &part.nodes);
@@ -108,7 +110,7 @@ fn state(
     limits: TaskLimits,
 ) -> TaskState {
     let open = |index: u16| {
-        let mine = own.changelogs.iter().any(|(store, _)| *store == StoreIndex(index));
+        let mine = own.stores.contains(&StoreIndex(index));
         let declaration = topology.store(StoreIndex(index)).filter(|_| mine)?;
         Some((declaration.open)(Arc::clone(committed), limits.cache_bytes_max))
     };

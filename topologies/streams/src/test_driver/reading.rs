@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::{DriverError, RawRecord, Stored, TopologyTestDriver, application_id};
+use super::{Deployed, DriverError, RawRecord, Stored, TopologyTestDriver};
 use crate::builder::{StoreRef, Topic};
+use crate::changelog::split_changelog_key;
+use crate::layout::TopicKind;
 use crate::memory_store::MemoryStore;
 use crate::record::{Record, StoreIndex};
 use crate::serde::Serde;
@@ -79,15 +81,33 @@ impl TopologyTestDriver {
     #[must_use]
     pub fn changelog_entries(&self, topology: &str, store: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let mut entries = BTreeMap::new();
-        let name = format!("{}-{store}-changelog", application_id(topology));
-        for stored in self.stored(&name) {
-            match (&stored.key, &stored.value) {
-                (Some(key), Some(value)) => drop(entries.insert(key.clone(), value.clone())),
-                (Some(key), None) => drop(entries.remove(key)),
-                (None, _) => {}
+        for stored in self.changelogs(topology).flat_map(|topic| self.stored(topic)) {
+            let Some((_, key)) = stored
+                .key
+                .as_deref()
+                .and_then(split_changelog_key)
+                .filter(|(name, _)| *name == store)
+            else {
+                continue;
+            };
+            match &stored.value {
+                Some(value) => drop(entries.insert(key.to_vec(), value.clone())),
+                None => drop(entries.remove(key)),
             }
         }
         entries
+    }
+
+    fn changelogs(&self, topology: &str) -> impl Iterator<Item = &str> {
+        let own = move |deployed: &&Deployed| deployed.topology.name() == topology;
+        let topics = self
+            .deployed
+            .iter()
+            .filter(own)
+            .flat_map(|deployed| &deployed.layout.topics);
+        topics
+            .filter(|topic| topic.kind == TopicKind::Changelog)
+            .map(|topic| topic.name.as_str())
     }
 
     fn stored(&self, topic: &str) -> Vec<&Stored> {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{Driven, DriverError, Stored, TopologyTestDriver, open};
-use crate::commit::{ChangelogEnds, Commit, InputOffset};
-use crate::layout::{Layout, TaskLayout, TopicKind};
+use crate::changelog::ChangelogStores;
+use crate::commit::{ChangelogEnd, Commit, InputOffset};
+use crate::layout::{Layout, TaskLayout};
 use crate::memory_store::MemoryStore;
 use crate::record::{InputRecord, OutputRecord, TopicIndex};
-use crate::store::{KeyValueStore, StoreWrite};
+use crate::store::KeyValueStore;
 
 impl TopologyTestDriver {
     /// Processes the oldest waiting record of all tasks. Answers whether there was one.
@@ -90,28 +91,28 @@ impl TopologyTestDriver {
             return Ok(());
         };
         let commit = driven.task.prepare_commit();
-        let ends = self.append_commit(&layout, &commit);
+        let end = self.append_commit(&layout, &commit);
         let driven = self
             .deployed
             .get_mut(deployed)
             .and_then(|owner| owner.tasks.get_mut(task));
         driven
-            .map_or(Ok(()), |driven| driven.task.post_commit(commit, &ends))
+            .map_or(Ok(()), |driven| driven.task.post_commit(commit, end))
             .map_err(DriverError::from)
     }
 
-    fn append_commit(&mut self, layout: &Layout, commit: &Commit) -> ChangelogEnds {
-        let mut ends = ChangelogEnds::new();
+    fn append_commit(&mut self, layout: &Layout, commit: &Commit) -> ChangelogEnd {
+        let mut changelog_end = None;
         for record in commit.outputs.iter().chain(commit.changelog.iter()) {
             let Some(topic) = layout.topic(record.topic) else {
                 continue;
             };
             let end = self.append_at(&topic.name, record.partition, stored(&record));
-            if topic.kind == TopicKind::Changelog {
-                ends.insert(record.topic, end);
+            if Some(record.topic) == commit.changelog_topic {
+                changelog_end = Some(end);
             }
         }
-        ends
+        changelog_end
     }
 
     pub(super) fn crash_topology(&mut self, at: usize, wipe: bool) -> Result<(), DriverError> {
@@ -158,19 +159,16 @@ impl TopologyTestDriver {
 
     fn rebuilt(&self, layout: &Layout, own: &TaskLayout, lost: &Driven) -> Result<Arc<MemoryStore>, DriverError> {
         let store = Arc::new(MemoryStore::default());
-        let positions = lost.store.positions();
-        for (index, topic) in &own.changelogs {
-            let log = layout.topic(*topic).and_then(|topic| self.topics.get(&topic.name));
-            let log = log.and_then(|logs| logs.get(usize::try_from(own.id.partition).ok()?));
-            let mut writes = log.into_iter().flatten().filter_map(|stored| {
-                Some(StoreWrite {
-                    store: *index,
-                    key: stored.key.as_deref()?,
-                    value: stored.value.as_deref(),
-                })
-            });
-            store.write(&mut writes, &positions)?;
-        }
+        let stores = ChangelogStores::of(layout, own);
+        let changelog = own
+            .changelog
+            .and_then(|topic| self.topics.get(&layout.topic(topic)?.name));
+        let log = changelog.and_then(|logs| logs.get(usize::try_from(own.id.partition).ok()?));
+        let mut writes = log
+            .into_iter()
+            .flatten()
+            .filter_map(|stored| stores.write(stored.key.as_deref(), stored.value.as_deref()));
+        store.write(&mut writes, &lost.store.positions())?;
         Ok(store)
     }
 }

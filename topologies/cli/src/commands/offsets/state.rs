@@ -6,15 +6,16 @@ use std::path::PathBuf;
 
 use runtime::commit_record::CommitRecord;
 use serde::Serialize;
-use streams::Layout;
+use streams::changelog::COMMIT_RECORD_KEY;
 use streams::log::LogReader;
+use streams::{Layout, TopicKind};
 
 use super::inputs::Input;
 use super::moves::Move;
 use crate::exit::Refusal;
 use crate::platform::{self, Platform, WantedTopic};
 
-/// Offsets at the end of a task topic's partition in which commit records are looked at: records, markers and what compaction
+/// Offsets at the end of a changelog's partition in which commit records are looked at: records, markers and what compaction
 /// has left. An input whose last commit is further back has the committed offset of its group.
 const TAIL_OFFSETS: i64 = 1_000;
 
@@ -90,7 +91,7 @@ pub(super) fn rebuilt(layout: &Layout) -> Vec<WantedTopic> {
             .topic_named(&topic.name)
             .and_then(|index| layout.topic(index))
             .map(|topic| topic.kind);
-        kind == Some(streams::TopicKind::DeadLetters)
+        kind == Some(TopicKind::DeadLetters)
     };
     platform::internal(layout)
         .into_iter()
@@ -114,14 +115,24 @@ pub(super) fn reset(
 /// By input, the next offset that the state does not contain, as far as the last commit records of each task say. It can be
 /// further than the committed offset: after a reset that was cut off before it reached the state.
 fn applied(reader: &mut dyn LogReader, layout: &Layout) -> anyhow::Result<BTreeMap<String, i64>> {
-    let (topic, mut applied) = (layout.task_topic(), BTreeMap::new());
-    for partition in 0..reader.partitions(&topic)?.unwrap_or(0) {
-        let (first, end) = reader.offsets(&topic, partition)?;
-        reader.read(&topic, partition, first.max(end - TAIL_OFFSETS), end, &mut |record| {
-            let record = record.value.and_then(|value| CommitRecord::from_bytes(value).ok());
-            applied.extend(record.into_iter().flat_map(|record| record.offsets));
-            ControlFlow::Continue(())
-        })?;
+    let mut applied = BTreeMap::new();
+    let changelogs = layout.topics.iter().filter(|topic| topic.kind == TopicKind::Changelog);
+    for topic in changelogs {
+        for partition in 0..reader.partitions(&topic.name)?.unwrap_or(0) {
+            let (first, end) = reader.offsets(&topic.name, partition)?;
+            reader.read(
+                &topic.name,
+                partition,
+                first.max(end - TAIL_OFFSETS),
+                end,
+                &mut |record| {
+                    let value = record.value.filter(|_| record.key == Some(COMMIT_RECORD_KEY));
+                    let commit = value.and_then(|value| CommitRecord::from_bytes(value).ok());
+                    applied.extend(commit.into_iter().flat_map(|commit| commit.offsets));
+                    ControlFlow::Continue(())
+                },
+            )?;
+        }
     }
     Ok(applied)
 }

@@ -1,5 +1,6 @@
 //! What has to be there before a stream thread starts: the log, its topics, the registry and its schemas.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,16 +29,17 @@ pub(super) struct Prepared {
     pub(super) placed: Vec<(Arc<Topology>, Arc<Layout>)>,
 }
 
-/// Prepares, waiting for what does not answer. Meanwhile the entrance says what that is; nothing has to be started again.
+/// Prepares what `runs_here`, waiting for what does not answer. Meanwhile the entrance says what that is; nothing has to be started again.
 /// `None` when the process was asked to stop before that.
 pub(super) fn prepare(
     settings: &Settings,
+    runs_here: &impl Fn(&str) -> bool,
     entrance: &Entrance,
     shutdown: &watch::Receiver<bool>,
 ) -> anyhow::Result<Option<Prepared>> {
     let deadline = Instant::now() + PARTS_WAIT_MAX;
     while !*shutdown.borrow() {
-        match prepare_once(settings) {
+        match prepare_once(settings, runs_here) {
             Err(error) if exit::is_unavailable(&error) && Instant::now() < deadline => {
                 tracing::warn!("waiting: {error:#}");
                 entrance.waits_because(&format!("{error:#}"));
@@ -49,16 +51,24 @@ pub(super) fn prepare(
     Ok(None)
 }
 
-fn prepare_once(settings: &Settings) -> anyhow::Result<Prepared> {
+fn prepare_once(settings: &Settings, runs_here: &impl Fn(&str) -> bool) -> anyhow::Result<Prepared> {
     let platform = platform::open(settings)?;
     tracing::info!(log = platform.describe(), "using");
     let registry = platform.registry()?;
-    create(platform.as_ref(), platform::external())?;
+    let found = platform.topics()?;
+    create(
+        platform.as_ref(),
+        platform::external(settings.partitions, &found),
+        &found,
+    )?;
     let schemas = Arc::new(SchemaTable::new());
     register(registry.as_ref(), &schemas)?;
     let topologies = commerce::topologies::all(&schemas)?.into_iter().map(Arc::new);
     let place = |topology: Arc<Topology>| {
         let layout = platform::place(platform.as_ref(), settings, &topology)?;
+        if runs_here(topology.name()) {
+            create(platform.as_ref(), platform::internal(&layout), &platform.topics()?)?;
+        }
         Ok((topology, layout))
     };
     let placed = topologies.map(place).collect::<anyhow::Result<_>>()?;
@@ -71,9 +81,13 @@ fn prepare_once(settings: &Settings) -> anyhow::Result<Prepared> {
 }
 
 /// Creates what is missing; a topic that exists in another shape is refused with what to do.
-pub(super) fn create(platform: &dyn Platform, wanted: Vec<platform::WantedTopic>) -> anyhow::Result<()> {
+fn create(
+    platform: &dyn Platform,
+    wanted: Vec<platform::WantedTopic>,
+    found: &BTreeMap<String, platform::WantedTopic>,
+) -> anyhow::Result<()> {
     let mut missing = Vec::new();
-    for step in platform::plan(wanted, &platform.topics()?) {
+    for step in platform::plan(wanted, found) {
         match step {
             TopicPlan::Keep { .. } => {}
             TopicPlan::Create { topic } => missing.push(topic),

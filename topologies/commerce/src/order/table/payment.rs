@@ -36,7 +36,7 @@ pub(super) fn captured(step: SagaStep) -> Decision {
     match step {
         SagaStep::Reserving => Decision::NoteMoney,
         SagaStep::Authorizing => Decision::TooEarly,
-        SagaStep::Confirming => Decision::TooEarly,
+        SagaStep::Confirming => Decision::Record,
         SagaStep::Capturing => Decision::Record,
         SagaStep::Paid => Decision::Duplicate,
         // The capture was faster than the void: the money comes back by a refund.
@@ -52,8 +52,8 @@ pub(super) fn voided(step: SagaStep) -> Decision {
         SagaStep::Reserving => Decision::TooEarly,
         // Recording it begins the unwinding: the wallet remembers a void that this saga does not.
         SagaStep::Authorizing => Decision::Record,
-        // Nobody asked. The capture will be answered with the same.
-        SagaStep::Confirming => Decision::TooEarly,
+        // The answer to the capture: the hold had ended before.
+        SagaStep::Confirming => Decision::Record,
         SagaStep::Capturing => Decision::Record,
         SagaStep::Paid => Decision::Alarm,
         SagaStep::Voiding => Decision::Record,
@@ -67,8 +67,8 @@ pub(super) fn refunded(step: SagaStep) -> Decision {
     match step {
         SagaStep::Reserving => Decision::TooEarly,
         SagaStep::Authorizing => Decision::Record,
-        // Nobody asked. The capture will be answered with the same.
-        SagaStep::Confirming => Decision::TooEarly,
+        // The answer to the capture: the wallet remembers a refund that this saga does not.
+        SagaStep::Confirming => Decision::Record,
         SagaStep::Capturing => Decision::Record,
         // The cancellation that refunded it will be read again, and will ask again.
         SagaStep::Paid => Decision::TooEarly,
@@ -83,7 +83,7 @@ pub(super) fn refused(step: SagaStep) -> Decision {
     match step {
         SagaStep::Reserving => Decision::TooEarly,
         SagaStep::Authorizing => Decision::Alarm,
-        SagaStep::Confirming => Decision::Duplicate,
+        SagaStep::Confirming => Decision::Alarm,
         SagaStep::Capturing => Decision::Alarm,
         SagaStep::Paid => Decision::Duplicate,
         SagaStep::Voiding => Decision::Alarm,

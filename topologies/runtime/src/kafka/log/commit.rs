@@ -1,8 +1,8 @@
 //! Commits: what goes into a transaction, and what became of it.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use streams::{ChangelogEnds, Commit, InputOffset, LogError};
+use streams::{ChangelogEnd, Commit, InputOffset, LogError};
 
 use super::{KafkaLog, fatal};
 use crate::kafka::transaction::{Failure, Work};
@@ -42,7 +42,7 @@ impl KafkaLog {
         &mut self,
         commits: &[Commit],
         offsets: &[InputOffset],
-    ) -> Result<Vec<ChangelogEnds>, LogError> {
+    ) -> Result<Vec<ChangelogEnd>, LogError> {
         self.ready_producers()?;
         let token = self.tokens.next();
         let list = self.inputs.list(offsets, &token).map_err(fatal)?;
@@ -56,7 +56,6 @@ impl KafkaLog {
             commits,
             offsets: &list,
             member: &member,
-            now_ms: wall_clock_ms(),
         };
         match self.transactions.run(&work) {
             Ok(ends) => {
@@ -113,9 +112,4 @@ impl KafkaLog {
         }
         LogError::Migrated(reason)
     }
-}
-
-fn wall_clock_ms() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since_epoch.map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }
