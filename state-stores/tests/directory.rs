@@ -51,7 +51,7 @@ fn another_format_is_refused_and_left_as_it_is() {
     fs::write(&format, "sluice task state 999\n").unwrap();
     let error = try_open(&state, TASK).unwrap_err();
     assert!(
-        matches!(&error, StoreError::Io(text) if text.contains("999") && text.contains("newer")),
+        matches!(&error, StoreError::Io(text) if text.contains("999") && text.contains("offsets reset")),
         "{error}"
     );
     fs::write(&format, own).unwrap();
