@@ -6,7 +6,7 @@ use schemas::wire::order as wire;
 
 use crate::ids::OrderId;
 use crate::invariants::Violation;
-use crate::order::{OrderEvent, RecordedEvent, STEP_BOUND_MS, fold};
+use crate::order::{OrderEvent, OrderSnapshot, RecordedEvent, STEP_BOUND_MS, fold};
 use crate::payment::{LedgerAccount, LedgerEntry};
 use crate::stock::StockChange;
 
@@ -83,7 +83,7 @@ fn goods_of<'a>(order: &wire::Order, changes: impl IntoIterator<Item = &'a Stock
 }
 
 /// I8: the published snapshot is the fold of the order's events up to its version, the later ones are no news
-/// ([`OrderSnapshot::is_news_after`]), and their numbers have no gap.
+/// ([`Told::is_news_after`](crate::order::Told::is_news_after)), and their numbers have no gap.
 #[must_use]
 pub fn i8_snapshot_is_fold(events: &[RecordedEvent], published: &wire::Order) -> Vec<Violation> {
     let numbered = events.iter().filter(|event| event.seq > 0);
@@ -104,7 +104,7 @@ pub fn i8_snapshot_is_fold(events: &[RecordedEvent], published: &wire::Order) ->
         return vec![Violation::new("I8", &published.order_id, found)];
     }
     let last = fold(&order_id, numbered);
-    if last.is_some_and(|last| last.is_news_after(told.as_ref())) {
+    if last.is_some_and(|last| last.told().is_news_after(told.as_ref().map(OrderSnapshot::told))) {
         let found = format!("what happened after version {} was not published", published.version);
         return vec![Violation::new("I8", &published.order_id, found)];
     }

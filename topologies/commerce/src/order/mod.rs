@@ -23,7 +23,7 @@ pub use effect::{Effect, PaymentAsk, StockAsk};
 pub use event::{OrderEvent, RecordedEvent};
 pub use fold::fold;
 pub use input::{CancelOrder, LINES_MAX, OrderInput, PlaceOrder, QUANTITY_MAX, RequestedLine};
-pub use snapshot::OrderSnapshot;
+pub use snapshot::{OrderSnapshot, Told};
 pub use state::{
     CancelReason, CommandRefusal, Deadline, LineStatus, OrderLine, OrderState, OrderStatus, PaymentStatus, SagaStep,
 };

@@ -41,16 +41,27 @@ pub struct OrderSnapshot {
     pub version: u64,
 }
 
+/// What the people of an order decide by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    version: u64,
+    step: SagaStep,
+    status: OrderStatus,
+    cancel_reason: Option<CancelReason>,
+    needs_attention: bool,
+}
+
 impl OrderSnapshot {
-    /// Whether this snapshot is to be published after `before`, the last state of the same order.
-    ///
-    /// Every event of an order that waits for nothing is news. While the saga works, only what the order's people decide by is:
-    /// its status, its reason, and whether an operator must look. The steps in between are told by its events.
+    /// What of it decides whether it is news.
     #[must_use]
-    pub fn is_news_after(&self, before: Option<&Self>) -> bool {
-        let Some(before) = before else { return true };
-        let told = |snapshot: &Self| (snapshot.status, snapshot.cancel_reason, snapshot.needs_attention);
-        self.version > before.version && (self.step.is_final() || told(self) != told(before))
+    pub fn told(&self) -> Told {
+        Told {
+            version: self.version,
+            step: self.step,
+            status: self.status,
+            cancel_reason: self.cancel_reason,
+            needs_attention: self.needs_attention,
+        }
     }
 
     /// The snapshot of a state.
@@ -73,5 +84,30 @@ impl OrderSnapshot {
             updated_at: state.updated_at,
             version: state.seq,
         }
+    }
+}
+
+impl Told {
+    /// What the snapshot of a state would tell.
+    #[must_use]
+    pub fn of(state: &OrderState) -> Self {
+        Self {
+            version: state.seq,
+            step: state.step(),
+            status: state.status(),
+            cancel_reason: state.cancelling,
+            needs_attention: state.needs_attention,
+        }
+    }
+
+    /// Whether a snapshot is to be published after `before`, what an earlier one of the same order told or would have told.
+    ///
+    /// Every event of an order that waits for nothing is news. While the saga works, only what the order's people decide by is:
+    /// its status, its reason, and whether an operator must look. The steps in between are told by its events.
+    #[must_use]
+    pub fn is_news_after(&self, before: Option<Self>) -> bool {
+        let Some(before) = before else { return true };
+        let decisive = |told: &Self| (told.status, told.cancel_reason, told.needs_attention);
+        self.version > before.version && (self.step.is_final() || decisive(self) != decisive(&before))
     }
 }

@@ -12,7 +12,7 @@ use streams::{
 
 use crate::authority::Actor;
 use crate::ids::{OrderId, RecordId, event_id};
-use crate::order::{Effect, OrderEvent, OrderInput, OrderSnapshot, OrderState, RecordedEvent, step};
+use crate::order::{Effect, OrderEvent, OrderInput, OrderSnapshot, OrderState, RecordedEvent, Told, step};
 use crate::state_serde::StateSerde;
 use crate::topologies::{admit, topic};
 use crate::views;
@@ -119,7 +119,7 @@ impl Saga {
     ) -> Result<(), ProcessError> {
         let state = context.store(&self.orders)?.get(&key)?;
         let order_id = OrderId(key);
-        let before = state.as_ref().map(OrderSnapshot::of);
+        let before = state.as_ref().map(Told::of);
         let next = step(state, &order_id, input, context.now_ms());
         let changed = next.timer_before != next.timer_after || !next.events.is_empty();
         let out = Out {
@@ -137,8 +137,8 @@ impl Saga {
         let Some(state) = next.state.filter(|_| changed) else {
             return Ok(());
         };
-        let snapshot = OrderSnapshot::of(&state);
-        if snapshot.is_news_after(before.as_ref()) {
+        if Told::of(&state).is_news_after(before) {
+            let snapshot = OrderSnapshot::of(&state);
             let record = Record::new(order_id.0.clone(), wire::order::snapshot(&snapshot), out.at);
             context.send(&self.snapshots, &record)?;
         }

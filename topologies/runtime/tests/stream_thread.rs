@@ -1,0 +1,273 @@
+//! What a stream thread makes of a log that refuses: nothing is passed over, and what must go is given up.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use runtime::limits::ThreadLimits;
+use runtime::queries::Hosting;
+use runtime::{NoSchemas, StateProvider, StreamThread, ThreadContext};
+use streams::log::{Clock, Event, Log, LogReader, StoredRecord};
+use streams::serde::StringSerde;
+use streams::store::{KeyValueStore, StoreError};
+use streams::{
+    ChangelogEnd, Commit, Headers, InputOffset, InputRecord, LogError, StoreIndex, TaskId, Topic, TopicIndex,
+    TopologyBuilder,
+};
+
+const TASK: TaskId = TaskId {
+    subtopology: 0,
+    partition: 0,
+};
+const INPUT: TopicIndex = TopicIndex(0);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the thread asked of the log, in order.
+type Calls = Arc<Mutex<Vec<&'static str>>>;
+
+/// A log that answers what the test says, and otherwise that all went well.
+#[derive(Default)]
+struct ScriptedLog {
+    events: VecDeque<Event>,
+    commits: VecDeque<LogError>,
+    aborts: VecDeque<LogError>,
+    calls: Calls,
+}
+
+impl ScriptedLog {
+    fn call(&self, name: &'static str) {
+        self.calls.lock().unwrap().push(name);
+    }
+}
+
+impl Log for ScriptedLog {
+    fn poll(&mut self, _: Duration) -> Result<Event, LogError> {
+        // Restores run beside the thread; the script goes on when the task has started.
+        let next = self.events.front();
+        let waits = next.is_some_and(|event| !matches!(event, Event::Assigned(_)))
+            && !self.calls.lock().unwrap().contains(&"start");
+        Ok(if waits { None } else { self.events.pop_front() }.unwrap_or(Event::Idle))
+    }
+
+    fn drain(&mut self, take: &mut dyn FnMut(InputRecord<'_>) -> ControlFlow<()>) -> Result<(), LogError> {
+        let _ = take(InputRecord {
+            topic: INPUT,
+            partition: 0,
+            offset: 0,
+            timestamp_ms: 1,
+            key: Some(b"k"),
+            value: Some(b"v"),
+            headers: Headers::default(),
+        });
+        Ok(())
+    }
+
+    fn committed(&mut self, _: TaskId) -> Result<Vec<InputOffset>, LogError> {
+        Ok(vec![InputOffset {
+            topic: INPUT,
+            partition: 0,
+            next: 0,
+        }])
+    }
+
+    fn start(&mut self, _: TaskId, _: &[InputOffset]) -> Result<(), LogError> {
+        self.call("start");
+        Ok(())
+    }
+
+    fn positions(&mut self) -> Result<Vec<(TaskId, InputOffset)>, LogError> {
+        Ok(Vec::new())
+    }
+
+    fn pause(&mut self, _: TaskId) -> Result<(), LogError> {
+        self.call("pause");
+        Ok(())
+    }
+
+    fn stop(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
+        assert_eq!(tasks, [TASK]);
+        self.call("stop");
+        Ok(())
+    }
+
+    fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnd>, LogError> {
+        self.call("commit");
+        self.commits.pop_front().map_or(Ok(vec![None; commits.len()]), Err)
+    }
+
+    fn abort(&mut self) -> Result<(), LogError> {
+        self.call("abort");
+        self.aborts.pop_front().map_or(Ok(()), Err)
+    }
+
+    fn close(&mut self) {
+        self.call("close");
+    }
+}
+
+struct At;
+
+impl Clock for At {
+    fn now_ms(&self) -> i64 {
+        1
+    }
+}
+
+/// Nothing of these tests has state, so nothing is restored.
+struct Nothing;
+
+impl StateProvider for Nothing {
+    fn open(&self, _: TaskId, _: &[(StoreIndex, String)]) -> Result<Arc<dyn KeyValueStore>, StoreError> {
+        Err(StoreError::Io("there is no state".to_owned()))
+    }
+
+    fn quarantine(&self, _: TaskId, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl LogReader for Nothing {
+    fn partitions(&mut self, _: &str) -> Result<Option<i32>, LogError> {
+        Ok(None)
+    }
+
+    fn offsets(&mut self, topic: &str, _: i32) -> Result<(i64, i64), LogError> {
+        Err(LogError::Fatal(format!("there is no topic {topic}")))
+    }
+
+    fn read(
+        &mut self,
+        topic: &str,
+        _: i32,
+        _: i64,
+        _: i64,
+        _: &mut dyn FnMut(StoredRecord<'_>) -> ControlFlow<()>,
+    ) -> Result<i64, LogError> {
+        Err(LogError::Fatal(format!("there is no topic {topic}")))
+    }
+}
+
+/// A thread with one task that copies.
+fn thread(log: ScriptedLog) -> (StreamThread<ScriptedLog, At>, Arc<Hosting>) {
+    let topic = |name: &str| Topic::new(name, StringSerde, StringSerde);
+    let builder = TopologyBuilder::new("copy");
+    builder.stream(&topic("in")).to(&topic("out"));
+    let topology = builder.build().unwrap();
+    let counts = BTreeMap::from([("in".to_owned(), 1), ("out".to_owned(), 1)]);
+    let layout = Arc::new(topology.place("app", &counts).unwrap());
+    let hosting = Arc::new(Hosting::default());
+    hosting.register("copy", Arc::clone(&layout));
+    let context = ThreadContext {
+        topology: Arc::new(topology),
+        layout,
+        hosting: Arc::clone(&hosting),
+        states: Arc::new(Nothing),
+        make_reader: Arc::new(|| Ok(Box::new(Nothing))),
+        schemas: Arc::new(NoSchemas),
+        limits: ThreadLimits::default(),
+    };
+    (StreamThread::new(0, Arc::new(context), log, At), hosting)
+}
+
+/// Turns until the script is at its end and nothing is left to do, or until the thread gives its client up.
+fn run(thread: &mut StreamThread<ScriptedLog, At>, calls: &Calls, until: usize) -> Result<(), LogError> {
+    let deadline = Instant::now() + PATIENCE;
+    while calls.lock().unwrap().len() < until {
+        assert!(Instant::now() < deadline, "only {:?}", calls.lock().unwrap());
+        thread.run_once()?;
+    }
+    Ok(())
+}
+
+fn retriable() -> LogError {
+    LogError::Retriable("no broker answers".to_owned())
+}
+
+fn abortable() -> LogError {
+    LogError::Abortable("the group is rebalancing".to_owned())
+}
+
+fn assigned(then: &[Event]) -> VecDeque<Event> {
+    [Event::Assigned(vec![TASK])]
+        .into_iter()
+        .chain(then.iter().cloned())
+        .collect()
+}
+
+#[test]
+fn a_record_is_committed_when_the_input_is_drained() {
+    let calls = Calls::default();
+    let log = ScriptedLog {
+        events: assigned(&[Event::Records]),
+        calls: Arc::clone(&calls),
+        ..ScriptedLog::default()
+    };
+    let (mut thread, _) = thread(log);
+    run(&mut thread, &calls, 2).unwrap();
+    assert_eq!(*calls.lock().unwrap(), ["start", "commit"]);
+}
+
+/// The effects are gone by then: the same client would hand over the records behind them.
+#[test]
+fn a_client_that_cannot_go_back_to_its_committed_offsets_is_replaced() {
+    let calls = Calls::default();
+    let log = ScriptedLog {
+        events: assigned(&[Event::Records]),
+        commits: [abortable()].into(),
+        aborts: [retriable()].into(),
+        calls: Arc::clone(&calls),
+    };
+    let (mut thread, _) = thread(log);
+    let ended = thread.run(&AtomicBool::new(false));
+    assert!(matches!(ended, Err(LogError::Migrated(_))), "{ended:?}");
+    assert_eq!(*calls.lock().unwrap(), ["start", "commit", "abort", "close"]);
+}
+
+#[test]
+fn tasks_that_are_taken_away_are_given_up_although_their_last_commit_fails() {
+    let calls = Calls::default();
+    let log = ScriptedLog {
+        events: assigned(&[Event::Records, Event::Revoked(vec![TASK])]),
+        commits: [abortable()].into(),
+        calls: Arc::clone(&calls),
+        ..ScriptedLog::default()
+    };
+    let (mut thread, _) = thread(log);
+    run(&mut thread, &calls, 4).unwrap();
+    assert_eq!(*calls.lock().unwrap(), ["start", "commit", "stop", "abort"]);
+}
+
+#[test]
+fn tasks_are_given_up_before_a_client_that_cannot_go_back_is_replaced() {
+    let calls = Calls::default();
+    let log = ScriptedLog {
+        events: assigned(&[Event::Records, Event::Revoked(vec![TASK])]),
+        commits: [abortable()].into(),
+        aborts: [retriable()].into(),
+        calls: Arc::clone(&calls),
+    };
+    let (mut thread, _) = thread(log);
+    let ended = run(&mut thread, &calls, 5);
+    assert!(matches!(ended, Err(LogError::Migrated(_))), "{ended:?}");
+    assert_eq!(*calls.lock().unwrap(), ["start", "commit", "stop", "abort"]);
+}
+
+#[test]
+fn a_thread_that_has_lost_its_tasks_is_not_ready_and_commits_nothing() {
+    let calls = Calls::default();
+    let log = ScriptedLog {
+        events: assigned(&[Event::Records, Event::Lost(vec![TASK])]),
+        calls: Arc::clone(&calls),
+        ..ScriptedLog::default()
+    };
+    let (mut thread, hosting) = thread(log);
+    run(&mut thread, &calls, 1).unwrap();
+    thread.run_once().unwrap();
+    assert_eq!(hosting.obstacles(), Vec::<String>::new());
+    run(&mut thread, &calls, 3).unwrap();
+    assert_eq!(*calls.lock().unwrap(), ["start", "stop", "abort"]);
+    assert_eq!(hosting.obstacles().len(), 1);
+}
