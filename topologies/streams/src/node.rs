@@ -59,7 +59,6 @@ pub(crate) struct TaskState {
 }
 
 /// Where a node may send: a topic's partition count and serdes.
-#[derive(Clone)]
 pub(crate) struct Sink {
     pub(crate) partitions: i32,
     pub(crate) serdes: SinkSerdes,
@@ -143,23 +142,17 @@ impl NodeScope<'_> {
             .ok_or_else(|| ProcessError::refused("a store reference belongs to another topology"))
     }
 
-    /// A sink, if the current node declared it.
-    pub(crate) fn sink(&self, topic: TopicIndex) -> Result<Sink, ProcessError> {
-        let declared = self
-            .slots
-            .get(self.current)
-            .is_some_and(|slot| slot.sinks.contains(&topic));
-        let sink = self
-            .state
-            .sinks
-            .get(usize::from(topic.0))
-            .and_then(Option::as_ref)
-            .filter(|_| declared);
-        sink.cloned().ok_or_else(|| {
-            ProcessError::refused(format!(
+    /// A sink, if the current node declared it, and where its records go.
+    pub(crate) fn sink(&mut self, topic: TopicIndex) -> Result<(&Sink, &mut OutputBuffer), ProcessError> {
+        let slot = self.slots.get(self.current);
+        let declared = slot.is_some_and(|slot| slot.sinks.contains(&topic));
+        let sink = self.state.sinks.get(usize::from(topic.0)).and_then(Option::as_ref);
+        match sink.filter(|_| declared) {
+            Some(sink) => Ok((sink, &mut self.state.outputs)),
+            None => Err(ProcessError::refused(format!(
                 "processor {:?} sends to a topic that it did not declare",
-                self.name()
-            ))
-        })
+                slot.map_or("", |slot| &slot.name)
+            ))),
+        }
     }
 }

@@ -176,20 +176,17 @@ pub(crate) fn send<K: 'static, V: 'static>(
     sink: SinkRef<K, V>,
     record: &Record<K, V>,
 ) -> Result<(), ProcessError> {
-    let declared = scope.sink(sink.topic)?;
+    let partition = scope.state.partition;
+    let (declared, outputs) = scope.sink(sink.topic)?;
     let serdes: &TypedSink<K, V> = declared
         .serdes
         .downcast_ref()
         .ok_or_else(|| ProcessError::refused("a sink reference belongs to another topology"))?;
-    let partition = scope.state.partition;
     let encode = |cause| ProcessError::Encode {
         what: format!("a record for topic {:?}", serdes.topic),
         cause,
     };
-    let mut entry = scope
-        .state
-        .outputs
-        .append_record(sink.topic, record.timestamp_ms, record.headers.clone());
+    let mut entry = outputs.append_record(sink.topic, record.timestamp_ms, record.headers.clone());
     let key = serdes.key.serialize(&record.key, entry.bytes()).map_err(encode)?;
     entry.end_key(key == Encoded::Bytes);
     let value = serdes.value.serialize(&record.value, entry.bytes()).map_err(encode)?;

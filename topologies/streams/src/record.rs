@@ -1,6 +1,5 @@
 //! Records: what a processor sees, what a log delivers, and the buffer of what a task wants to send.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -158,15 +157,20 @@ pub struct OutputBuffer {
     entries: Vec<OutputEntry>,
 }
 
+/// The key stands at `start` and the value behind it. Small, because a commit of many records walks over all of them.
 #[derive(Debug)]
 struct OutputEntry {
-    topic: TopicIndex,
-    partition: i32,
+    start: usize,
     timestamp_ms: i64,
-    key: Option<Range<usize>>,
-    value: Option<Range<usize>>,
     headers: Headers,
+    key_bytes: u32,
+    value_bytes: u32,
+    partition: i32,
+    topic: TopicIndex,
 }
+
+/// The length of a null. A record is far shorter.
+const NULL: u32 = u32::MAX;
 
 /// A place in an [`OutputBuffer`] to go back to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,16 +200,12 @@ impl OutputBuffer {
 
     /// Appends a copy of `record`.
     pub fn push(&mut self, record: OutputRecord<'_>) {
-        let key = record.key.map(|key| self.append(key));
-        let value = record.value.map(|value| self.append(value));
-        self.entries.push(OutputEntry {
-            topic: record.topic,
-            partition: record.partition,
-            timestamp_ms: record.timestamp_ms,
-            key,
-            value,
-            headers: record.headers.clone(),
-        });
+        let mut writer = self.append_record(record.topic, record.timestamp_ms, record.headers.clone());
+        writer.bytes().extend_from_slice(record.key.unwrap_or_default());
+        writer.end_key(record.key.is_some());
+        writer.bytes().extend_from_slice(record.value.unwrap_or_default());
+        writer.end_value(record.value.is_some());
+        writer.finish(|_| record.partition);
     }
 
     /// Begins a record whose key and value are encoded in place. Dropping the writer without
@@ -213,17 +213,17 @@ impl OutputBuffer {
     pub(crate) fn append_record(&mut self, topic: TopicIndex, timestamp_ms: i64, headers: Headers) -> OutputWriter<'_> {
         let start = self.bytes.len();
         let entry = OutputEntry {
-            topic,
-            partition: 0,
+            start,
             timestamp_ms,
-            key: None,
-            value: None,
             headers,
+            key_bytes: NULL,
+            value_bytes: NULL,
+            partition: 0,
+            topic,
         };
         OutputWriter {
             buffer: self,
             entry,
-            start,
             field: start,
         }
     }
@@ -234,8 +234,8 @@ impl OutputBuffer {
             topic: entry.topic,
             partition: entry.partition,
             timestamp_ms: entry.timestamp_ms,
-            key: entry.key.clone().and_then(|range| self.bytes.get(range)),
-            value: entry.value.clone().and_then(|range| self.bytes.get(range)),
+            key: entry.key(&self.bytes),
+            value: entry.value(&self.bytes),
             headers: &entry.headers,
         })
     }
@@ -260,19 +260,32 @@ impl OutputBuffer {
         self.bytes.clear();
         self.entries.clear();
     }
+}
 
-    fn append(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        start..self.bytes.len()
+impl OutputEntry {
+    fn key<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        field(bytes, self.start, self.key_bytes)
     }
+
+    fn value<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let start = self.start + length(self.key_bytes);
+        field(bytes, start, self.value_bytes)
+    }
+}
+
+fn length(field_bytes: u32) -> usize {
+    if field_bytes == NULL { 0 } else { field_bytes as usize }
+}
+
+fn field(bytes: &[u8], start: usize, field_bytes: u32) -> Option<&[u8]> {
+    (field_bytes != NULL).then(|| bytes.get(start..start + length(field_bytes)))?
 }
 
 /// A record that is being encoded into an [`OutputBuffer`].
 pub(crate) struct OutputWriter<'a> {
     buffer: &'a mut OutputBuffer,
     entry: OutputEntry,
-    start: usize,
+    /// Where the field begins that is being written.
     field: usize,
 }
 
@@ -284,30 +297,32 @@ impl OutputWriter<'_> {
 
     /// What was appended so far is the key, or there is none.
     pub(crate) fn end_key(&mut self, present: bool) {
-        self.entry.key = self.end_field(present);
+        self.entry.key_bytes = self.end_field(present);
     }
 
     /// What was appended since the key is the value, or there is none.
     pub(crate) fn end_value(&mut self, present: bool) {
-        self.entry.value = self.end_field(present);
+        self.entry.value_bytes = self.end_field(present);
     }
 
     /// Bytes of key and value so far.
     pub(crate) fn size(&self) -> usize {
-        self.buffer.bytes.len() - self.start
+        self.buffer.bytes.len() - self.entry.start
     }
 
     /// Takes the record into the buffer, in the partition that `partition` answers for its key.
     pub(crate) fn finish(mut self, partition: impl FnOnce(Option<&[u8]>) -> i32) {
-        let key = self.entry.key.clone().and_then(|range| self.buffer.bytes.get(range));
-        self.entry.partition = partition(key);
+        self.entry.partition = partition(self.entry.key(&self.buffer.bytes));
         self.buffer.entries.push(self.entry);
     }
 
-    fn end_field(&mut self, present: bool) -> Option<Range<usize>> {
-        let range = self.field..self.buffer.bytes.len();
-        self.field = range.end;
-        present.then_some(range)
+    fn end_field(&mut self, present: bool) -> u32 {
+        if !present {
+            self.buffer.bytes.truncate(self.field);
+            return NULL;
+        }
+        let begun = std::mem::replace(&mut self.field, self.buffer.bytes.len());
+        u32::try_from(self.field - begun).unwrap_or(NULL)
     }
 }
 
