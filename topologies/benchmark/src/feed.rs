@@ -18,6 +18,47 @@ pub(crate) const VALUE_BYTES: usize = 100;
 const FLUSH_WAIT: Duration = Duration::from_mins(2);
 const ROOM_WAIT: Duration = Duration::from_millis(10);
 
+/// Records of one commit in a changelog that is filled.
+const COMMIT_RECORDS: usize = 1_000;
+
+/// What was written of a task's partition of a changelog, which was empty.
+struct FilledTask {
+    partition: i32,
+    sequence: u64,
+    /// The offset after the last commit record.
+    committed: i64,
+    /// Records since then.
+    records: usize,
+}
+
+impl FilledTask {
+    fn new(partition: i32) -> Self {
+        Self {
+            partition,
+            sequence: 0,
+            committed: 0,
+            records: 0,
+        }
+    }
+
+    /// The commit record of what was written since the last one.
+    fn commit(&mut self) -> Vec<u8> {
+        self.sequence += 1;
+        let records = std::mem::take(&mut self.records);
+        let record = CommitRecord {
+            task: format!("0_{}", self.partition),
+            sequence: self.sequence,
+            after: (self.sequence > 1).then_some(self.committed),
+            records,
+            stream_time_ms: 0,
+            offsets: BTreeMap::new(),
+            outputs: 0,
+        };
+        self.committed += i64::try_from(records + 1).unwrap_or(i64::MAX);
+        record.to_bytes()
+    }
+}
+
 /// Sends records with keys of 16 bytes and values of 100.
 pub(crate) struct Feed {
     producer: BaseProducer,
@@ -83,28 +124,21 @@ impl Feed {
         self.finish()
     }
 
-    /// Sends, as one commit of each task, entries of a store with these keys, and waits until they are written.
+    /// Writes the changelog of a store with these keys as commits would, and waits until it is written.
     pub(crate) fn fill_changelog(&self, topic: &str, store: &str, keys: impl Iterator<Item = u64>) -> Result<()> {
-        let mut records = vec![0usize; usize::try_from(PARTITIONS)?];
+        let mut tasks: Vec<FilledTask> = (0..PARTITIONS).map(FilledTask::new).collect();
         for key in keys {
             let key = key_bytes(key);
-            let partition = partition_for_key(&key, PARTITIONS);
-            self.send_to(topic, partition, &changelog_key(store, &key), &self.value)?;
-            if let Some(records) = usize::try_from(partition).ok().and_then(|at| records.get_mut(at)) {
-                *records += 1;
+            let partition = usize::try_from(partition_for_key(&key, PARTITIONS))?;
+            let Some(task) = tasks.get_mut(partition) else { continue };
+            self.send_to(topic, task.partition, &changelog_key(store, &key), &self.value)?;
+            task.records += 1;
+            if task.records == COMMIT_RECORDS {
+                self.send_to(topic, task.partition, COMMIT_RECORD_KEY, &task.commit())?;
             }
         }
-        for (partition, records) in (0..).zip(records) {
-            let commit = CommitRecord {
-                task: format!("0_{partition}"),
-                sequence: 1,
-                after: None,
-                records,
-                stream_time_ms: 0,
-                offsets: BTreeMap::new(),
-                outputs: 0,
-            };
-            self.send_to(topic, partition, COMMIT_RECORD_KEY, &commit.to_bytes())?;
+        for mut task in tasks.into_iter().filter(|task| task.records > 0) {
+            self.send_to(topic, task.partition, COMMIT_RECORD_KEY, &task.commit())?;
         }
         self.finish()
     }
