@@ -53,7 +53,7 @@ impl Log for ScriptedLog {
     }
 
     fn drain(&mut self, take: &mut dyn FnMut(InputRecord<'_>) -> ControlFlow<()>) -> Result<(), LogError> {
-        let _ = take(InputRecord {
+        let taken = take(InputRecord {
             topic: INPUT,
             partition: 0,
             offset: 0,
@@ -62,6 +62,7 @@ impl Log for ScriptedLog {
             value: Some(b"v"),
             headers: Headers::default(),
         });
+        assert!(taken.is_continue(), "one small record fills nothing");
         Ok(())
     }
 

@@ -88,8 +88,8 @@ pub struct EmbeddedBroker {
     closed: AtomicBool,
     next_member: AtomicU64,
     opened_ms: i64,
-    /// Released last: fields are dropped in order.
-    _lock: DirectoryLock,
+    /// Given up after the database, by [`close`](Self::close) or, since fields are dropped in order, with the broker.
+    directory: Mutex<Option<DirectoryLock>>,
 }
 
 impl EmbeddedBroker {
@@ -117,7 +117,7 @@ impl EmbeddedBroker {
             closed: AtomicBool::new(false),
             next_member: AtomicU64::new(1),
             opened_ms: maintenance::now_ms(),
-            _lock: directory_lock,
+            directory: Mutex::new(Some(directory_lock)),
         };
         broker.load(&mut lock(&broker.order), database)?;
         let broker = Arc::new(broker);
@@ -125,7 +125,8 @@ impl EmbeddedBroker {
         Ok(broker)
     }
 
-    /// Closes the database, whoever else still holds the broker: every later call answers [`EmbeddedError::Unavailable`].
+    /// Closes the database and gives the directory up, whoever else still holds the broker: every later call answers
+    /// [`EmbeddedError::Unavailable`], and another process may open the log.
     ///
     /// A process calls it before it ends. Where the last holder is the thread in the background, the database would otherwise
     /// be closed while the C++ library is being torn down, which kills the process with a signal.
@@ -134,6 +135,7 @@ impl EmbeddedBroker {
         let _order = lock(&self.order);
         self.closed.store(true, Ordering::Release);
         *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.directory) = None;
     }
 
     /// All topics, by name.
