@@ -120,9 +120,10 @@ pub(crate) struct Serving {
     pub(crate) commit_interval_ms: u64,
 
     /// Shortest time in milliseconds between two commits of a thread while records keep trickling in. Less shortens the way of
-    /// an order, which takes several commits one after the other, and costs the log more.
-    #[arg(long, env = "SLUICE_COMMIT_SPACING_MS", value_name = "MS", default_value_t = 15)]
-    pub(crate) commit_spacing_ms: u64,
+    /// an order, which takes several commits one after the other, and costs the log more. Without it 15 on Kafka, and none on
+    /// the embedded log, whose commits are cheap.
+    #[arg(long, env = "SLUICE_COMMIT_SPACING_MS", value_name = "MS")]
+    pub(crate) commit_spacing_ms: Option<u64>,
 
     /// File with the Ed25519 key that signs tokens (PEM, 32 bytes, or hex). Without it a key is made in the state directory.
     #[arg(long, env = "SLUICE_SIGNING_KEY_FILE", value_name = "FILE")]

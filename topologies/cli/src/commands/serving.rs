@@ -147,7 +147,7 @@ impl Server {
             &layout.application_id,
             memory.clone(),
         )?;
-        let commit_spacing = commit_spacing(topology.name(), serving);
+        let commit_spacing = commit_spacing(topology.name(), settings, serving);
         let context = ThreadContext {
             topology,
             layout,
@@ -251,8 +251,12 @@ impl Server {
 }
 
 /// Orders wait for every topology but the views.
-fn commit_spacing(topology: &str, serving: &Serving) -> Duration {
-    let spacing = Duration::from_millis(serving.commit_spacing_ms);
+fn commit_spacing(topology: &str, settings: &Settings, serving: &Serving) -> Duration {
+    let usual = match settings.kafka {
+        Some(_) => ThreadLimits::default().commit_spacing,
+        None => Duration::ZERO,
+    };
+    let spacing = serving.commit_spacing_ms.map_or(usual, Duration::from_millis);
     if topology == commerce::topologies::views::NAME {
         spacing.max(VIEWS_COMMIT_SPACING)
     } else {

@@ -41,7 +41,10 @@ pub(super) fn start(broker: &Arc<EmbeddedBroker>) -> Result<(), EmbeddedError> {
     let weak = Arc::downgrade(broker);
     let rounds = move || {
         while let Some(broker) = weak.upgrade().filter(|broker| !broker.closed.load(Ordering::Acquire)) {
-            if let Err(cause) = broker.maintain(now_ms()) {
+            let maintained = broker.maintain(now_ms());
+            if let Err(cause) = maintained
+                && !broker.closed.load(Ordering::Acquire)
+            {
                 tracing::warn!(%cause, "the embedded log could not be maintained; the next round tries again");
             }
             drop(broker);
