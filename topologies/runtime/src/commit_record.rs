@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use streams::changelog::COMMIT_RECORD_KEY;
 use streams::commit::InputOffset;
+use streams::log::StoredRecord;
 use streams::{Commit, Headers, Layout, OutputRecord};
 
 /// The value of a commit record, as JSON: what one task made true in one transaction that changed its stores.
@@ -55,6 +56,13 @@ impl CommitRecord {
     pub fn to_bytes(&self) -> Vec<u8> {
         // Strings and integers under string keys always have a JSON form.
         serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The commit record that a changelog record is, `None` for any other and for one that cannot be read.
+    #[must_use]
+    pub fn of(record: &StoredRecord<'_>) -> Option<Self> {
+        let value = record.value.filter(|_| record.key == Some(COMMIT_RECORD_KEY))?;
+        Self::from_bytes(value).ok()
     }
 
     /// Reads a record's value; the error says in words what is wrong with it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use streams::changelog::{COMMIT_RECORD_KEY, ChangelogStores};
+use streams::changelog::ChangelogStores;
 use streams::log::{LogReader, StoredRecord};
 use streams::store::{KeyValueStore, Positions, StoreError};
 use streams::{Layout, LogError, MemoryStore, OutputBuffer, OutputRecord, StoreIndex, TaskId, TaskLayout, TopicIndex};
@@ -262,8 +262,9 @@ impl<'a> Changelog<'a> {
             from = self.first.max(from - step);
             step = step.saturating_mul(2);
             self.read(from..to, &mut |record| {
-                if let Some(record) = commit_record(&record) {
-                    last = Some(record);
+                let offset = record.offset;
+                if let Some(record) = CommitRecord::of(&record) {
+                    last = Some(LastCommit { offset, record });
                 }
                 ControlFlow::Continue(())
             })?;
@@ -314,16 +315,6 @@ impl<'a> Changelog<'a> {
         }
         Ok(())
     }
-}
-
-fn commit_record(record: &StoredRecord<'_>) -> Option<LastCommit> {
-    if record.key != Some(COMMIT_RECORD_KEY) {
-        return None;
-    }
-    Some(LastCommit {
-        offset: record.offset,
-        record: CommitRecord::from_bytes(record.value?).ok()?,
-    })
 }
 
 fn collect(batch: &mut OutputBuffer, record: &StoredRecord<'_>) {

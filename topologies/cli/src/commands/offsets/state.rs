@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use runtime::commit_record::CommitRecord;
 use serde::Serialize;
-use streams::changelog::COMMIT_RECORD_KEY;
 use streams::log::LogReader;
 use streams::{Layout, TopicKind};
 
@@ -126,9 +125,7 @@ fn applied(reader: &mut dyn LogReader, layout: &Layout) -> anyhow::Result<BTreeM
                 first.max(end - TAIL_OFFSETS),
                 end,
                 &mut |record| {
-                    let value = record.value.filter(|_| record.key == Some(COMMIT_RECORD_KEY));
-                    let commit = value.and_then(|value| CommitRecord::from_bytes(value).ok());
-                    applied.extend(commit.into_iter().flat_map(|commit| commit.offsets));
+                    applied.extend(CommitRecord::of(&record).into_iter().flat_map(|commit| commit.offsets));
                     ControlFlow::Continue(())
                 },
             )?;
