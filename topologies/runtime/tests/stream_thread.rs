@@ -29,7 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 type Calls = Arc<Mutex<Vec<&'static str>>>;
 
 /// A log that answers what the test says, and otherwise that all went well.
-#[derive(Default)]
 struct ScriptedLog {
     events: VecDeque<Event>,
     commits: VecDeque<LogError>,
@@ -151,8 +150,20 @@ impl LogReader for Nothing {
     }
 }
 
-/// A thread with one task that copies.
-fn thread(log: ScriptedLog) -> (StreamThread<ScriptedLog, At>, Arc<Hosting>) {
+/// A thread with one task that copies, to which this happens once the task is assigned. Its commits and rewinds fail with
+/// the given errors, in order, before they succeed.
+fn thread(
+    then: &[Event],
+    commits: &[LogError],
+    aborts: &[LogError],
+) -> (StreamThread<ScriptedLog, At>, Arc<Hosting>, Calls) {
+    let calls = Calls::default();
+    let log = ScriptedLog {
+        events: [Event::Assigned(vec![TASK])].iter().chain(then).cloned().collect(),
+        commits: commits.iter().cloned().collect(),
+        aborts: aborts.iter().cloned().collect(),
+        calls: Arc::clone(&calls),
+    };
     let topic = |name: &str| Topic::new(name, StringSerde, StringSerde);
     let builder = TopologyBuilder::new("copy");
     builder.stream(&topic("in")).to(&topic("out"));
@@ -170,7 +181,7 @@ fn thread(log: ScriptedLog) -> (StreamThread<ScriptedLog, At>, Arc<Hosting>) {
         schemas: Arc::new(NoSchemas),
         limits: ThreadLimits::default(),
     };
-    (StreamThread::new(0, Arc::new(context), log, At), hosting)
+    (StreamThread::new(0, Arc::new(context), log, At), hosting, calls)
 }
 
 /// Turns until the script is at its end and nothing is left to do, or until the thread gives its client up.
@@ -191,22 +202,9 @@ fn abortable() -> LogError {
     LogError::Abortable("the group is rebalancing".to_owned())
 }
 
-fn assigned(then: &[Event]) -> VecDeque<Event> {
-    [Event::Assigned(vec![TASK])]
-        .into_iter()
-        .chain(then.iter().cloned())
-        .collect()
-}
-
 #[test]
 fn a_record_is_committed_when_the_input_is_drained() {
-    let calls = Calls::default();
-    let log = ScriptedLog {
-        events: assigned(&[Event::Records]),
-        calls: Arc::clone(&calls),
-        ..ScriptedLog::default()
-    };
-    let (mut thread, _) = thread(log);
+    let (mut thread, _, calls) = thread(&[Event::Records], &[], &[]);
     run(&mut thread, &calls, 2).unwrap();
     assert_eq!(*calls.lock().unwrap(), ["start", "commit"]);
 }
@@ -214,14 +212,7 @@ fn a_record_is_committed_when_the_input_is_drained() {
 /// The effects are gone by then: the same client would hand over the records behind them.
 #[test]
 fn a_client_that_cannot_go_back_to_its_committed_offsets_is_replaced() {
-    let calls = Calls::default();
-    let log = ScriptedLog {
-        events: assigned(&[Event::Records]),
-        commits: [abortable()].into(),
-        aborts: [retriable()].into(),
-        calls: Arc::clone(&calls),
-    };
-    let (mut thread, _) = thread(log);
+    let (mut thread, _, calls) = thread(&[Event::Records], &[abortable()], &[retriable()]);
     let ended = thread.run(&AtomicBool::new(false));
     assert!(matches!(ended, Err(LogError::Migrated(_))), "{ended:?}");
     assert_eq!(*calls.lock().unwrap(), ["start", "commit", "abort", "close"]);
@@ -229,28 +220,18 @@ fn a_client_that_cannot_go_back_to_its_committed_offsets_is_replaced() {
 
 #[test]
 fn tasks_that_are_taken_away_are_given_up_although_their_last_commit_fails() {
-    let calls = Calls::default();
-    let log = ScriptedLog {
-        events: assigned(&[Event::Records, Event::Revoked(vec![TASK])]),
-        commits: [abortable()].into(),
-        calls: Arc::clone(&calls),
-        ..ScriptedLog::default()
-    };
-    let (mut thread, _) = thread(log);
+    let (mut thread, _, calls) = thread(&[Event::Records, Event::Revoked(vec![TASK])], &[abortable()], &[]);
     run(&mut thread, &calls, 4).unwrap();
     assert_eq!(*calls.lock().unwrap(), ["start", "commit", "stop", "abort"]);
 }
 
 #[test]
 fn tasks_are_given_up_before_a_client_that_cannot_go_back_is_replaced() {
-    let calls = Calls::default();
-    let log = ScriptedLog {
-        events: assigned(&[Event::Records, Event::Revoked(vec![TASK])]),
-        commits: [abortable()].into(),
-        aborts: [retriable()].into(),
-        calls: Arc::clone(&calls),
-    };
-    let (mut thread, _) = thread(log);
+    let (mut thread, _, calls) = thread(
+        &[Event::Records, Event::Revoked(vec![TASK])],
+        &[abortable()],
+        &[retriable()],
+    );
     let ended = run(&mut thread, &calls, 5);
     assert!(matches!(ended, Err(LogError::Migrated(_))), "{ended:?}");
     assert_eq!(*calls.lock().unwrap(), ["start", "commit", "stop", "abort"]);
@@ -258,13 +239,7 @@ fn tasks_are_given_up_before_a_client_that_cannot_go_back_is_replaced() {
 
 #[test]
 fn a_thread_that_has_lost_its_tasks_is_not_ready_and_commits_nothing() {
-    let calls = Calls::default();
-    let log = ScriptedLog {
-        events: assigned(&[Event::Records, Event::Lost(vec![TASK])]),
-        calls: Arc::clone(&calls),
-        ..ScriptedLog::default()
-    };
-    let (mut thread, hosting) = thread(log);
+    let (mut thread, hosting, calls) = thread(&[Event::Records, Event::Lost(vec![TASK])], &[], &[]);
     run(&mut thread, &calls, 1).unwrap();
     thread.run_once().unwrap();
     assert_eq!(hosting.obstacles(), Vec::<String>::new());
