@@ -55,7 +55,7 @@ start() { # node
     node_properties "$1" >"$home/server.properties"
     [ -f "$home/logs/meta.properties" ] || java_with "$classpath" kafka.tools.StorageTool \
         format --ignore-formatted -t "$(cluster_id)" -c "$home/server.properties" >"$home/format.log" 2>&1
-    setsid "$(java_command)" "-Xms$heap" "-Xmx$heap" -XX:+UseG1GC -Djava.awt.headless=true \
+    setsid "$(java_command)" "@$here/jvm.options" "-Xms$heap" "-Xmx$heap" \
         "-Dlog4j2.configurationFile=file:$here/log4j2.xml" -cp "$classpath" kafka.Kafka "$home/server.properties" \
         >>"$home/kafka.log" 2>&1 </dev/null &
     echo $! >"$home/pid"

@@ -53,9 +53,8 @@ run() {
         "$here/server.properties" >"$data/server.properties"
     printf '%s\n' "${KAFKA_EXTRA:-}" >>"$data/server.properties"
     [ -f "$data/logs/meta.properties" ] || format "$data/server.properties"
-    # A small heap on cores that the work itself needs: a collector without threads of its own takes a seventh less of them.
-    exec "$(java_command)" "-Xms$heap" "-Xmx$heap" -XX:+UseSerialGC \
-        -Xshare:auto -Djava.awt.headless=true "$logging" -cp "$jars/*" kafka.Kafka "$data/server.properties"
+    exec "$(java_command)" "@$here/jvm.options" "-Xms$heap" "-Xmx$heap" "$logging" -cp "$jars/*" \
+        kafka.Kafka "$data/server.properties"
 }
 
 # Writes meta.properties and the set of one voter. --ignore-formatted finishes a format that was interrupted.

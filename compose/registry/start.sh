@@ -37,7 +37,8 @@ choose_java() {
     home=$sluice_cache/apicurio/$version
 }
 
-java_major() { "$1" -version 2>&1 | sed -nE '1s/.*version "([0-9]+).*/\1/p'; }
+# The banner of JAVA_TOOL_OPTIONS comes before the version.
+java_major() { "$1" -version 2>&1 | sed -nE '/version "/{s/.*version "([0-9]+).*/\1/p;q}'; }
 
 resolve() {
     [ ! -e "$home/.complete" ] || return 0
