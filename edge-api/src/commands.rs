@@ -1,6 +1,6 @@
 //! Puts commands into the log.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use runtime::commands::{Acknowledged, CommandError, CommandLog, CommandRecord};
@@ -15,6 +15,8 @@ use schemas::{AvroSerde, SchemaTable};
 use streams::partition::partition_for_key;
 use streams::serde::{Serde, SharedSerde};
 
+use crate::lately::Lately;
+use crate::limits::ACCEPTED_MAX;
 use crate::metrics;
 use crate::problem::{Code, Problem};
 
@@ -92,6 +94,39 @@ impl Receipt {
             partition: self.acknowledged.partition,
             next: self.acknowledged.offset.saturating_add(1),
         }
+    }
+}
+
+/// Where the last command for each key stands that went through this gateway. A read that follows its own write needs no other
+/// answer, and the log is not asked.
+#[derive(Debug)]
+pub struct Accepted(Mutex<Lately<Receipt>>);
+
+impl Default for Accepted {
+    fn default() -> Self {
+        Self(Mutex::new(Lately::new(ACCEPTED_MAX)))
+    }
+}
+
+impl Accepted {
+    /// Remembers the command for `key`.
+    pub fn note(&self, key: &str, receipt: &Receipt) {
+        self.lock().insert(key, receipt.clone());
+    }
+
+    /// The freshness that has seen the last command for `key` in `topic`, if it went through here lately.
+    #[must_use]
+    pub fn seen(&self, topic: &str, key: &str) -> Option<Freshness> {
+        let accepted = self.lock();
+        accepted
+            .get(key)
+            .filter(|receipt| receipt.topic == topic)
+            .map(Receipt::seen)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lately<Receipt>> {
+        // Each change leaves the memory whole, so a panic elsewhere does not spoil it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

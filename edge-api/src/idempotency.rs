@@ -3,47 +3,35 @@
 //! The log decides in the end: ids follow from the key, and the topology lets the first request of an id win. What
 //! is remembered here closes the moment between an answer and the state that shows it.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
+use crate::lately::Lately;
 use crate::limits::RECENT_REQUESTS_MAX;
 use crate::problem::{Code, Problem};
 
 /// The last [`RECENT_REQUESTS_MAX`] ids and the fingerprint of the request behind each.
-#[derive(Debug, Default)]
-pub struct RecentRequests(Mutex<Recent>);
+#[derive(Debug)]
+pub struct RecentRequests(Mutex<Lately<String>>);
 
-#[derive(Debug, Default)]
-struct Recent {
-    fingerprints: HashMap<String, String>,
-    order: VecDeque<String>,
+impl Default for RecentRequests {
+    fn default() -> Self {
+        Self(Mutex::new(Lately::new(RECENT_REQUESTS_MAX)))
+    }
 }
 
 impl RecentRequests {
     /// Takes `id` for the request with this fingerprint; refuses if another request has it.
     pub fn claim(&self, id: &str, fingerprint: &str) -> Result<(), Problem> {
-        // Each change leaves both collections whole, so a panic elsewhere does not spoil them.
+        // Each change leaves the memory whole, so a panic elsewhere does not spoil it.
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match recent.fingerprints.get(id) {
+        match recent.get(id) {
             Some(known) if known == fingerprint => Ok(()),
             Some(_) => Err(key_reused()),
             None => {
-                recent.remember(id, fingerprint);
+                recent.insert(id, fingerprint.to_owned());
                 Ok(())
             }
         }
-    }
-}
-
-impl Recent {
-    fn remember(&mut self, id: &str, fingerprint: &str) {
-        if self.order.len() >= RECENT_REQUESTS_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.fingerprints.remove(&oldest);
-        }
-        self.order.push_back(id.to_owned());
-        self.fingerprints.insert(id.to_owned(), fingerprint.to_owned());
     }
 }
 

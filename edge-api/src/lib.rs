@@ -15,6 +15,7 @@ pub mod clock;
 pub mod commands;
 pub mod http;
 pub mod idempotency;
+mod lately;
 pub mod limits;
 pub mod metrics;
 pub mod model;

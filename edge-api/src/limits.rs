@@ -113,6 +113,9 @@ pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 /// Requests with an `Idempotency-Key` that this process remembers, at most.
 pub const RECENT_REQUESTS_MAX: usize = 50_000;
 
+/// Keys of commands whose place in the log this process remembers, at most.
+pub const ACCEPTED_MAX: usize = 50_000;
+
 /// Bytes of an id in a path, at most.
 pub const ID_BYTES_MAX: usize = 100;
 

@@ -15,7 +15,7 @@ use crate::auth::passwords::{PasswordError, Passwords};
 use crate::auth::tokens::AccessGrant;
 use crate::auth::uses::TokenUses;
 use crate::clock::{Clock, Entropy, random_id};
-use crate::commands::{self, Command, CommandSerdes, Receipt};
+use crate::commands::{self, Accepted, Command, CommandSerdes, Receipt};
 use crate::idempotency::RecentRequests;
 use crate::limits::LONG_POLLS_MAX;
 use crate::metrics::{AuthEvent, auth_event};
@@ -61,6 +61,7 @@ struct Shared {
     ended: EndedSessions,
     uses: TokenUses,
     recent: RecentRequests,
+    accepted: Accepted,
     long_polls: Arc<Semaphore>,
     draining: AtomicBool,
 }
@@ -74,6 +75,7 @@ impl EdgeState {
             ended: EndedSessions::default(),
             uses: TokenUses::new(Arc::clone(&parts.sessions)),
             recent: RecentRequests::default(),
+            accepted: Accepted::default(),
             long_polls: Arc::new(Semaphore::new(LONG_POLLS_MAX)),
             draining: AtomicBool::new(false),
             parts,
@@ -101,14 +103,16 @@ impl EdgeState {
         self.0.draining.store(true, Ordering::Release);
     }
 
-    /// Appends a command to the log.
+    /// Appends a command to the log, and remembers where it stands.
     pub(crate) async fn append<C: Command>(&self, key: &str, command: &C) -> Result<Receipt, Problem> {
-        commands::append(self.log(), &self.0.parts.serdes, key, command).await
+        let receipt = commands::append(self.log(), &self.0.parts.serdes, key, command).await?;
+        self.0.accepted.note(key, &receipt);
+        Ok(receipt)
     }
 
     /// Reads state.
     pub(crate) fn reader(&self) -> Reader<'_> {
-        Reader::new(self.0.parts.views.as_ref(), self.log())
+        Reader::new(self.0.parts.views.as_ref(), self.log(), &self.0.accepted)
     }
 
     /// Exchanges a token: the session decides, and the account is asked again for its role.

@@ -121,6 +121,22 @@ async fn orders_are_accepted_while_no_state_is_readable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_went_through_this_gateway_is_found_without_asking_the_log() {
+    let shop = Shop::open().await;
+    let buyer = shop.buyer().await;
+    let key = unique("key");
+    let accepted = buyer
+        .client
+        .post_once("/orders", &key, order_of(&[("nothing", 1)]))
+        .await
+        .expect(202);
+    shop.views.blind.store(true, SeqCst);
+    shop.log.down.store(true, SeqCst);
+    let order = buyer.client.get(accepted.header("location")).await.expect(200);
+    assert_eq!(order.text("/order_id"), accepted.text("/order_id"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_logins_is_turned_away_and_the_rest_goes_on() {
     let shop = Shop::open().await;
     let buyer = shop.buyer().await;

@@ -12,7 +12,7 @@ use schemas::wire::product::Product;
 use streams::serde::SerdeError;
 
 use crate::auth::Role;
-use crate::commands::everything_by_now;
+use crate::commands::{Accepted, everything_by_now};
 use crate::limits::{READ_TIMEOUT, REPEAT_CHECK_TIMEOUT};
 use crate::metrics::view_failed;
 use crate::problem::{Code, Problem};
@@ -41,14 +41,15 @@ pub struct LoginRecord {
 pub struct Reader<'a> {
     views: &'a dyn Views,
     log: &'a dyn CommandLog,
+    accepted: &'a Accepted,
 }
 
 /// Turns the bytes of a store into a value.
 type Decode<T> = fn(&[u8]) -> Result<T, SerdeError>;
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(views: &'a dyn Views, log: &'a dyn CommandLog) -> Self {
-        Self { views, log }
+    pub(crate) fn new(views: &'a dyn Views, log: &'a dyn CommandLog, accepted: &'a Accepted) -> Self {
+        Self { views, log, accepted }
     }
 
     /// The login under a key, as fresh as asked.
@@ -135,8 +136,8 @@ impl<'a> Reader<'a> {
         Ok(order.map(|view| view.order))
     }
 
-    /// The committed value, or, if there is none, the one after everything that stands in `topic` by now:
-    /// what was accepted a moment ago is never denied.
+    /// The committed value, or, if there is none, the one after the command for it that went through here, or else after
+    /// everything that stands in `topic` by now: what was accepted a moment ago, by whichever gateway, is never denied.
     async fn get_or_catch_up<T>(
         &self,
         view: View,
@@ -145,6 +146,11 @@ impl<'a> Reader<'a> {
         decode: Decode<T>,
     ) -> Result<Option<T>, Problem> {
         if let Some(value) = self.get(view, key, &Freshness::Committed, decode).await? {
+            return Ok(Some(value));
+        }
+        if let Some(fresh) = self.accepted.seen(topic, key)
+            && let Some(value) = self.get(view, key, &fresh, decode).await?
+        {
             return Ok(Some(value));
         }
         let fresh = everything_by_now(self.log, topic, key).await?;

@@ -61,11 +61,12 @@ impl CommandLog for FaultyLog {
     }
 }
 
-/// Views that can be away, or not catch up.
+/// Views that can be away, not catch up, or not show yet what is committed.
 pub struct FaultyViews {
     queries: Queries,
     pub down: AtomicBool,
     pub behind: AtomicBool,
+    pub blind: AtomicBool,
 }
 
 impl FaultyViews {
@@ -74,6 +75,7 @@ impl FaultyViews {
             queries,
             down: AtomicBool::new(false),
             behind: AtomicBool::new(false),
+            blind: AtomicBool::new(false),
         }
     }
 
@@ -97,6 +99,7 @@ impl Views for FaultyViews {
         timeout: Duration,
     ) -> Read<'a, Option<Vec<u8>>> {
         match self.check(fresh) {
+            Ok(()) if self.blind.load(Ordering::SeqCst) && *fresh == Freshness::Committed => Box::pin(ready(Ok(None))),
             Ok(()) => Box::pin(self.queries.get(at, key, fresh, timeout)),
             Err(error) => Box::pin(ready(Err(error))),
         }
