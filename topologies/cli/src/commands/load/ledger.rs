@@ -22,6 +22,8 @@ struct Entry<'a> {
     cancel_reason: Option<&'a str>,
     /// Whether `status` was seen to be final.
     settled: bool,
+    /// Milliseconds from the POST until that.
+    settled_after_ms: Option<f64>,
 }
 
 impl Ledger {
@@ -40,6 +42,7 @@ impl Ledger {
             status: outcome.status.as_deref(),
             cancel_reason: outcome.cancel_reason.as_deref(),
             settled: outcome.settled_after.is_some(),
+            settled_after_ms: outcome.settled_after.map(|after| after.as_secs_f64() * 1e3),
         };
         serde_json::to_writer(&mut self.0, &entry)?;
         Ok(self.0.write_all(b"\n")?)
