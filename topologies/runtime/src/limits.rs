@@ -45,6 +45,9 @@ pub struct ThreadLimits {
     /// Shortest time between two commits while records trickle: a few milliseconds here save most of the cost of
     /// transactions at moderate rates. A record that comes after a pause is committed at once.
     pub commit_spacing: Duration,
+    /// How long Kafka may gather records before it hands them to this thread, 100 ms at most: for a topology that nobody waits
+    /// for, which is then not woken for each record. Zero hands over the first at once.
+    pub fetch_linger: Duration,
     /// Bounds of each task's memory.
     pub task: TaskLimits,
 }
@@ -54,6 +57,7 @@ impl Default for ThreadLimits {
         Self {
             commit_interval: Duration::from_millis(100),
             commit_spacing: Duration::from_millis(15),
+            fetch_linger: Duration::ZERO,
             task: TaskLimits::default(),
         }
     }

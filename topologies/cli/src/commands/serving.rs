@@ -36,8 +36,9 @@ mod watched;
 
 /// Interval at which the server looks whether it has become ready.
 const READY_INTERVAL: Duration = Duration::from_millis(20);
-/// Lists and timelines may trail the orders, which costs a fraction: their commits are at least so far apart.
-const VIEWS_COMMIT_SPACING: Duration = Duration::from_millis(50);
+/// Lists and timelines may trail the orders by so much, which costs a fraction: records are gathered for so long, and commits are
+/// at least so far apart.
+const VIEWS_LAG: Duration = Duration::from_millis(50);
 /// Interval at which the metrics are put into shape; without it histograms would grow.
 const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -147,7 +148,7 @@ impl Server {
             &layout.application_id,
             memory.clone(),
         )?;
-        let commit_spacing = commit_spacing(topology.name(), settings, serving);
+        let limits = limits(topology.name(), settings, serving);
         let context = ThreadContext {
             topology,
             layout,
@@ -155,11 +156,7 @@ impl Server {
             states: Arc::new(states),
             make_reader: Arc::new(|| Err(streams::LogError::Fatal("the platform sets the reader".to_owned()))),
             schemas: Arc::new(TableResolver::new(Arc::clone(registry), Arc::clone(&self.schemas))),
-            limits: ThreadLimits {
-                commit_interval: Duration::from_millis(serving.commit_interval_ms),
-                commit_spacing,
-                ..ThreadLimits::default()
-            },
+            limits,
         };
         self.applications.push(self.platform.start(context, serving)?);
         Ok(())
@@ -251,16 +248,18 @@ impl Server {
 }
 
 /// Orders wait for every topology but the views.
-fn commit_spacing(topology: &str, settings: &Settings, serving: &Serving) -> Duration {
+fn limits(topology: &str, settings: &Settings, serving: &Serving) -> ThreadLimits {
     let usual = match settings.kafka {
         Some(_) => ThreadLimits::default().commit_spacing,
         None => Duration::ZERO,
     };
     let spacing = serving.commit_spacing_ms.map_or(usual, Duration::from_millis);
-    if topology == commerce::topologies::views::NAME {
-        spacing.max(VIEWS_COMMIT_SPACING)
-    } else {
-        spacing
+    let may_lag = topology == commerce::topologies::views::NAME;
+    ThreadLimits {
+        commit_interval: Duration::from_millis(serving.commit_interval_ms),
+        commit_spacing: if may_lag { spacing.max(VIEWS_LAG) } else { spacing },
+        fetch_linger: if may_lag { VIEWS_LAG } else { Duration::ZERO },
+        ..ThreadLimits::default()
     }
 }
 

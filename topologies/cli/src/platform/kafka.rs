@@ -162,8 +162,12 @@ impl Platform for KafkaPlatform {
 
     fn start(&self, mut context: ThreadContext, serving: &Serving) -> anyhow::Result<StreamApplication> {
         let layout = Arc::clone(&context.layout);
+        let fetch_linger_ms = u32::try_from(context.limits.fetch_linger.as_millis()).unwrap_or(u32::MAX);
         let configs: Vec<KafkaConfig> = (0..serving.threads.max(1))
-            .map(|thread| self.thread_config(&layout.application_id, serving, thread))
+            .map(|thread| KafkaConfig {
+                fetch_linger_ms,
+                ..self.thread_config(&layout.application_id, serving, thread)
+            })
             .collect();
         for config in &configs {
             config.check().map_err(|error| Refusal::refused(error.to_string()))?;

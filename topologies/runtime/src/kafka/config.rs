@@ -24,6 +24,8 @@ const PRODUCERS_MAX: usize = 3;
 const POLL_INTERVAL_MS: u32 = 300_000;
 /// A broker answers a fetch after this time at the latest, so a partition that was just added waits no longer to be asked for.
 const FETCH_WAIT_MS: u32 = 100;
+/// A fetch that may wait for more records is answered as soon as there are so many bytes of them.
+const FETCH_ENOUGH_BYTES: usize = 64 << 10;
 /// Bytes that one fetch answer of one broker may have. A single record may be larger; it is then fetched alone.
 const FETCH_ANSWER_BYTES: usize = 8 << 20;
 /// Bytes of one partition in one fetch answer.
@@ -117,6 +119,9 @@ pub struct KafkaConfig {
     pub leave_on_close: bool,
     /// Bytes of keys and values fetched ahead of processing. The client's own overhead comes on top: about 340 bytes a record.
     pub fetch_bytes_max: usize,
+    /// Whether a fetch waits for more records than the first, and how long: for a topology whose readers do not wait for it. Each
+    /// record would otherwise cost an answer and a wake-up of its own. Milliseconds, at most 100.
+    pub fetch_linger_ms: u32,
     /// Further settings of the C client, by its own names: security, compression, buffers. Settings that the engine decides are refused.
     pub extra: BTreeMap<String, String>,
 }
@@ -136,6 +141,7 @@ impl KafkaConfig {
             producers: PRODUCERS_MAX,
             leave_on_close: false,
             fetch_bytes_max: 16 << 20,
+            fetch_linger_ms: 0,
             extra: BTreeMap::new(),
         }
     }
@@ -196,6 +202,7 @@ impl KafkaConfig {
         let inputs = inputs.max(1);
         let kib = (self.fetch_bytes_max / inputs).max(FETCH_AHEAD_BYTES_MIN) / 1024;
         let records = (FETCH_AHEAD_RECORDS / inputs).max(FETCH_AHEAD_RECORDS_MIN);
+        let (fetch_wait_ms, fetch_bytes) = self.fetch_patience();
         self.settings(&[
             ("group.id", &self.application_id),
             ("group.instance.id", &self.member_of_group()),
@@ -212,12 +219,21 @@ impl KafkaConfig {
             ("isolation.level", "read_committed"),
             ("allow.auto.create.topics", "false"),
             ("fetch.queue.backoff.ms", "1"),
-            ("fetch.wait.max.ms", &FETCH_WAIT_MS.to_string()),
+            ("fetch.wait.max.ms", &fetch_wait_ms.to_string()),
+            ("fetch.min.bytes", &fetch_bytes.to_string()),
             ("fetch.message.max.bytes", &FETCH_PARTITION_BYTES.to_string()),
             ("fetch.max.bytes", &FETCH_ANSWER_BYTES.to_string()),
             ("queued.min.messages", &records.to_string()),
             ("queued.max.messages.kbytes", &kib.to_string()),
         ])
+    }
+
+    /// How long a fetch waits, and for how many bytes.
+    fn fetch_patience(&self) -> (u32, usize) {
+        match self.fetch_linger_ms {
+            0 => (FETCH_WAIT_MS, 1),
+            linger_ms => (linger_ms.min(FETCH_WAIT_MS), FETCH_ENOUGH_BYTES),
+        }
     }
 
     /// Large fetches and the end of a partition as an event: what a restore needs.
@@ -368,6 +384,20 @@ mod tests {
             };
             assert!(config.request_timeout() * 2 <= config.transaction_deadline());
         }
+    }
+
+    #[test]
+    fn only_a_thread_that_may_gather_records_waits_for_more_than_one() {
+        let patience = |fetch_linger_ms| {
+            KafkaConfig {
+                fetch_linger_ms,
+                ..config()
+            }
+            .fetch_patience()
+        };
+        assert_eq!(patience(0), (FETCH_WAIT_MS, 1));
+        assert_eq!(patience(50), (50, FETCH_ENOUGH_BYTES));
+        assert_eq!(patience(5_000), (FETCH_WAIT_MS, FETCH_ENOUGH_BYTES));
     }
 
     #[test]

@@ -279,7 +279,7 @@ impl Transaction<'_> {
 
     /// Waits for the acknowledgement of everything produced so far.
     fn delivered(&self) -> Result<(), Failure> {
-        let flushed = self.member.producer.flush(left(self.deadline));
+        let delivered = self.member.producer.delivered(self.deadline);
         match self.member.witness.failure() {
             Some(RDKafkaErrorCode::MessageSizeTooLarge) => Err(self.unsendable(
                 usize::MAX,
@@ -291,7 +291,7 @@ impl Transaction<'_> {
                 },
             )),
             Some(code) => Err(Failure::Abortable(format!("a record was not delivered: {code}"))),
-            None => flushed.map_err(|error| refused(&error)),
+            None => delivered.map_err(|error| refused(&error)),
         }
     }
 
