@@ -67,8 +67,8 @@ impl Plan {
                 crash_keys: 200_000,
                 latency: Duration::from_secs(15),
                 warm_up_rounds: 5,
-                warm_up_orders: 750,
-                orders_at_rate: 750,
+                warm_up_orders: 2_000,
+                orders_at_rate: 1_500,
                 only,
             };
         }

@@ -19,7 +19,7 @@ const RATE: u32 = 50;
 /// for every partition that it touches.
 const PARTITIONS: &str = "1";
 /// Seven transactions stand between the POST and the final status, and each waits for this.
-const COMMIT_SPACING_MS: &str = "5";
+const COMMIT_SPACING_MS: &str = "2";
 /// Prefix of the shop's internal topics and groups.
 const APPLICATION: &str = "benchmark-shop";
 
