@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::types::RDKafkaErrorCode;
 use streams::LogError;
 
-use super::client::{Batch, ClientError, Consumer, PartitionList, Producer, Settings};
+use super::client::{Batch, ClientError, Consumer, PartitionList, Producer};
 use super::config::KafkaConfig;
 use super::health::KafkaHealth;
 use super::witness::Witness;
@@ -15,8 +15,6 @@ use super::witness::Witness;
 const QUEUE_WAIT: Duration = Duration::from_millis(10);
 /// Each call of a transaction takes no longer.
 const CALL_WAIT: Duration = Duration::from_secs(60);
-/// A partially filled batch waits so long for more records; a commit does not wait for it.
-const LINGER_MS: &str = "5";
 
 /// Copies a topic in transactions, with one consumer and one producer on one thread, without group, tasks or state.
 pub struct BareCopy {
@@ -38,7 +36,7 @@ impl BareCopy {
             Consumer::new(&config.consumer_settings(inputs), Witness::new(Arc::clone(&health))).map_err(fatal)?;
         let id = format!("{}-bare", config.application_id);
         let producer =
-            Producer::new(&producer_settings(config, &id), &[output], Witness::new(health)).map_err(fatal)?;
+            Producer::new(&config.producer_settings(&id, false), &[output], Witness::new(health)).map_err(fatal)?;
         producer.init(CALL_WAIT).map_err(fatal)?;
         let mut next = Vec::new();
         for partition in 0..partitions {
@@ -107,15 +105,6 @@ impl BareCopy {
         }
         Ok(list)
     }
-}
-
-fn producer_settings(config: &KafkaConfig, id: &str) -> Settings {
-    let linger = ("linger.ms".to_owned(), LINGER_MS.to_owned());
-    config
-        .producer_settings(id, false)
-        .into_iter()
-        .chain([linger])
-        .collect()
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it is the function that `map_err` takes")]

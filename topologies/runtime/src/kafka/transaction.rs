@@ -228,7 +228,7 @@ impl Transaction<'_> {
         self.member.witness.begin(self.work.commits.len());
         self.member.producer.begin().map_err(|error| refused(&error))?;
         self.produce_all()?;
-        // While the coordinator takes the offsets, the records are on their way.
+        // While the coordinator takes the offsets, it hears of the partitions too; a large commit is on its way already.
         self.send_offsets()?;
         self.delivered()?;
         let ends = self.ends();
@@ -279,7 +279,7 @@ impl Transaction<'_> {
 
     /// Waits for the acknowledgement of everything produced so far.
     fn delivered(&self) -> Result<(), Failure> {
-        let delivered = self.member.producer.delivered(self.deadline);
+        let flushed = self.member.producer.flush(left(self.deadline));
         match self.member.witness.failure() {
             Some(RDKafkaErrorCode::MessageSizeTooLarge) => Err(self.unsendable(
                 usize::MAX,
@@ -291,7 +291,7 @@ impl Transaction<'_> {
                 },
             )),
             Some(code) => Err(Failure::Abortable(format!("a record was not delivered: {code}"))),
-            None => delivered.map_err(|error| refused(&error)),
+            None => flushed.map_err(|error| refused(&error)),
         }
     }
 

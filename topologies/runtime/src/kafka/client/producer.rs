@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, c_void};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaErrorCode;
@@ -15,9 +15,6 @@ use crate::kafka::witness::Witness;
 
 /// A record's own arguments to the produce call: topic, partition, flags, time, key, value and tag.
 const PRODUCE_ARGUMENTS: usize = 7;
-
-/// A delivery report ends the wait for it; where only failures are reported, the client is asked again after this time.
-const REPORT_WAIT: Duration = Duration::from_millis(2);
 
 /// A transactional producer for a fixed list of topics.
 pub(in crate::kafka) struct Producer {
@@ -133,20 +130,11 @@ impl Producer {
         })
     }
 
-    /// Waits until every record was reported on. The client's own flush would do, but it also wakes each of the client's
-    /// threads, to end a linger that producers of transactions do not have.
-    pub(in crate::kafka) fn delivered(&self, deadline: Instant) -> Result<(), ClientError> {
-        self.serve(Duration::ZERO);
-        // SAFETY: the handle is live.
-        while unsafe { sys::rd_kafka_outq_len(self.client.ptr()) } > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                let late = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT;
-                return checked(late, "not every record was acknowledged in time");
-            }
-            self.serve(left.min(REPORT_WAIT));
-        }
-        Ok(())
+    /// Waits until every record was reported on, sending at once what still lingers.
+    pub(in crate::kafka) fn flush(&self, timeout: Duration) -> Result<(), ClientError> {
+        // SAFETY: the handle is live; delivery callbacks run inside the call, on this thread.
+        let code = unsafe { sys::rd_kafka_flush(self.client.ptr(), timeout_ms(timeout)) };
+        checked(code, "not every record was acknowledged in time")
     }
 
     pub(in crate::kafka) fn commit(&self, timeout: Duration) -> Result<(), ClientError> {
