@@ -188,6 +188,7 @@ fn the_broker_has_the_same_settings_in_a_container_and_as_a_process() {
             "protocol",
             "dirs",
             "heap",
+            "jvm",
             "node.id",
             "process.roles",
         ];
@@ -198,6 +199,18 @@ fn the_broker_has_the_same_settings_in_a_container_and_as_a_process() {
         compared += 1;
     }
     assert!(compared >= 10, "{compared}");
+}
+
+#[test]
+fn the_broker_has_the_same_java_options_in_a_container_and_as_a_process() {
+    let (_, services) = compose();
+    let contained = services["kafka"]["environment"]["KAFKA_JVM_PERFORMANCE_OPTS"]
+        .as_str()
+        .unwrap();
+    let text = std::fs::read_to_string(workspace().join("compose/kafka/jvm.options")).unwrap();
+    let own: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(!own.is_empty());
+    assert_eq!(contained.split_whitespace().collect::<Vec<_>>(), own);
 }
 
 #[test]

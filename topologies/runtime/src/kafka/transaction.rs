@@ -17,8 +17,9 @@ use super::health::KafkaHealth;
 use super::witness::{UNTAGGED, Witness};
 use crate::commit_record::with_commit_record;
 
-/// How long one wait for room in the client's queue lasts before the deadline is looked at again.
-const QUEUE_WAIT: Duration = Duration::from_millis(50);
+/// How long one wait for room in the client's queue lasts before room is looked for again. It is short because nothing ends
+/// it early: where only failures are reported, a batch that was delivered makes room and no event.
+const QUEUE_WAIT: Duration = Duration::from_millis(1);
 
 /// How long a new producer waits for a connection before it is initialised.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);
