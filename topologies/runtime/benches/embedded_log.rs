@@ -261,6 +261,7 @@ fn commit(sequence: u64, records: usize) -> Commit {
         task: TASK,
         sequence,
         outputs: fill(OUTPUT),
+        sent: 0,
         changelog: fill(CHANGELOG),
         changelog_topic: Some(CHANGELOG),
         changelog_before: None,

@@ -47,7 +47,7 @@ impl CommitRecord {
             records: commit.changelog.len(),
             stream_time_ms: commit.stream_time_ms,
             offsets: offsets.collect(),
-            outputs: commit.outputs.len(),
+            outputs: commit.sent + commit.outputs.len(),
         })
     }
 

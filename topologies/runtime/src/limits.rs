@@ -48,6 +48,9 @@ pub struct ThreadLimits {
     /// How long Kafka may gather records before it hands them to this thread, 100 ms at most: for a topology that nobody waits
     /// for, which is then not woken for each record. Zero hands over the first at once.
     pub fetch_linger: Duration,
+    /// Bytes of outputs of all the thread's tasks at which the log is given them ahead of their commit. Few enough to be still
+    /// in the processor's caches, and more than a commit at a moderate rate has, so that its transaction stays short.
+    pub send_ahead_bytes: usize,
     /// Bounds of each task's memory.
     pub task: TaskLimits,
 }
@@ -58,6 +61,7 @@ impl Default for ThreadLimits {
             commit_interval: Duration::from_millis(100),
             commit_spacing: Duration::from_millis(15),
             fetch_linger: Duration::ZERO,
+            send_ahead_bytes: 128 << 10,
             task: TaskLimits::default(),
         }
     }

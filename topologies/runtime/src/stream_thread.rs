@@ -195,8 +195,17 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
         match turn.failure {
             Some(failure) => self.task_failed(failure),
             None if turn.full => self.commit(),
-            None => Ok(()),
+            None => self.send_ahead(),
         }
+    }
+
+    /// Gives the log what a large commit has so far.
+    fn send_ahead(&mut self) -> Result<(), LogError> {
+        if self.tasks.output_bytes() < self.context.limits.send_ahead_bytes {
+            return Ok(());
+        }
+        let log = &mut self.log;
+        self.tasks.send_outputs(&mut |task, outputs| log.send(task, outputs))
     }
 
     fn task_failed(&mut self, failure: TaskFailure) -> Result<(), LogError> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use streams::store::StoreError;
 use streams::{
-    ChangelogEnd, Commit, InputOffset, InputRecord, Layout, Processed, Task, TaskError, TaskId, TaskLimits, TopicIndex,
-    Topology,
+    ChangelogEnd, Commit, InputOffset, InputRecord, Layout, LogError, OutputBuffer, Processed, Task, TaskError, TaskId,
+    TaskLimits, TopicIndex, Topology,
 };
 
 use crate::queries::Hosting;
@@ -127,6 +127,24 @@ impl TaskManager {
     /// When the next wall-clock timer is due.
     pub(crate) fn next_wall_clock_ms(&self) -> Option<i64> {
         self.tasks.values().filter_map(Task::next_wall_clock_ms).min()
+    }
+
+    /// Bytes of outputs that the log does not have yet.
+    pub(crate) fn output_bytes(&self) -> usize {
+        self.tasks.values().map(|task| task.outputs().size()).sum()
+    }
+
+    /// Offers every task's outputs to `send`, which answers whether the log took them.
+    pub(crate) fn send_outputs(
+        &mut self,
+        send: &mut dyn FnMut(TaskId, &OutputBuffer) -> Result<bool, LogError>,
+    ) -> Result<(), LogError> {
+        for (id, task) in &mut self.tasks {
+            if !task.outputs().is_empty() && send(*id, task.outputs())? {
+                task.outputs_sent();
+            }
+        }
+        Ok(())
     }
 
     /// Everything uncommitted of all tasks.

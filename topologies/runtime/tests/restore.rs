@@ -86,6 +86,7 @@ impl Changelog {
             task: TASK,
             sequence,
             outputs: OutputBuffer::default(),
+            sent: 0,
             changelog,
             changelog_topic: Some(CHANGELOG),
             changelog_before: after,

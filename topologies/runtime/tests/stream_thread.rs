@@ -14,8 +14,8 @@ use streams::log::{Clock, Event, Log, LogReader, StoredRecord};
 use streams::serde::StringSerde;
 use streams::store::{KeyValueStore, StoreError};
 use streams::{
-    ChangelogEnd, Commit, Headers, InputOffset, InputRecord, LogError, StoreIndex, TaskId, Topic, TopicIndex,
-    TopologyBuilder,
+    ChangelogEnd, Commit, Headers, InputOffset, InputRecord, LogError, OutputBuffer, StoreIndex, TaskId, Topic,
+    TopicIndex, TopologyBuilder,
 };
 
 const TASK: TaskId = TaskId {
@@ -34,6 +34,8 @@ struct ScriptedLog {
     commits: VecDeque<LogError>,
     aborts: VecDeque<LogError>,
     calls: Calls,
+    /// Records since the last commit or abort.
+    sent: usize,
 }
 
 impl ScriptedLog {
@@ -93,13 +95,24 @@ impl Log for ScriptedLog {
         Ok(())
     }
 
+    fn send(&mut self, _: TaskId, outputs: &OutputBuffer) -> Result<bool, LogError> {
+        self.call("send");
+        self.sent += outputs.len();
+        Ok(true)
+    }
+
     fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnd>, LogError> {
         self.call("commit");
+        // Whatever was handed over is counted, and nothing is handed over twice.
+        let sent: usize = commits.iter().map(|commit| commit.sent).sum();
+        assert_eq!(sent, std::mem::take(&mut self.sent));
+        assert!(sent == 0 || commits.iter().all(|commit| commit.outputs.is_empty()));
         self.commits.pop_front().map_or(Ok(vec![None; commits.len()]), Err)
     }
 
     fn abort(&mut self) -> Result<(), LogError> {
         self.call("abort");
+        self.sent = 0;
         self.aborts.pop_front().map_or(Ok(()), Err)
     }
 
@@ -157,12 +170,22 @@ fn thread(
     commits: &[LogError],
     aborts: &[LogError],
 ) -> (StreamThread<ScriptedLog, At>, Arc<Hosting>, Calls) {
+    thread_within(ThreadLimits::default(), then, commits, aborts)
+}
+
+fn thread_within(
+    limits: ThreadLimits,
+    then: &[Event],
+    commits: &[LogError],
+    aborts: &[LogError],
+) -> (StreamThread<ScriptedLog, At>, Arc<Hosting>, Calls) {
     let calls = Calls::default();
     let log = ScriptedLog {
         events: [Event::Assigned(vec![TASK])].iter().chain(then).cloned().collect(),
         commits: commits.iter().cloned().collect(),
         aborts: aborts.iter().cloned().collect(),
         calls: Arc::clone(&calls),
+        sent: 0,
     };
     let topic = |name: &str| Topic::new(name, StringSerde, StringSerde);
     let builder = TopologyBuilder::new("copy");
@@ -179,7 +202,7 @@ fn thread(
         states: Arc::new(Nothing),
         make_reader: Arc::new(|| Ok(Box::new(Nothing))),
         schemas: Arc::new(NoSchemas),
-        limits: ThreadLimits::default(),
+        limits,
     };
     (StreamThread::new(0, Arc::new(context), log, At), hosting, calls)
 }
@@ -207,6 +230,17 @@ fn a_record_is_committed_when_the_input_is_drained() {
     let (mut thread, _, calls) = thread(&[Event::Records], &[], &[]);
     run(&mut thread, &calls, 2).unwrap();
     assert_eq!(*calls.lock().unwrap(), ["start", "commit"]);
+}
+
+#[test]
+fn outputs_of_a_large_commit_are_sent_ahead_and_once() {
+    let limits = ThreadLimits {
+        send_ahead_bytes: 2,
+        ..ThreadLimits::default()
+    };
+    let (mut thread, _, calls) = thread_within(limits, &[Event::Records], &[], &[]);
+    run(&mut thread, &calls, 3).unwrap();
+    assert_eq!(*calls.lock().unwrap(), ["start", "send", "commit"]);
 }
 
 /// The effects are gone by then: the same client would hand over the records behind them.

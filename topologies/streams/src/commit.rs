@@ -40,6 +40,8 @@ pub struct Commit {
     pub sequence: u64,
     /// Records for sinks, repartition topics and the dead-letter topic.
     pub outputs: OutputBuffer,
+    /// How many such records the log has taken ahead of this commit ([`Log::send`](crate::log::Log::send)).
+    pub sent: usize,
     /// Records for the task's changelog, at most one per key. The log adds the commit record as the last one when there are any.
     pub changelog: OutputBuffer,
     /// The changelog topic; `None` for a task without stores.
@@ -56,7 +58,7 @@ impl Commit {
     /// Whether there is nothing to make true.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.outputs.is_empty() && self.changelog.is_empty() && self.offsets.is_empty()
+        self.outputs.is_empty() && self.sent == 0 && self.changelog.is_empty() && self.offsets.is_empty()
     }
 }
 

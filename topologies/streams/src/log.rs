@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::commit::{ChangelogEnd, Commit, InputOffset, TaskId};
 use crate::error::LogError;
-use crate::record::{Headers, InputRecord};
+use crate::record::{Headers, InputRecord, OutputBuffer};
 
 /// What happened in the log since the last poll. A closed set: everything that a stream thread reacts to is here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Event {
     Idle,
 }
 
-/// One stream thread's end of a log: membership, input, and the only place where a transaction is opened.
+/// One stream thread's end of a log: membership, input, and the only place where transactions are.
 pub trait Log: Send {
     /// Waits at most `timeout` for something to happen. [`Event::Idle`] is answered when nothing did.
     fn poll(&mut self, timeout: Duration) -> Result<Event, LogError>;
@@ -50,6 +50,14 @@ pub trait Log: Send {
 
     /// Gives tasks up after [`Event::Revoked`] or [`Event::Lost`]: reads nothing more for them and lets the rebalance go on.
     fn stop(&mut self, tasks: &[TaskId]) -> Result<(), LogError>;
+
+    /// Takes outputs of a started task ahead of the commit that they belong to, so that a large commit is on its way before
+    /// it is asked for. They become true with the next [`commit`](Self::commit), which has the task among its own, and are
+    /// forgotten by an [`abort`](Self::abort). Answers whether they were taken; a log that sends nothing before a commit
+    /// takes none. [`LogError::Retriable`]: none was taken, and the caller keeps them.
+    fn send(&mut self, _task: TaskId, _outputs: &OutputBuffer) -> Result<bool, LogError> {
+        Ok(false)
+    }
 
     /// Makes all commits true in one transaction, or none. Answers, in the order of `commits`, the ends of their changelogs.
     ///

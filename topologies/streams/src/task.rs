@@ -67,6 +67,8 @@ pub struct Task {
     dead_letters: TopicIndex,
     limits: TaskLimits,
     spare: (OutputBuffer, OutputBuffer),
+    /// Outputs since the last commit that the log has already.
+    sent: usize,
     changelog_stores: ChangelogStores,
 }
 
@@ -131,7 +133,19 @@ impl Task {
         Ok(processed)
     }
 
-    /// Bytes of uncommitted writes and outputs.
+    /// Uncommitted outputs that the log does not have yet.
+    #[must_use]
+    pub fn outputs(&self) -> &OutputBuffer {
+        &self.state.outputs
+    }
+
+    /// The log has taken [`outputs`](Self::outputs) ahead of the commit.
+    pub fn outputs_sent(&mut self) {
+        self.sent += self.state.outputs.len();
+        self.state.outputs.clear();
+    }
+
+    /// Bytes of uncommitted writes, and of outputs that the log does not have yet.
     #[must_use]
     pub fn uncommitted_bytes(&self) -> usize {
         let stores: usize = self
@@ -168,6 +182,7 @@ impl Task {
             .values()
             .any(|progress| progress.processed != progress.committed)
             || !self.state.outputs.is_empty()
+            || self.sent > 0
             || self.state.stores.iter().flatten().any(|store| store.dirty_bytes() > 0)
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use streams::log::{Event, Log};
-use streams::{ChangelogEnd, Commit, InputOffset, InputRecord, LogError, TaskId, TopicIndex};
+use streams::{ChangelogEnd, Commit, InputOffset, InputRecord, LogError, OutputBuffer, TaskId, TopicIndex};
 
 /// Passes everything on and adds up how far the inputs are committed. The inputs have no gaps, so offsets are records.
 pub(crate) struct Committed<L> {
@@ -67,6 +67,10 @@ impl<L: Log> Log for Committed<L> {
 
     fn stop(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
         self.log.stop(tasks)
+    }
+
+    fn send(&mut self, task: TaskId, outputs: &OutputBuffer) -> Result<bool, LogError> {
+        self.log.send(task, outputs)
     }
 
     fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnd>, LogError> {

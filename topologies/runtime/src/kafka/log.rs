@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use streams::log::{Event, Log};
-use streams::{ChangelogEnd, Commit, InputOffset, InputRecord, Layout, LogError, TaskId};
+use streams::{ChangelogEnd, Commit, InputOffset, InputRecord, Layout, LogError, OutputBuffer, TaskId};
 
 use super::client::{Batch, ClientError, Consumer, Partition};
 use super::config::KafkaConfig;
@@ -236,9 +236,18 @@ impl Log for KafkaLog {
         }
     }
 
+    fn send(&mut self, task: TaskId, outputs: &OutputBuffer) -> Result<bool, LogError> {
+        self.ready_producers()?;
+        self.check_owned(task)?;
+        match self.transactions.send(outputs) {
+            Ok(()) => Ok(true),
+            Err(failure) => Err(self.failed(failure)),
+        }
+    }
+
     fn commit(&mut self, commits: &[Commit]) -> Result<Vec<ChangelogEnd>, LogError> {
         self.collect_events(false)?;
-        self.check_owned(commits)?;
+        commits.iter().try_for_each(|commit| self.check_owned(commit.task))?;
         let offsets = self.offsets_of(commits);
         if offsets.is_empty() {
             return Ok(vec![None; commits.len()]);

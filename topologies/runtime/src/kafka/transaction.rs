@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::types::RDKafkaErrorCode;
-use streams::{ChangelogEnd, Commit, Layout, LogError, OutputRecord, TopicKind};
+use streams::{ChangelogEnd, Commit, Layout, LogError, OutputBuffer, OutputRecord, TopicKind};
 
 use super::client::{ClientError, GroupMetadata, PartitionList, Producer};
 use super::config::KafkaConfig;
@@ -57,7 +57,8 @@ pub(super) struct Transactions {
     /// A gap stands for a producer that was discarded, or was not yet made.
     producers: Vec<Option<Member>>,
     turn: usize,
-    is_open: bool,
+    /// When the open transaction was begun.
+    opened: Option<Instant>,
 }
 
 struct Member {
@@ -74,7 +75,7 @@ impl Transactions {
             health,
             producers,
             turn: 0,
-            is_open: false,
+            opened: None,
         }
     }
 
@@ -96,41 +97,70 @@ impl Transactions {
         self.producers.iter().all(Option::is_some)
     }
 
-    /// Carries one transaction out, whole. All producers must be ready.
+    /// Hands outputs over to the transaction that the next [`run`](Self::run) ends. All producers must be ready.
+    pub(super) fn send(&mut self, outputs: &OutputBuffer) -> Result<(), Failure> {
+        let sent = self.open().and_then(|transaction| transaction.produce_outputs(outputs));
+        sent.inspect_err(|failure| self.failed(failure))
+    }
+
+    /// Carries one transaction out, whole or what is left to do of it. All producers must be ready.
     pub(super) fn run(&mut self, work: &Work<'_>) -> Result<Vec<ChangelogEnd>, Failure> {
-        let started = Instant::now();
-        let deadline = started + self.config.transaction_deadline();
+        let ends = self.open().and_then(|transaction| transaction.run(work));
+        match &ends {
+            Ok(_) => self.ended(),
+            Err(failure) => self.failed(failure),
+        }
+        ends
+    }
+
+    /// The open transaction, begun now when there is none.
+    fn open(&mut self) -> Result<Transaction<'_>, Failure> {
         let Some(member) = self.producers.get(self.turn).and_then(Option::as_ref) else {
             return Err(Failure::Abortable("the producer of this turn is not ready".to_owned()));
         };
-        self.is_open = true;
-        let result = Transaction {
+        let is_new = self.opened.is_none();
+        let opened = *self.opened.get_or_insert_with(Instant::now);
+        let transaction = Transaction {
             member,
             layout: &self.layout,
-            work,
-            deadline,
-        }
-        .run();
-        let distrusted = match &result {
-            Ok(_) => member.witness.is_troubled() || started.elapsed() >= self.config.request_timeout(),
-            Err(Failure::Abortable(_) | Failure::Impossible(_)) => member.witness.is_troubled(),
-            Err(Failure::Fenced(_) | Failure::Unknown { .. }) => true,
+            deadline: opened + self.config.transaction_deadline(),
         };
-        if result.is_ok() || matches!(result, Err(Failure::Unknown { .. } | Failure::Fenced(_))) {
-            self.is_open = false;
+        if is_new {
+            transaction.begin()?;
         }
-        if distrusted {
+        Ok(transaction)
+    }
+
+    /// A transaction came true. One that took too long may have left a request behind.
+    fn ended(&mut self) {
+        let opened = self.opened.take();
+        let late = opened.is_some_and(|opened| opened.elapsed() >= self.config.request_timeout());
+        if late || self.is_troubled() {
             self.discard();
         }
-        if result.is_ok() {
-            self.turn = (self.turn + 1) % self.producers.len();
+        self.turn = (self.turn + 1) % self.producers.len();
+    }
+
+    /// What can still be aborted stays open for that.
+    fn failed(&mut self, failure: &Failure) {
+        let is_over = matches!(failure, Failure::Unknown { .. } | Failure::Fenced(_));
+        if is_over {
+            self.opened = None;
         }
-        result
+        if is_over || self.is_troubled() {
+            self.discard();
+        }
+    }
+
+    /// Whether something of the present producer's transaction was lost.
+    fn is_troubled(&self) -> bool {
+        let member = self.producers.get(self.turn).and_then(Option::as_ref);
+        member.is_some_and(|member| member.witness.is_troubled())
     }
 
     /// Ends the open transaction without effect. A producer that does not answer in time is discarded, which has the same effect.
     pub(super) fn abort(&mut self) {
-        if !std::mem::take(&mut self.is_open) {
+        if self.opened.take().is_none() {
             return;
         }
         self.health.count_abort();
@@ -220,31 +250,39 @@ fn abort(member: &Member, deadline: Instant) -> Result<(), ClientError> {
 struct Transaction<'a> {
     member: &'a Member,
     layout: &'a Layout,
-    work: &'a Work<'a>,
     deadline: Instant,
 }
 
 impl Transaction<'_> {
-    fn run(&self) -> Result<Vec<ChangelogEnd>, Failure> {
-        self.member.witness.begin(self.work.commits.len());
-        self.member.producer.begin().map_err(|error| refused(&error))?;
-        self.produce_all()?;
+    fn begin(&self) -> Result<(), Failure> {
+        self.member.witness.begin();
+        self.member.producer.begin().map_err(|error| refused(&error))
+    }
+
+    fn run(&self, work: &Work<'_>) -> Result<Vec<ChangelogEnd>, Failure> {
+        self.member.witness.watch(work.commits.len());
+        work.commits
+            .iter()
+            .try_for_each(|commit| self.produce_outputs(&commit.outputs))?;
+        self.produce_changelogs(work.commits)?;
         // While the coordinator takes the offsets, it hears of the partitions too; a large commit is on its way already.
-        self.send_offsets()?;
+        self.send_offsets(work)?;
         self.delivered()?;
-        let ends = self.ends();
+        let ends = self.ends(work.commits.len());
         match self.end() {
             Ok(()) => Ok(ends),
             Err(reason) => Err(Failure::Unknown { reason, ends }),
         }
     }
 
-    /// Hands everything over. The offset of a commit's last changelog record, its commit record, is watched by its tag.
-    fn produce_all(&self) -> Result<(), Failure> {
-        for (tag, commit) in (UNTAGGED + 1..).zip(self.work.commits) {
-            for record in commit.outputs.iter().chain(commit.changelog.iter()) {
-                self.produce(&record, UNTAGGED)?;
-            }
+    fn produce_outputs(&self, outputs: &OutputBuffer) -> Result<(), Failure> {
+        outputs.iter().try_for_each(|record| self.produce(&record, UNTAGGED))
+    }
+
+    /// The offset of a commit's last changelog record, its commit record, is watched by its tag.
+    fn produce_changelogs(&self, commits: &[Commit]) -> Result<(), Failure> {
+        for (tag, commit) in (UNTAGGED + 1..).zip(commits) {
+            self.produce_outputs(&commit.changelog)?;
             with_commit_record(commit, self.layout, |record| self.produce(record, tag)).transpose()?;
         }
         Ok(())
@@ -264,12 +302,12 @@ impl Transaction<'_> {
         }
     }
 
-    fn send_offsets(&self) -> Result<(), Failure> {
+    fn send_offsets(&self, work: &Work<'_>) -> Result<(), Failure> {
         loop {
             let answer = self
                 .member
                 .producer
-                .send_offsets(self.work.offsets, self.work.member, left(self.deadline));
+                .send_offsets(work.offsets, work.member, left(self.deadline));
             match answer {
                 Ok(()) => return Ok(()),
                 Err(error) if error.retriable && Instant::now() < self.deadline => {}
@@ -296,10 +334,11 @@ impl Transaction<'_> {
         }
     }
 
-    fn ends(&self) -> Vec<ChangelogEnd> {
+    /// Of each of `commits` commits.
+    fn ends(&self, commits: usize) -> Vec<ChangelogEnd> {
         (UNTAGGED + 1..)
-            .zip(self.work.commits)
-            .map(|(tag, _)| Some(self.member.witness.end(tag)).filter(|end| *end > 0))
+            .take(commits)
+            .map(|tag| Some(self.member.witness.end(tag)).filter(|end| *end > 0))
             .collect()
     }
 

@@ -34,11 +34,15 @@ impl Witness {
         })
     }
 
-    /// Forgets what was seen before. Tags from 1 to `tags` are watched for their ends.
-    pub(super) fn begin(&self, tags: usize) {
+    /// Forgets what was seen before.
+    pub(super) fn begin(&self) {
         self.troubled.store(false, Ordering::Relaxed);
+        *self.deliveries() = Deliveries::default();
+    }
+
+    /// Tags from 1 to `tags` are watched for their ends.
+    pub(super) fn watch(&self, tags: usize) {
         let mut deliveries = self.deliveries();
-        deliveries.failure = None;
         deliveries.ends.clear();
         deliveries.ends.resize(tags, 0);
     }
@@ -114,7 +118,7 @@ mod tests {
     #[test]
     fn the_end_of_a_tag_is_after_its_last_record_whatever_the_order_of_reports() {
         let witness = witness();
-        witness.begin(2);
+        witness.watch(2);
         for (tag, offset) in [(2, 7), (1, 3), (2, 5), (UNTAGGED, 99)] {
             witness.delivered(tag, offset);
         }
@@ -132,7 +136,7 @@ mod tests {
         assert!(!witness.is_troubled());
         witness.logged(6, "FAIL", "b:9092/1: Disconnected (after 10ms in state UP)");
         assert!(witness.is_troubled());
-        witness.begin(0);
+        witness.begin();
         assert!(!witness.is_troubled());
         witness.logged(4, "REQTMOUT", "Timed out 1 in-flight requests");
         assert!(witness.is_troubled());

@@ -103,6 +103,8 @@ impl Instance {
             schemas: Arc::new(NoSchemas),
             limits: ThreadLimits {
                 commit_interval: Duration::from_millis(20),
+                // Every turn sends ahead, so that kills hit transactions in which something is and nothing is committed.
+                send_ahead_bytes: 1,
                 ..ThreadLimits::default()
             },
         };

@@ -106,6 +106,7 @@ pub(crate) fn commit_of(task: TaskId, sequence: u64, next: i64, key: &str, value
         task,
         sequence,
         outputs: one(OUTPUT, task.partition, key, Some(value)),
+        sent: 0,
         changelog: one(CHANGELOG, task.partition, key, Some(value)),
         changelog_topic: Some(CHANGELOG),
         changelog_before: None,

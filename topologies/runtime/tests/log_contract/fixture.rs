@@ -161,6 +161,7 @@ pub(crate) fn commit_of(task: TaskId, sequence: u64, next: i64, key: &str, value
         task,
         sequence,
         outputs: one(OUTPUT, task.partition, key, Some(value)),
+        sent: 0,
         changelog: one(CHANGELOG, task.partition, key, Some(value)),
         changelog_topic: Some(CHANGELOG),
         changelog_before: None,
@@ -184,6 +185,15 @@ pub(crate) fn one(topic: TopicIndex, partition: i32, key: &str, value: Option<&s
         headers: &Headers::default(),
     });
     buffer
+}
+
+/// The commit after its outputs were offered to the log ahead of it: with them still in it if the log did not take them.
+pub(crate) fn sent(log: &mut impl Log, mut commit: Commit) -> Commit {
+    if wait_for("room", || settled(log.send(commit.task, &commit.outputs))) {
+        commit.sent = commit.outputs.len();
+        commit.outputs = OutputBuffer::default();
+    }
+    commit
 }
 
 /// Commits, repeating what the log asks to repeat.

@@ -6,7 +6,7 @@ use streams::log::Log;
 use streams::{Commit, LogError, OutputBuffer};
 
 use super::fixture::{
-    CHANGELOG, LogFixture, OUTPUT, append, commit_of, committed, joined, one, pair, read, taken, task, wait_for,
+    CHANGELOG, LogFixture, OUTPUT, append, commit_of, committed, joined, one, pair, read, sent, taken, task, wait_for,
 };
 
 pub(crate) fn a_commit_makes_outputs_changelog_and_offsets_true_together<F: LogFixture>(new: impl Fn(i32) -> F) {
@@ -59,6 +59,58 @@ pub(crate) fn an_empty_commit_changes_nothing<F: LogFixture>(new: impl Fn(i32) -
     assert_eq!(ends, [None]);
     assert_eq!(fixture.committed(), [].into());
     assert_eq!(read(&fixture, CHANGELOG, 0), []);
+}
+
+pub(crate) fn what_is_sent_ahead_becomes_true_with_its_commit_and_not_before<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(1);
+    let mut log = joined(&fixture, 0, 1);
+    let first = sent(&mut log, commit_of(task(0), 1, 2, "first", "1"));
+    let outputs = [first.outputs, one(OUTPUT, 0, "last", Some("2"))];
+    assert_eq!(read(&fixture, OUTPUT, 0), []);
+    let mut whole = OutputBuffer::default();
+    outputs
+        .iter()
+        .flat_map(OutputBuffer::iter)
+        .for_each(|record| whole.push(record));
+    let commit = Commit {
+        outputs: whole,
+        ..first
+    };
+    committed(&mut log, &[commit]);
+    assert_eq!(read(&fixture, OUTPUT, 0), [pair("first", "1"), pair("last", "2")]);
+    assert_eq!(fixture.committed(), [(0, 2)].into());
+    let (_, record) = read(&fixture, CHANGELOG, 0).pop().unwrap();
+    assert_eq!(CommitRecord::from_bytes(record.as_bytes()).unwrap().outputs, 2);
+}
+
+pub(crate) fn a_commit_of_nothing_but_what_was_sent_ahead_is_true_as_well<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(1);
+    let mut log = joined(&fixture, 0, 1);
+    let punctuation = Commit {
+        changelog: OutputBuffer::default(),
+        offsets: Vec::new(),
+        ..commit_of(task(0), 1, 0, "timer", "fired")
+    };
+    let commit = sent(&mut log, punctuation);
+    committed(&mut log, &[commit]);
+    assert_eq!(read(&fixture, OUTPUT, 0), [pair("timer", "fired")]);
+}
+
+pub(crate) fn an_abort_forgets_what_was_sent_ahead<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(1);
+    let mut log = joined(&fixture, 0, 1);
+    sent(&mut log, commit_of(task(0), 1, 1, "k", "aborted"));
+    log.abort().unwrap();
+    committed(&mut log, &[commit_of(task(0), 1, 1, "k", "committed")]);
+    assert_eq!(read(&fixture, OUTPUT, 0), [pair("k", "committed")]);
+}
+
+pub(crate) fn nothing_is_taken_ahead_for_a_task_that_was_not_started<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(1);
+    let mut log = joined(&fixture, 0, 1);
+    log.pause(task(0)).unwrap();
+    let taken = log.send(task(0), &one(OUTPUT, 0, "k", Some("v")));
+    assert!(matches!(taken, Ok(false) | Err(LogError::Migrated(_))), "{taken:?}");
 }
 
 pub(crate) fn many_commits_in_a_row_stand_in_their_order<F: LogFixture>(new: impl Fn(i32) -> F) {

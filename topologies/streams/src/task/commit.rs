@@ -23,6 +23,7 @@ impl Task {
             sequence: self.positions.sequence + u64::from(!changelog.is_empty()),
             offsets: self.inputs.iter().filter(changed).map(offset).collect(),
             outputs: std::mem::replace(&mut self.state.outputs, spare),
+            sent: self.sent,
             changelog,
             changelog_topic: self.own.changelog,
             changelog_before: self.positions.changelog,
@@ -37,6 +38,7 @@ impl Task {
         self.positions.sequence = commit.sequence;
         self.positions.stream_time_ms = commit.stream_time_ms;
         self.positions.changelog = end.or(self.positions.changelog);
+        self.sent = 0;
         if !commit.changelog.is_empty() {
             let mut writes = commit
                 .changelog
@@ -61,6 +63,7 @@ impl Task {
     /// The commit did not happen: forgets everything uncommitted. The shell reads the inputs again from their committed offsets.
     pub fn abort(&mut self) {
         self.state.outputs.clear();
+        self.sent = 0;
         self.state.stores.iter_mut().flatten().for_each(|store| store.aborted());
         self.state.stream_time_ms = self.positions.stream_time_ms;
         self.timers.iter_mut().for_each(|queue| queue.earliest_ms = i64::MIN);

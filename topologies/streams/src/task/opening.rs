@@ -49,6 +49,7 @@ impl Task {
             dead_letters: topology.dead_letters,
             limits,
             spare: Default::default(),
+            sent: 0,
             changelog_stores: ChangelogStores::of(layout, &own),
             own,
         };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use streams::{ChangelogEnd, Commit, InputOffset, LogError};
+use streams::{ChangelogEnd, Commit, InputOffset, LogError, TaskId};
 
 use super::{KafkaLog, fatal};
 use crate::kafka::transaction::{Failure, Work};
@@ -11,15 +11,12 @@ use crate::kafka::transaction::{Failure, Work};
 const HEARTBEAT_SLACK: Duration = Duration::from_secs(1);
 
 impl KafkaLog {
-    /// Whether the tasks are still this thread's to commit for.
-    pub(super) fn check_owned(&self, commits: &[Commit]) -> Result<(), LogError> {
-        let foreign = commits
-            .iter()
-            .map(|commit| commit.task)
-            .find(|task| self.lost.contains(task) || !self.inputs.is_started(*task));
-        foreign.map_or(Ok(()), |task| {
-            Err(LogError::Migrated(format!("task {task} is not this thread's")))
-        })
+    /// Whether a task is still this thread's to commit for.
+    pub(super) fn check_owned(&self, task: TaskId) -> Result<(), LogError> {
+        if self.lost.contains(&task) || !self.inputs.is_started(task) {
+            return Err(LogError::Migrated(format!("task {task} is not this thread's")));
+        }
+        Ok(())
     }
 
     /// The offsets of a transaction. Each task is there with one input at least, so that every transaction leaves its token.
@@ -62,10 +59,18 @@ impl KafkaLog {
                 self.health.set_reachable(true);
                 Ok(ends)
             }
-            Err(Failure::Abortable(reason)) => Err(LogError::Abortable(reason)),
-            Err(Failure::Fenced(reason)) => Err(self.fenced(reason)),
-            Err(Failure::Impossible(reason)) => Err(LogError::Fatal(reason)),
             Err(Failure::Unknown { reason, ends }) => self.settle(&reason, offsets, &token).map(|()| ends),
+            Err(failure) => Err(self.failed(failure)),
+        }
+    }
+
+    /// The fate of a transaction that did not come true.
+    pub(super) fn failed(&mut self, failure: Failure) -> LogError {
+        match failure {
+            Failure::Abortable(reason) => LogError::Abortable(reason),
+            Failure::Fenced(reason) => self.fenced(reason),
+            Failure::Impossible(reason) => LogError::Fatal(reason),
+            Failure::Unknown { reason, .. } => LogError::Migrated(format!("outcome unknown ({reason})")),
         }
     }
 
