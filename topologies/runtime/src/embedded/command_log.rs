@@ -43,7 +43,7 @@ impl EmbeddedBroker {
     /// The edge's end of this log.
     pub fn command_log(self: &Arc<Self>) -> Result<EmbeddedCommandLog, EmbeddedError> {
         let (queue, waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
-        let broker = Arc::clone(self);
+        let broker = self.in_background();
         std::thread::Builder::new()
             .name("sluice-commands".to_owned())
             .spawn(move || write_all(&broker, waiting))

@@ -3,7 +3,6 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, Options,
@@ -17,10 +16,6 @@ const FORMAT_VERSION: &[u8] = b"1";
 const FORMAT_KEY: &[u8] = b"format";
 const LOCK_FILE: &str = "lock";
 const DATABASE_DIRECTORY: &str = "log";
-
-/// Time that an open waits for a broker of the same process that is closing.
-const CLOSING_WAIT: Duration = Duration::from_secs(2);
-const CLOSING_POLL: Duration = Duration::from_millis(5);
 
 /// Bytes of blocks that are kept in memory for reads.
 const BLOCK_CACHE_BYTES: usize = 32 << 20;
@@ -56,16 +51,10 @@ impl DirectoryLock {
             .truncate(false)
             .open(&path)
             .map_err(|cause| unusable(dir, &cause))?;
-        let deadline = Instant::now() + CLOSING_WAIT;
-        while let Err(cause) = file.try_lock() {
-            match cause {
-                // A broker of this process that was dropped just now may still finish its round of maintenance.
-                TryLockError::WouldBlock if holder(&mut file) == own_id() && Instant::now() < deadline => {
-                    std::thread::park_timeout(CLOSING_POLL);
-                }
-                TryLockError::WouldBlock => return Err(in_use(dir, &mut file)),
-                TryLockError::Error(cause) => return Err(unusable(dir, &cause)),
-            }
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(in_use(dir, &mut file)),
+            Err(TryLockError::Error(cause)) => return Err(unusable(dir, &cause)),
         }
         // The number only helps whoever finds the directory locked; without it the lock holds just the same.
         // Looking at the holder has moved the file's position, so the writing begins with a rewind.

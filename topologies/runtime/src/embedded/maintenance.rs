@@ -36,18 +36,17 @@ pub(super) fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Starts the thread that does the rounds until the broker is closed or dropped.
-pub(super) fn start(broker: &Arc<EmbeddedBroker>) -> Result<(), EmbeddedError> {
-    let weak = Arc::downgrade(broker);
+/// Starts the thread that does the rounds until the broker is closed.
+pub(super) fn start(broker: &EmbeddedBroker) -> Result<(), EmbeddedError> {
+    let broker = broker.in_background();
     let rounds = move || {
-        while let Some(broker) = weak.upgrade().filter(|broker| !broker.closed.load(Ordering::Acquire)) {
+        while !broker.closed.load(Ordering::Acquire) {
             let maintained = broker.maintain(now_ms());
             if let Err(cause) = maintained
                 && !broker.closed.load(Ordering::Acquire)
             {
                 tracing::warn!(%cause, "the embedded log could not be maintained; the next round tries again");
             }
-            drop(broker);
             std::thread::park_timeout(ROUND_INTERVAL);
         }
     };

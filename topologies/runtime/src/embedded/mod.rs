@@ -10,6 +10,7 @@ mod database;
 mod encoding;
 mod error;
 mod input;
+mod inside;
 mod internal_topics;
 mod log;
 mod maintenance;
@@ -22,7 +23,7 @@ mod topics;
 mod transaction;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -39,9 +40,10 @@ pub use topics::{Cleanup, EmbeddedTopic, PARTITIONS_MAX};
 pub use transaction::RECORD_BYTES_MAX;
 
 use database::{Database, DirectoryLock, KEYS, RECORDS};
+use inside::Inside;
 use membership::Group;
 use offsets::Committed;
-use sequencer::{Order, Synced};
+use sequencer::Order;
 use signal::lock;
 use topics::{StoredTopic, TOPIC_PREFIX, Topic};
 
@@ -69,32 +71,36 @@ impl Default for EmbeddedOptions {
     }
 }
 
-/// The log of one directory. Locks are taken in the order of the fields `order`, `synced`, `groups`, `topics`, `database`.
+/// The log of one directory.
+///
+/// It is closed when its last holder drops it. Threads in the background are none of them: they have a hold of their own on what
+/// is inside, so that the database is never closed on one of them, which may happen while the process ends and the C++ library
+/// is being torn down.
 #[derive(Debug)]
 pub struct EmbeddedBroker {
-    dir: PathBuf,
-    options: EmbeddedOptions,
-    order: Mutex<Order>,
-    synced: Mutex<Synced>,
-    groups: Mutex<BTreeMap<String, Group>>,
-    topics: RwLock<BTreeMap<String, Arc<Topic>>>,
-    /// `None` after a failed attempt to open it again, and for good once it is closed.
-    database: RwLock<Option<Database>>,
-    /// Number of the last write since the start.
-    written: AtomicU64,
-    /// Counts the failures of the database: what was read or written in an earlier epoch may be gone.
-    epoch: AtomicU64,
-    failed: AtomicBool,
-    closed: AtomicBool,
-    next_member: AtomicU64,
-    opened_ms: i64,
-    /// Given up after the database, by [`close`](Self::close) or, since fields are dropped in order, with the broker.
-    directory: Mutex<Option<DirectoryLock>>,
+    inside: Arc<Inside>,
+    is_background: bool,
+}
+
+impl std::ops::Deref for EmbeddedBroker {
+    type Target = Inside;
+
+    fn deref(&self) -> &Inside {
+        &self.inside
+    }
+}
+
+impl Drop for EmbeddedBroker {
+    fn drop(&mut self) {
+        if !self.is_background {
+            self.close();
+        }
+    }
 }
 
 impl EmbeddedBroker {
     /// Opens or creates the log in `dir`, alone: [`EmbeddedError::InUse`] when another process has it.
-    /// Starts one thread for compaction, retention and recovery, which ends when the broker is dropped.
+    /// Starts one thread for compaction, retention and recovery, which ends when the broker is closed.
     pub fn open(dir: &Path) -> Result<Arc<Self>, EmbeddedError> {
         Self::open_with(dir, EmbeddedOptions::default())
     }
@@ -103,7 +109,7 @@ impl EmbeddedBroker {
     pub fn open_with(dir: &Path, options: EmbeddedOptions) -> Result<Arc<Self>, EmbeddedError> {
         let directory_lock = DirectoryLock::take(dir)?;
         let database = Database::open(dir)?;
-        let broker = Self {
+        let inside = Inside {
             dir: dir.to_owned(),
             options,
             order: Mutex::default(),
@@ -119,17 +125,25 @@ impl EmbeddedBroker {
             opened_ms: maintenance::now_ms(),
             directory: Mutex::new(Some(directory_lock)),
         };
+        let broker = Self {
+            inside: Arc::new(inside),
+            is_background: false,
+        };
         broker.load(&mut lock(&broker.order), database)?;
-        let broker = Arc::new(broker);
         maintenance::start(&broker)?;
-        Ok(broker)
+        Ok(Arc::new(broker))
+    }
+
+    /// A hold for a thread in the background, which does not keep the log open.
+    fn in_background(&self) -> Self {
+        Self {
+            inside: Arc::clone(&self.inside),
+            is_background: true,
+        }
     }
 
     /// Closes the database and gives the directory up, whoever else still holds the broker: every later call answers
     /// [`EmbeddedError::Unavailable`], and another process may open the log.
-    ///
-    /// A process calls it before it ends. Where the last holder is the thread in the background, the database would otherwise
-    /// be closed while the C++ library is being torn down, which kills the process with a signal.
     pub fn close(&self) {
         // Whoever holds this lock may be opening the database again.
         let _order = lock(&self.order);

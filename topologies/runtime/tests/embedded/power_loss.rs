@@ -8,8 +8,9 @@ use crate::fixture::{GROUP, broker, commit, entries, joined, read};
 
 const COMMITS: u64 = 12;
 
-/// A directory with [`COMMITS`] commits in its write-ahead log, and that log's file.
-fn written(dir: &Path) -> PathBuf {
+/// A directory with [`COMMITS`] commits in its write-ahead log: that log's file, and its length after the last of them.
+/// What the thread in the background writes after that is no commit.
+fn written(dir: &Path) -> (PathBuf, u64) {
     let broker = broker(dir, 1);
     let mut log = joined(&broker, 1, 0);
     for n in 1..=COMMITS {
@@ -18,12 +19,18 @@ fn written(dir: &Path) -> PathBuf {
         let value = format!("{n}-{}", "x".repeat(100 + usize::try_from(n).unwrap() * 7));
         log.commit(&[commit(n, next, &format!("k{n}"), &value)]).unwrap();
     }
-    drop((log, broker));
     let files = std::fs::read_dir(dir.join("log"))
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let logs = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
-    logs.max_by_key(|path| path.metadata().unwrap().len()).unwrap()
+    let lengths = logs.map(|path| (path.clone(), path.metadata().unwrap().len()));
+    lengths.max_by_key(|(_, length)| *length).unwrap()
+}
+
+/// Makes the log this long, with zeros where it was shorter.
+fn set_length(path: &Path, length: u64) {
+    let wal = std::fs::File::options().write(true).open(path).unwrap();
+    wal.set_len(length).unwrap();
 }
 
 /// The number of whole commits; fails where one is there in part.
@@ -46,8 +53,8 @@ fn a_write_ahead_log_that_is_cut_anywhere_in_its_end_holds_whole_commits() {
     let mut found = Vec::new();
     for cut in [1, 50, 150, 400, 1_000, 2_500] {
         let dir = tempfile::tempdir().unwrap();
-        let wal = std::fs::File::options().write(true).open(written(dir.path())).unwrap();
-        wal.set_len(wal.metadata().unwrap().len() - cut).unwrap();
+        let (wal, length) = written(dir.path());
+        set_length(&wal, length - cut);
         found.push(whole_commits(dir.path()));
     }
     assert!(
@@ -64,9 +71,9 @@ fn a_write_ahead_log_that_is_cut_anywhere_in_its_end_holds_whole_commits() {
 #[test]
 fn a_write_ahead_log_is_cut_before_its_first_damaged_write() {
     let dir = tempfile::tempdir().unwrap();
-    let path = written(dir.path());
+    let (path, length) = written(dir.path());
     let mut bytes = std::fs::read(&path).unwrap();
-    let place = bytes.len() - 1_000;
+    let place = usize::try_from(length).unwrap() - 1_000;
     bytes[place] ^= 0xff;
     std::fs::write(&path, bytes).unwrap();
     let commits = whole_commits(dir.path());
@@ -76,7 +83,8 @@ fn a_write_ahead_log_is_cut_before_its_first_damaged_write() {
 #[test]
 fn zeros_after_the_last_write_are_no_damage() {
     let dir = tempfile::tempdir().unwrap();
-    let wal = std::fs::File::options().write(true).open(written(dir.path())).unwrap();
-    wal.set_len(wal.metadata().unwrap().len() + 8_192).unwrap();
+    let (wal, length) = written(dir.path());
+    set_length(&wal, length);
+    set_length(&wal, length + 8_192);
     assert_eq!(whole_commits(dir.path()), usize::try_from(COMMITS).unwrap());
 }
