@@ -21,7 +21,7 @@ use crate::options::options;
 use crate::positions;
 
 /// The column family of the positions. No store can have this name, because it cannot be part of a topic's name.
-const POSITIONS_FAMILY: &str = ":positions";
+pub(crate) const POSITIONS_FAMILY: &str = ":positions";
 const POSITIONS_KEY: &[u8] = b"task";
 
 /// The stores of a task, by index.
@@ -59,7 +59,7 @@ impl Database {
             )));
         }
         let options = options(memory);
-        let existing = existing_families(path, &options)?;
+        let existing = families_on_disk(path, &options)?;
         // A new database gets its column families at once, which costs fewer syncs than one by one.
         let families = if existing.is_empty() {
             stores.values().cloned().collect()
@@ -171,7 +171,7 @@ impl Database {
     }
 
     fn match_families(&mut self, existing: &BTreeSet<String>) -> Result<Positions, StoreError> {
-        let stored = self.read_positions()?;
+        let stored = positions_of(&self.db, &self.path)?;
         let wanted: BTreeSet<String> = self.stores.values().cloned().collect();
         let positions = Positions {
             changelog: stored.changelog.filter(|_| wanted.is_subset(existing)),
@@ -201,19 +201,6 @@ impl Database {
         Ok(positions)
     }
 
-    fn read_positions(&self) -> Result<Positions, StoreError> {
-        let family = self.positions_family()?;
-        let stored = self
-            .db
-            .get_pinned_cf(family, POSITIONS_KEY)
-            .map_err(|error| self.fate(&error))?;
-        let Some(bytes) = stored else {
-            return Ok(positions::before_the_first_batch());
-        };
-        positions::decode(&bytes)
-            .ok_or_else(|| StoreError::Corrupted(format!("the positions in {} cannot be read", self.path.display())))
-    }
-
     // All column families are named: an atomic flush covers only those that it is given.
     fn flush_families(&self) -> Result<(), StoreError> {
         let families: Vec<&ColumnFamily> = self.families().collect();
@@ -235,9 +222,7 @@ impl Database {
     }
 
     fn positions_family(&self) -> Result<&ColumnFamily, StoreError> {
-        self.db
-            .cf_handle(POSITIONS_FAMILY)
-            .ok_or_else(|| defect("the column family of the positions is not open"))
+        positions_family(&self.db)
     }
 }
 
@@ -250,8 +235,23 @@ impl Drop for Database {
     }
 }
 
+/// The positions that a database at `path` was last written with.
+pub(crate) fn positions_of(db: &DB, path: &Path) -> Result<Positions, StoreError> {
+    let stored = db.get_pinned_cf(positions_family(db)?, POSITIONS_KEY);
+    let Some(bytes) = stored.map_err(|error| from_rocksdb(&error, path))? else {
+        return Ok(positions::before_the_first_batch());
+    };
+    positions::decode(&bytes)
+        .ok_or_else(|| StoreError::Corrupted(format!("the positions in {} cannot be read", path.display())))
+}
+
+fn positions_family(db: &DB) -> Result<&ColumnFamily, StoreError> {
+    db.cf_handle(POSITIONS_FAMILY)
+        .ok_or_else(|| defect("the column family of the positions is not open"))
+}
+
 /// Names of the stores' column families on disk.
-fn existing_families(path: &Path, options: &Options) -> Result<BTreeSet<String>, StoreError> {
+pub(crate) fn families_on_disk(path: &Path, options: &Options) -> Result<BTreeSet<String>, StoreError> {
     if !path.join("CURRENT").exists() {
         refuse_orphans(path)?;
         return Ok(BTreeSet::new());

@@ -13,6 +13,7 @@ use crate::error::{defect, from_io};
 use crate::format;
 use crate::lock::DirectoryLock;
 use crate::memory::StoreMemory;
+use crate::snapshot::StoreSnapshot;
 use crate::store::RocksDbStore;
 
 /// Damaged databases kept for inspection, per application. The oldest goes when one more comes.
@@ -80,6 +81,15 @@ impl StateDirectory {
         let names: StoreNames = stores.iter().cloned().collect();
         let (database, positions) = Database::open(&rocksdb, names, &self.memory, lock)?;
         Ok(RocksDbStore::new(database, positions, self.memory.clone(), scratch))
+    }
+
+    /// A task's stores as they are on disk, for reading, whether or not a process has the task open. Nothing is made, changed
+    /// or locked.
+    pub fn open_read_only(&self, task: TaskId, stores: &[(StoreIndex, String)]) -> Result<StoreSnapshot, StoreError> {
+        let directory = self.task_path(task);
+        format::check(&directory.join("format"))?;
+        let names: StoreNames = stores.iter().cloned().collect();
+        StoreSnapshot::open(&directory.join("rocksdb"), names, &self.memory)
     }
 
     /// Moves a closed task's database away, with `reason` beside it, so that the next open starts empty and restores.

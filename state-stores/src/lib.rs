@@ -26,8 +26,10 @@ mod memory;
 mod options;
 mod positions;
 mod restore;
+mod snapshot;
 mod store;
 
 pub use directory::{QUARANTINED_MAX, StateDirectory, TaskOnDisk};
 pub use memory::{StoreBudget, StoreMemory, StoreStatistics};
+pub use snapshot::StoreSnapshot;
 pub use store::RocksDbStore;

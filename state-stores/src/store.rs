@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rocksdb::{ReadOptions, WriteBatch};
+use rocksdb::{ColumnFamily, DB, ReadOptions, WriteBatch};
 use streams::StoreIndex;
 use streams::store::{KeyRange, KeyValueStore, Positions, StoreError, StoreWrite, Visitor};
 
@@ -93,27 +93,8 @@ impl KeyValueStore for RocksDbStore {
         reverse: bool,
         visit: &mut Visitor<'_>,
     ) -> Result<(), StoreError> {
-        if range.to.is_some_and(|to| to <= range.from) {
-            return Ok(());
-        }
         let family = self.database.family(store)?;
-        let mut entries = self.database.db().raw_iterator_cf_opt(family, bounds(range));
-        if reverse {
-            entries.seek_to_last();
-        } else {
-            entries.seek_to_first();
-        }
-        while let Some((key, value)) = entries.item() {
-            if let ControlFlow::Break(()) = visit(key, value) {
-                return Ok(());
-            }
-            if reverse {
-                entries.prev();
-            } else {
-                entries.next();
-            }
-        }
-        entries.status().map_err(|error| self.database.fate(&error))
+        visit_range(self.database.db(), family, range, reverse, visit).map_err(|error| self.database.fate(&error))
     }
 
     fn write(&self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, positions: &Positions) -> Result<(), StoreError> {
@@ -157,6 +138,36 @@ impl fmt::Debug for RocksDbStore {
             .field("path", &self.database.path())
             .finish_non_exhaustive()
     }
+}
+
+/// Visits a range of a column family until `visit` breaks.
+pub(crate) fn visit_range(
+    db: &DB,
+    family: &ColumnFamily,
+    range: KeyRange<'_>,
+    reverse: bool,
+    visit: &mut Visitor<'_>,
+) -> Result<(), rocksdb::Error> {
+    if range.to.is_some_and(|to| to <= range.from) {
+        return Ok(());
+    }
+    let mut entries = db.raw_iterator_cf_opt(family, bounds(range));
+    if reverse {
+        entries.seek_to_last();
+    } else {
+        entries.seek_to_first();
+    }
+    while let Some((key, value)) = entries.item() {
+        if let ControlFlow::Break(()) = visit(key, value) {
+            return Ok(());
+        }
+        if reverse {
+            entries.prev();
+        } else {
+            entries.next();
+        }
+    }
+    entries.status()
 }
 
 fn bounds(range: KeyRange<'_>) -> ReadOptions {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use e2e::books::{Accepted, check};
 use e2e::topics::{RawRecord, TopicReader};
-use e2e::{Server, Sluice, Stack, wait_until};
+use e2e::{Server, Sluice, Stack, run, wait_until};
 use schemas::SchemaTable;
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::store::{KeyRange, KeyValueStore};
@@ -26,6 +26,8 @@ const INSTANCES: usize = 3;
 const PARTITIONS: i32 = 6;
 /// Time between two kills, drawn from this range in milliseconds.
 const KILL_EVERY_MS: std::ops::Range<u64> = 3_000..9_000;
+/// After so many kills the books are audited while everything goes on.
+const AUDIT_EVERY: usize = 10;
 /// Time for the load, kills included. CI has an hour and a half for everything.
 const RUN_WAIT: Duration = Duration::from_mins(40);
 const READY_WAIT: Duration = Duration::from_mins(2);
@@ -58,7 +60,7 @@ fn the_books_are_right_after_instances_were_killed_at_random_moments() {
     let mut load = load(&stack, &edge.url(), orders, &ledger);
     let began = Instant::now();
     load.start().unwrap();
-    let mut kills = 0;
+    let (mut kills, mut audits) = (0, 0);
     while load.is_running() {
         assert!(
             began.elapsed() < RUN_WAIT,
@@ -78,13 +80,17 @@ fn the_books_are_right_after_instances_were_killed_at_random_moments() {
         instance.sluice.kill_9().unwrap();
         instance.sluice.start().unwrap();
         kills += 1;
+        if kills % AUDIT_EVERY == 0 {
+            println!("{}", audit(&stack, instance.state()));
+            audits += 1;
+        }
     }
     println!(
         "load ended after {:?} and {kills} kills\n{}",
         began.elapsed(),
         tail(&load.output())
     );
-    assert!(kills > 0);
+    assert!(kills > 0 && audits > 0);
 
     let mut reader = TopicReader::new(&stack.kafka(), &stack.registry());
     let accepted = read_ledger(&ledger);
@@ -107,6 +113,9 @@ fn the_books_are_right_after_instances_were_killed_at_random_moments() {
         Vec::<String>::new(),
         "no transaction stays open"
     );
+    for instance in &instances {
+        println!("{}", audit(&stack, instance.state()));
+    }
     let findings = check(&mut reader, &accepted).unwrap();
     println!(
         "{} records, orders by status {:?}, seed {}",
@@ -139,6 +148,15 @@ fn load(stack: &Stack, url: &str, orders: usize, ledger: &Path) -> Sluice {
         &ledger,
     ];
     Sluice::new(&arguments, stack.environment(), stack.directory().join("load.log"))
+}
+
+/// What `sluice audit` says of the books and of the stores in a state directory; it must find nothing wrong.
+fn audit(stack: &Stack, state: &Path) -> String {
+    let mut environment = stack.environment();
+    environment.push(("SLUICE_STATE_DIR".to_owned(), state.display().to_string()));
+    let ended = run(&["audit"], &environment).unwrap();
+    assert_eq!(ended.code, 0, "{}\n{}", ended.printed, ended.said);
+    ended.printed
 }
 
 fn read_ledger(path: &Path) -> Vec<Accepted> {

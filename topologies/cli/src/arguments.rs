@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{consume, load, offsets, run, schemas, topics, topology};
+use crate::commands::{audit, consume, load, offsets, run, schemas, topics, topology};
 use crate::exit;
 use crate::settings::{Serving, Settings};
 
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Offsets(offsets::OffsetsCommand),
     /// Read a topic: Avro to JSON.
     Consume(consume::ConsumeArguments),
+    /// Check whether the books are right: orders, stock, money, changelogs and stores.
+    Audit(audit::AuditArguments),
     /// Post orders to an edge and measure how long they take.
     Load(load::LoadArguments),
     /// Print a completion script for a shell.

@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod exit;
 mod platform;
+mod progress;
 mod settings;
 mod terminal;
 mod times;

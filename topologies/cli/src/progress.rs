@@ -12,7 +12,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How far some work is.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     what: &'static str,
     total: u64,
     done: AtomicU64,
@@ -22,7 +22,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// The beginning of `total` steps.
-    pub(super) fn start(total: u64, what: &'static str) -> Self {
+    pub(crate) fn start(total: u64, what: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} {per_sec} {eta}");
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -38,7 +38,7 @@ impl Progress {
     }
 
     /// One more step is done.
-    pub(super) fn advance(&self) {
+    pub(crate) fn advance(&self) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(bar) = &self.bar {
             bar.set_position(done);
@@ -52,7 +52,7 @@ impl Progress {
     }
 
     /// The work is done; the bar goes.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

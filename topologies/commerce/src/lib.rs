@@ -9,10 +9,11 @@
 //! * [`wire`]: the border to the records in the topics, [`state_serde`] and [`keys`]: the border to the stores;
 //! * [`topologies`]: the machines wired to topics, stores and timers;
 //! * [`views`]: what the edge reads;
-//! * [`invariants`]: what must hold whatever happens.
+//! * [`invariants`]: what must hold whatever happens, and [`audit`]: the same, held against what the topics say.
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod account;
+pub mod audit;
 pub mod authority;
 pub mod ids;
 pub mod invariants;

@@ -3,7 +3,6 @@
 mod cast;
 mod drive;
 mod ledger;
-mod progress;
 mod shop;
 mod tally;
 
@@ -17,9 +16,9 @@ use clap::Args;
 
 use self::cast::Cast;
 use self::ledger::Ledger;
-use self::progress::Progress;
 use self::shop::Shop;
 use crate::exit;
+use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::terminal;
 

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod audit;
 pub(crate) mod consume;
 pub(crate) mod load;
 pub(crate) mod offsets;
@@ -28,6 +29,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Topology(command) => topology::run(&settings, &command),
         Command::Offsets(command) => offsets::run(&settings, &command),
         Command::Consume(arguments) => consume::run(&settings, &arguments),
+        Command::Audit(arguments) => audit::run(&settings, &arguments),
         Command::Load(arguments) => load::run(&settings, &arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "sluice", &mut std::io::stdout());

@@ -19,6 +19,7 @@ fn help_documents_the_exit_codes_and_every_command_has_help() {
         &["offsets", "show"],
         &["offsets", "reset"],
         &["consume"],
+        &["audit"],
         &["load"],
         &["completions"],
     ];

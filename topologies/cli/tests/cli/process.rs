@@ -1,6 +1,7 @@
 //! Processes of the binary, each with a state directory that goes with the test.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -84,6 +85,18 @@ impl Sluice {
         }
     }
 
+    /// The state directory.
+    pub(crate) fn path(&self) -> &Path {
+        self.state_dir.path()
+    }
+
+    /// A copy of everything that a stopped process has left.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::new();
+        copy_files(self.path(), copy.path());
+        copy
+    }
+
     fn command(&self) -> Command {
         let mut command = bare();
         command.arg("--state-dir").arg(self.state_dir.path());
@@ -127,6 +140,19 @@ fn bare() -> Command {
         command.env_remove(name);
     }
     command
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy_files(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).unwrap();
+        }
+    }
 }
 
 fn run(command: &mut Command) -> Done {

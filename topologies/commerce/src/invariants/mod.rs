@@ -7,12 +7,12 @@ mod money;
 mod orders;
 mod stock;
 
-pub use money::{i3_ledger_sums_to_zero, i4_refunded_captured_authorised, i5_no_operation_twice};
+pub use money::{LedgerSums, i3_ledger_sums_to_zero, i4_refunded_captured_authorised, i5_no_operation_twice};
 pub use orders::{
     ORDER_BOUND_MS, i6_every_order_ends, i7_cancelled_leaves_nothing, i8_snapshot_is_fold, i9_sellers_see_their_own,
     i10_accepted_exactly_once,
 };
-pub use stock::{i1_balance, i1_stock, i1_stock_changes, i2_holds_resolved_once};
+pub use stock::{StockSums, i1_balance, i1_stock, i1_stock_changes, i2_holds_resolved_once};
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub struct Violation {
 }
 
 impl Violation {
-    fn new(invariant: &'static str, subject: impl fmt::Display, found: impl Into<String>) -> Self {
+    pub(crate) fn new(invariant: &'static str, subject: impl fmt::Display, found: impl Into<String>) -> Self {
         Self {
             invariant,
             subject: subject.to_string(),

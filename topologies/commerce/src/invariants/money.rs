@@ -5,33 +5,54 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::ids::OrderId;
 use crate::invariants::Violation;
 use crate::money::Currency;
-use crate::payment::{LedgerAccount, LedgerEntry, LedgerKind};
+use crate::payment::{LedgerAccount, LedgerEntry, LedgerKind, Posting};
 
 /// I3: the postings of each entry sum to zero, and no account but the outside is ever below zero.
 /// Entries come in the order of their wallet.
 #[must_use]
 pub fn i3_ledger_sums_to_zero<'a>(entries: impl IntoIterator<Item = &'a LedgerEntry>) -> Vec<Violation> {
-    let mut balances: BTreeMap<(&LedgerAccount, Currency), i128> = BTreeMap::new();
-    let mut violations = Vec::new();
-    for entry in entries {
+    let mut sums = LedgerSums::default();
+    entries.into_iter().flat_map(|entry| sums.post(entry)).collect()
+}
+
+/// I3 entry by entry, for books that do not fit into memory: what the entries so far have left in each account.
+/// An account that is left with nothing takes no memory.
+#[derive(Debug, Default)]
+pub struct LedgerSums {
+    balances: BTreeMap<(LedgerAccount, Currency), i128>,
+}
+
+impl LedgerSums {
+    /// Posts the next entry, and answers what is wrong with it or after it.
+    pub fn post(&mut self, entry: &LedgerEntry) -> Vec<Violation> {
+        self.post_to(entry, |_| true)
+    }
+
+    /// Like [`post`](Self::post), to those of its accounts that `is_kept` wants to know the balance of.
+    pub fn post_to(&mut self, entry: &LedgerEntry, is_kept: impl Fn(&LedgerAccount) -> bool) -> Vec<Violation> {
+        let mut violations = Vec::new();
         let sum: i128 = entry.postings.iter().map(|posting| i128::from(posting.amount)).sum();
         if sum != 0 {
-            violations.push(Violation::new(
-                "I3",
-                &entry.entry_id,
-                format!("its postings sum to {sum}"),
-            ));
+            let found = format!("its postings sum to {sum}");
+            violations.push(Violation::new("I3", &entry.entry_id, found));
         }
-        for posting in &entry.postings {
-            let balance = balances.entry((&posting.account, entry.currency)).or_default();
-            *balance += i128::from(posting.amount);
-            if *balance < 0 && posting.account != LedgerAccount::Outside {
-                let found = format!("{balance} {} after {}", entry.currency, entry.entry_id);
-                violations.push(Violation::new("I3", &posting.account, found));
-            }
-        }
+        let kept = entry.postings.iter().filter(|posting| is_kept(&posting.account));
+        violations.extend(kept.filter_map(|posting| self.move_money(entry, posting)));
+        violations
     }
-    violations
+
+    fn move_money(&mut self, entry: &LedgerEntry, posting: &Posting) -> Option<Violation> {
+        let account = (posting.account.clone(), entry.currency);
+        let balance = self.balances.remove(&account).unwrap_or_default() + i128::from(posting.amount);
+        if balance != 0 {
+            self.balances.insert(account, balance);
+        }
+        let overdrawn = balance < 0 && posting.account != LedgerAccount::Outside;
+        overdrawn.then(|| {
+            let found = format!("{balance} {} after {}", entry.currency, entry.entry_id);
+            Violation::new("I3", &posting.account, found)
+        })
+    }
 }
 
 /// I4: for each order, what was given back is at most what was taken, and that at most what was held.
@@ -86,7 +107,6 @@ fn step_of(kind: LedgerKind) -> Option<usize> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::payment::Posting;
 
     fn entry(kind: LedgerKind, from: LedgerAccount, to: LedgerAccount, amounts: (i64, i64)) -> LedgerEntry {
         LedgerEntry {

@@ -30,19 +30,37 @@ pub fn i1_balance(product: &Product) -> Vec<Violation> {
 /// on the shelf than is held. Entries come in the order of their product.
 #[must_use]
 pub fn i1_stock_changes<'a>(changes: impl IntoIterator<Item = (&'a ProductId, &'a StockChange)>) -> Vec<Violation> {
-    let mut sums: BTreeMap<&ProductId, (i64, i64)> = BTreeMap::new();
-    let mut violations = Vec::new();
-    for (product, change) in changes {
-        let sum = sums.entry(product).or_default();
-        sum.0 += change.delta_on_hand;
-        sum.1 += change.delta_reserved;
-        if *sum != (change.on_hand, change.reserved) {
-            let found = format!("entries sum to {sum:?}, not to {:?}", (change.on_hand, change.reserved));
+    let mut sums: BTreeMap<&ProductId, StockSums> = BTreeMap::new();
+    changes
+        .into_iter()
+        .flat_map(|(product, change)| sums.entry(product).or_default().follow(product, change))
+        .collect()
+}
+
+/// I1 of one product entry by entry, for ledgers that do not fit into memory: what the entries so far sum to.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct StockSums {
+    /// Pieces on the shelf, held ones included.
+    pub on_hand: i64,
+    /// Pieces held.
+    pub reserved: i64,
+}
+
+impl StockSums {
+    /// Adds the next entry, and answers what is wrong with it.
+    pub fn follow(&mut self, product: &ProductId, change: &StockChange) -> Vec<Violation> {
+        self.on_hand = self.on_hand.saturating_add(change.delta_on_hand);
+        self.reserved = self.reserved.saturating_add(change.delta_reserved);
+        let mut violations = balance(product, change.on_hand, change.reserved);
+        if (self.on_hand, self.reserved) != (change.on_hand, change.reserved) {
+            let found = format!(
+                "entries sum to {} on hand and {} reserved, the entry says {} and {}",
+                self.on_hand, self.reserved, change.on_hand, change.reserved
+            );
             violations.push(Violation::new("I1", product, found));
         }
-        violations.extend(balance(product, change.on_hand, change.reserved));
+        violations
     }
-    violations
 }
 
 /// I2: each hold is resolved exactly once: reserved, then released, or confirmed and perhaps restocked after that.

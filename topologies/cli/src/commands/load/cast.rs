@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::LoadArguments;
-use super::progress::Progress;
 use super::shop::{Account, Call, Shop};
+use crate::progress::Progress;
 
 /// Accounts and products that are made at the same time; registrations cost the edge a password hash each.
 const MADE_AT_ONCE_MAX: usize = 4;

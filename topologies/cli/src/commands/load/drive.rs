@@ -9,9 +9,9 @@ use tokio::sync::{Semaphore, mpsc};
 use super::LoadArguments;
 use super::cast::{Cast, Draft};
 use super::ledger::Ledger;
-use super::progress::Progress;
 use super::shop::{Call, Shop};
 use super::tally::{Summary, Tally};
+use crate::progress::Progress;
 
 /// Seconds that one GET lets the edge wait for the final status.
 const WAIT_PER_GET: Duration = Duration::from_secs(20);

@@ -1,0 +1,65 @@
+//! `sluice audit`: whether the books are right, read from the topics.
+
+mod changelogs;
+mod cut;
+mod judge;
+mod kept;
+mod reading;
+mod report;
+mod scratch;
+mod stores;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use runtime::SystemClock;
+use streams::log::Clock;
+
+use self::cut::Cut;
+use self::reading::Reading;
+use self::report::Report;
+use self::scratch::Scratch;
+use crate::exit;
+use crate::platform;
+use crate::progress::Progress;
+use crate::settings::Settings;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Read-only, on a running system or a stopped one (the embedded log only stopped). Checked are the shop's rules I1 to I10, from
+the record of each event and not from what the topologies keep; that every changelog consists of whole transactions with
+consecutive numbers; that no input is committed less far than its state says; and that the stores in --state-dir equal their
+changelogs. What happens while the audit reads is left for the next one. Exit code 2 when anything is wrong.")]
+pub(crate) struct AuditArguments {
+    /// Where the books are sorted; takes about as much room as the topics, and is emptied at the end.
+    #[arg(long, value_name = "DIR")]
+    scratch_dir: Option<PathBuf>,
+
+    /// Memory for sorting, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u64).range(8..=65_536))]
+    memory: u64,
+}
+
+pub(crate) fn run(settings: &Settings, arguments: &AuditArguments) -> anyhow::Result<ExitCode> {
+    let platform = platform::open(settings)?;
+    let mut reader = platform.reader()?;
+    let cut = Cut::take(platform.as_ref(), reader.as_mut(), settings)?;
+    let mut report = Report::default();
+    let progress = Progress::start(cut.records(), "records of the books");
+    let scratch = Scratch::open(arguments)?;
+    let reading = Reading::new(platform.as_ref())?;
+    let mut kept = kept::Keeper::new(&reading, scratch, &progress);
+    kept.read(reader.as_mut(), &cut, &mut report)?;
+    progress.finish();
+    let mut scratch = kept.into_scratch()?;
+    judge::judge(&reading, &scratch, &cut, SystemClock.now_ms(), &mut report)?;
+    changelogs::check(platform.as_ref(), reader.as_mut(), settings, &mut report)?;
+    stores::check(platform.as_ref(), reader.as_mut(), settings, &mut scratch, &mut report)?;
+    report.print(settings)?;
+    Ok(ExitCode::from(if report.is_clean() {
+        exit::SUCCESS
+    } else {
+        exit::REFUSED
+    }))
+}

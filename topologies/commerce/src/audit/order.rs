@@ -1,0 +1,146 @@
+//! Everything about one order.
+
+use std::collections::BTreeSet;
+
+use schemas::topics::{LEDGER_ENTRIES, ORDER_COMMANDS, ORDER_EVENTS, ORDERS, STOCK_EVENTS};
+use schemas::wire::order as wire;
+
+use super::{Finding, Place, Seen};
+use crate::ids::{OrderId, ProductId};
+use crate::invariants::{
+    Violation, i2_holds_resolved_once, i4_refunded_captured_authorised, i6_every_order_ends,
+    i7_cancelled_leaves_nothing, i8_snapshot_is_fold, i10_accepted_exactly_once,
+};
+use crate::order::RecordedEvent;
+use crate::payment::LedgerEntry;
+use crate::stock::StockChange;
+
+/// What the topics say about one order, each list in the order of its topic.
+#[derive(Debug)]
+pub struct OrderBook {
+    /// The order.
+    pub order_id: OrderId,
+    /// A request for it that the saga has read.
+    pub placed: Option<Place>,
+    /// Its events that have a number.
+    pub events: Vec<Seen<RecordedEvent>>,
+    /// Its newest snapshot.
+    pub snapshot: Option<Seen<wire::Order>>,
+    /// Entries of the books for it.
+    pub entries: Vec<Seen<LedgerEntry>>,
+    /// Changes of stock for it, by product.
+    pub changes: Vec<(ProductId, Seen<StockChange>)>,
+    /// Whether something of it happened after the snapshots' end was fixed.
+    pub in_motion: bool,
+}
+
+impl OrderBook {
+    /// Nothing about an order yet.
+    #[must_use]
+    pub fn new(order_id: OrderId) -> Self {
+        Self {
+            order_id,
+            placed: None,
+            events: Vec::new(),
+            snapshot: None,
+            entries: Vec::new(),
+            changes: Vec::new(),
+            in_motion: false,
+        }
+    }
+
+    /// What is wrong at `now` (milliseconds since the epoch).
+    #[must_use]
+    pub fn judge(&self, now: i64) -> Vec<Finding> {
+        let mut findings = [self.created(), self.money(), self.goods()].concat();
+        if !self.in_motion {
+            findings.extend(self.settled(now));
+        }
+        findings
+    }
+
+    /// I10: an order that was asked for, or for which anything happened, was created exactly once.
+    fn created(&self) -> Vec<Finding> {
+        let Some((topic, place)) = self.trace() else {
+            return Vec::new();
+        };
+        let events = self.events.iter().map(|event| (&self.order_id, &event.record.event));
+        let violations = i10_accepted_exactly_once([&self.order_id], events);
+        violations
+            .into_iter()
+            .map(|violation| Finding::at(topic, place, violation))
+            .collect()
+    }
+
+    /// The best record to look at first.
+    fn trace(&self) -> Option<(&'static str, Place)> {
+        let event = self.events.last().map(|event| (ORDER_EVENTS.name, event.place));
+        let command = self.placed.map(|place| (ORDER_COMMANDS.name, place));
+        let snapshot = self.snapshot.as_ref().map(|seen| (ORDERS.name, seen.place));
+        // An entry or a change may be of an order whose first event came after its topic was read.
+        let settled = (!self.in_motion).then_some(());
+        let entry = settled.and(self.entries.first().map(|entry| (LEDGER_ENTRIES.name, entry.place)));
+        let change = settled.and(
+            self.changes
+                .first()
+                .map(|(_, change)| (STOCK_EVENTS.name, change.place)),
+        );
+        event.or(command).or(snapshot).or(entry).or(change)
+    }
+
+    fn money(&self) -> Vec<Finding> {
+        let violations = i4_refunded_captured_authorised(self.entries.iter().map(|entry| &entry.record));
+        let last = self.entries.last().map(|entry| entry.place);
+        last.into_iter()
+            .flat_map(|place| {
+                let at = move |violation: &Violation| Finding::at(LEDGER_ENTRIES.name, place, violation.clone());
+                violations.iter().map(at).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// I2, hold by hold: the record that breaks it is named.
+    fn goods(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for product in self.changes.iter().map(|(product, _)| product).collect::<BTreeSet<_>>() {
+            let own: Vec<&Seen<StockChange>> = self
+                .changes
+                .iter()
+                .filter(|(of, _)| of == product)
+                .map(|(_, change)| change)
+                .collect();
+            let violations = i2_holds_resolved_once(own.iter().map(|change| (product, &change.record)));
+            if let Some(last) = own.last() {
+                let at = |violation| Finding::at(STOCK_EVENTS.name, last.place, violation);
+                findings.extend(violations.into_iter().map(at));
+            }
+        }
+        findings
+    }
+
+    /// What the snapshot says, held against everything else.
+    fn settled(&self, now: i64) -> Vec<Finding> {
+        let Some(Seen { place, record }) = &self.snapshot else {
+            return self.unpublished();
+        };
+        let events: Vec<RecordedEvent> = self.events.iter().map(|event| event.record.clone()).collect();
+        let entries = self.entries.iter().map(|entry| &entry.record);
+        let changes = self.changes.iter().map(|(_, change)| &change.record);
+        let violations = [
+            i6_every_order_ends(record, now),
+            i7_cancelled_leaves_nothing(record, entries, changes),
+            i8_snapshot_is_fold(&events, record),
+        ];
+        let at = |violation| Finding::at(ORDERS.name, *place, violation);
+        violations.into_iter().flatten().map(at).collect()
+    }
+
+    /// The first event of every order is news.
+    fn unpublished(&self) -> Vec<Finding> {
+        let first = self.events.first().map(|event| {
+            let violation = Violation::new("I8", &self.order_id, "it has events and was never published");
+            Finding::at(ORDER_EVENTS.name, event.place, violation)
+        });
+        first.into_iter().collect()
+    }
+}

@@ -1,0 +1,44 @@
+//! The books of one wallet.
+
+use schemas::topics::LEDGER_ENTRIES;
+
+use super::{Finding, Numbers, Seen};
+use crate::ids::AccountId;
+use crate::invariants::{LedgerSums, Violation};
+use crate::payment::{LedgerAccount, LedgerEntry};
+
+/// What the topics say about one wallet, told entry by entry. What orders have in escrow is theirs: see
+/// [`OrderBook`](super::OrderBook).
+#[derive(Debug)]
+pub struct WalletBook {
+    account_id: AccountId,
+    sums: LedgerSums,
+    numbers: Numbers,
+}
+
+impl WalletBook {
+    /// A wallet of which nothing was read yet.
+    #[must_use]
+    pub fn new(account_id: AccountId) -> Self {
+        Self {
+            account_id,
+            sums: LedgerSums::default(),
+            numbers: Numbers::default(),
+        }
+    }
+
+    /// The next entry; answers what is wrong with it (I3) or with its number.
+    pub fn entry(&mut self, entry: &Seen<LedgerEntry>) -> Vec<Finding> {
+        let seq = entry.record.seq;
+        let mut violations = self.sums.post_to(&entry.record, |account| match account {
+            LedgerAccount::Available(_) | LedgerAccount::Held(_) => true,
+            LedgerAccount::Escrow(_) | LedgerAccount::Outside => false,
+        });
+        if let Some(expected) = self.numbers.follow(seq) {
+            let found = format!("ledger entry {seq} stands where {expected} belongs");
+            violations.push(Violation::new("I3", &self.account_id, found));
+        }
+        let at = |violation| Finding::at(LEDGER_ENTRIES.name, entry.place, violation);
+        violations.into_iter().map(at).collect()
+    }
+}
