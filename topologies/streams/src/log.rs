@@ -92,8 +92,15 @@ pub trait LogReader: Send {
     /// Number of partitions, or `None` when the topic does not exist.
     fn partitions(&mut self, topic: &str) -> Result<Option<i32>, LogError>;
 
-    /// The first offset that is still there, and the offset after the last committed record.
+    /// The first offset that is still there, and the offset after the last committed record: everything that was committed
+    /// before the call is below it. Retriable while a transaction is open that hides whether that is so.
     fn offsets(&mut self, topic: &str, partition: i32) -> Result<(i64, i64), LogError>;
+
+    /// The first offset, and the offset up to which records can be read at this moment, for people who look. While a transaction
+    /// is open, it may be before records that others have committed behind that transaction's beginning.
+    fn readable(&mut self, topic: &str, partition: i32) -> Result<(i64, i64), LogError> {
+        self.offsets(topic, partition)
+    }
 
     /// Reads from offset `from` up to `to` (exclusive), in order, until `to` is reached or `visit` breaks.
     /// Answers the position after what was read: `to` when the end was reached, even where the last offsets hold no record

@@ -124,7 +124,7 @@ fn ranges(
     }
     let selected = |partition: &i32| arguments.partitions.is_empty() || arguments.partitions.contains(partition);
     let range = |partition: i32| {
-        let (first, last) = reader.offsets(topic, partition)?;
+        let (first, last) = reader.readable(topic, partition)?;
         let next = match arguments.from {
             From::Earliest => first,
             From::Latest => last,
@@ -168,7 +168,7 @@ impl Printer<'_> {
             }
             std::thread::sleep(FOLLOW_INTERVAL);
             for range in &mut ranges {
-                range.end = reader.offsets(self.topic, range.partition)?.1;
+                range.end = reader.readable(self.topic, range.partition)?.1;
             }
         }
     }

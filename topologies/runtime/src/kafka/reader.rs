@@ -158,8 +158,7 @@ impl LogReader for KafkaReader {
         let last = last.map_err(|error| retriable(&error))?;
         let deadline = Instant::now() + SETTLE_WAIT;
         loop {
-            let ends = self.consumer.watermarks(topic, partition, ANSWER_WAIT);
-            let (first, committed) = ends.map_err(|error| retriable(&error))?;
+            let (first, committed) = self.readable(topic, partition)?;
             if committed >= last {
                 return Ok((first, committed));
             }
@@ -170,6 +169,11 @@ impl LogReader for KafkaReader {
             }
             std::thread::sleep(SETTLE_LOOK);
         }
+    }
+
+    fn readable(&mut self, topic: &str, partition: i32) -> Result<(i64, i64), LogError> {
+        let ends = self.consumer.watermarks(topic, partition, ANSWER_WAIT);
+        ends.map_err(|error| retriable(&error))
     }
 
     fn read(

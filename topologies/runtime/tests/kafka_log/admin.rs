@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use runtime::kafka::{KafkaConfig, KafkaHealth, KafkaLog, ensure_internal_topics};
-use streams::log::{Event, Log};
+use streams::log::{Event, Log, LogReader};
 use streams::{Layout, LogError};
 
 use crate::fixture::{INPUT, LogFixture, append, joined, layout, name, task, wait_for};
@@ -108,6 +108,9 @@ fn an_open_transaction_shows_between_the_ends_and_times_lead_to_offsets() {
     producer.flush(std::time::Duration::from_secs(30)).unwrap();
     let ends = admin.ends(&topic, 0).unwrap();
     assert_eq!((ends.first, ends.committed, ends.last), (0, 1, 2));
+    let mut reader = fixture.reader();
+    assert_eq!(reader.readable(&topic, 0), Ok((0, 1)), "who looks is not kept waiting");
+    assert!(matches!(reader.offsets(&topic, 0), Err(LogError::Retriable(_))));
     producer.commit_transaction(std::time::Duration::from_secs(30)).unwrap();
     wait_for("the marker", || {
         (admin.ends(&topic, 0).unwrap().committed == 3).then_some(())

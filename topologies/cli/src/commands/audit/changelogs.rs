@@ -8,6 +8,7 @@ use runtime::commit_record::CommitRecord;
 use streams::log::LogReader;
 use streams::{Layout, TaskLayout};
 
+use super::cut::ends;
 use super::report::Report;
 use crate::commands::topology;
 use crate::platform::{self, Platform};
@@ -45,7 +46,7 @@ pub(super) fn changelog_of(
     if reader.partitions(&topic.name)?.is_none() {
         return Ok(None);
     }
-    let range = reader.offsets(&topic.name, task.id.partition)?;
+    let range = ends(reader, &topic.name, task.id.partition)?;
     Ok(Some((topic.name.clone(), range)))
 }
 

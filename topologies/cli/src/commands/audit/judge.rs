@@ -2,12 +2,11 @@
 
 use commerce::audit::{Finding, OrderBook, Place, ProductBook, Seen, WalletBook, once};
 use commerce::ids::OrderId;
-use commerce::stock::StockEventKind;
-use schemas::topics::{LEDGER_ENTRIES, ORDER_COMMANDS, ORDER_EVENTS, ORDERS, PRODUCTS, STOCK_EVENTS};
+use commerce::stock::{StockChange, StockEventKind};
 use schemas::wire::product as wire;
 
-use super::cut::{BOOKS, Cut};
-use super::reading::{Read, Reading};
+use super::cut::{Book, Cut};
+use super::reading::{Read, Reading, StockRecord};
 use super::report::Report;
 use super::scratch::{About, Entry, Scratch};
 
@@ -38,13 +37,18 @@ struct Judge<'a> {
 }
 
 /// Is told the entries about one thing, one by one, and then its verdict is asked for.
-trait Book {
+trait Verdict {
     fn add(&mut self, entry: &Entry<'_>, report: &mut Report) -> anyhow::Result<()>;
     fn close(&mut self, report: &mut Report);
 }
 
 /// Opens a book for each thing that the sorted entries are about.
-fn each<B: Book>(scratch: &Scratch, about: About, report: &mut Report, open: impl Fn(&str) -> B) -> anyhow::Result<()> {
+fn each<B: Verdict>(
+    scratch: &Scratch,
+    about: About,
+    report: &mut Report,
+    open: impl Fn(&str) -> B,
+) -> anyhow::Result<()> {
     let mut present: Option<(String, B)> = None;
     scratch.scan(&[about as u8], |key, value| {
         let Some(entry) = Entry::decode(key, value) else {
@@ -105,31 +109,32 @@ struct OrderOf<'a> {
     records: usize,
 }
 
-impl Book for OrderOf<'_> {
+impl Verdict for OrderOf<'_> {
     fn add(&mut self, entry: &Entry<'_>, _: &mut Report) -> anyhow::Result<()> {
         self.records += 1;
         if self.records > ORDER_RECORDS_MAX {
             return Ok(());
         }
-        let (place, topic) = (entry.place, topic(entry));
-        if topic == ORDER_COMMANDS.name {
-            self.book.placed.get_or_insert(place);
-        } else if topic == ORDERS.name {
-            self.book.snapshot = again(self.reading.order(entry.value)?, place);
-        } else if topic == ORDER_EVENTS.name {
-            self.book.in_motion |= self.cut.is_in_motion(&ORDER_EVENTS, place);
-            let event = self.reading.order_event(entry.value)?.map(|(_, event)| event);
-            self.book.events.extend(again(event, place));
-        } else if topic == LEDGER_ENTRIES.name {
-            self.book.in_motion |= self.cut.is_in_motion(&LEDGER_ENTRIES, place);
-            self.book
+        let (book, place) = (&mut self.book, entry.place);
+        book.in_motion |= !entry.book.is_state() && self.cut.is_in_motion(entry.book, place);
+        match entry.book {
+            Book::OrderCommands => {
+                book.placed.get_or_insert(place);
+            }
+            Book::OrderEvents => {
+                let event = self.reading.order_event(entry.value)?.map(|(_, event)| event);
+                book.events.extend(again(event, place));
+            }
+            Book::Orders => book.snapshot = again(self.reading.order(entry.value)?, place),
+            Book::StockEvents => {
+                if let Some(record) = change(self.reading.stock_event(entry.value)?) {
+                    book.changes.push((entry.key.into(), Seen { place, record }));
+                }
+            }
+            Book::LedgerEntries => book
                 .entries
-                .extend(again(self.reading.ledger_entry(entry.value)?, place));
-        } else if let Ok(event) = self.reading.stock_event(entry.value)?
-            && let StockEventKind::Changed(record) = event.kind
-        {
-            self.book.in_motion |= self.cut.is_in_motion(&STOCK_EVENTS, place);
-            self.book.changes.push((entry.key.into(), Seen { place, record }));
+                .extend(again(self.reading.ledger_entry(entry.value)?, place)),
+            Book::Products | Book::PaymentEvents => {}
         }
         Ok(())
     }
@@ -139,10 +144,10 @@ impl Book for OrderOf<'_> {
             return report.unchecked(format!("an order has more than {ORDER_RECORDS_MAX} records"));
         }
         let begins = self.book.events.first().is_none_or(|event| event.record.seq == 1);
-        if !begins && self.cut.has_lost_its_beginning(&ORDER_EVENTS) {
+        if !begins && self.cut.has_lost_its_beginning(Book::OrderEvents) {
             return report.unchecked(format!(
                 "{} does not reach back to the beginning of an order",
-                ORDER_EVENTS.name
+                Book::OrderEvents.topic()
             ));
         }
         if self.book.in_motion {
@@ -161,10 +166,10 @@ struct ProductOf<'a> {
     last: Option<Place>,
 }
 
-impl Book for ProductOf<'_> {
+impl Verdict for ProductOf<'_> {
     fn add(&mut self, entry: &Entry<'_>, report: &mut Report) -> anyhow::Result<()> {
         let place = entry.place;
-        if topic(entry) == PRODUCTS.name {
+        if entry.book == Book::Products {
             self.snapshot = again(self.reading.product(entry.value)?, place);
         } else if let Ok(event) = self.reading.stock_event(entry.value)? {
             self.last = Some(place);
@@ -173,7 +178,7 @@ impl Book for ProductOf<'_> {
                 record: event.kind,
             };
             let findings = self.book.event(event.seq, &seen);
-            if !self.cut.has_lost_its_beginning(&STOCK_EVENTS) {
+            if !self.cut.has_lost_its_beginning(Book::StockEvents) {
                 report.note(findings);
             }
         }
@@ -181,11 +186,17 @@ impl Book for ProductOf<'_> {
     }
 
     fn close(&mut self, report: &mut Report) {
-        if self.cut.has_lost_its_beginning(&STOCK_EVENTS) {
-            return report.unchecked(format!("{} does not reach back to its beginning", STOCK_EVENTS.name));
+        if self.cut.has_lost_its_beginning(Book::StockEvents) {
+            return report.unchecked(format!(
+                "{} does not reach back to its beginning",
+                Book::StockEvents.topic()
+            ));
         }
         report.products += 1;
-        if self.last.is_some_and(|last| self.cut.is_in_motion(&STOCK_EVENTS, last)) {
+        if self
+            .last
+            .is_some_and(|last| self.cut.is_in_motion(Book::StockEvents, last))
+        {
             return report
                 .unchecked("a product's stock went on while the audit read it: its snapshot was not compared");
         }
@@ -199,11 +210,11 @@ struct WalletOf<'a> {
     book: WalletBook,
 }
 
-impl Book for WalletOf<'_> {
+impl Verdict for WalletOf<'_> {
     fn add(&mut self, entry: &Entry<'_>, report: &mut Report) -> anyhow::Result<()> {
         if let Some(seen) = again(self.reading.ledger_entry(entry.value)?, entry.place) {
             let findings = self.book.entry(&seen);
-            if !self.cut.has_lost_its_beginning(&LEDGER_ENTRIES) {
+            if !self.cut.has_lost_its_beginning(Book::LedgerEntries) {
                 report.note(findings);
             }
         }
@@ -211,8 +222,11 @@ impl Book for WalletOf<'_> {
     }
 
     fn close(&mut self, report: &mut Report) {
-        if self.cut.has_lost_its_beginning(&LEDGER_ENTRIES) {
-            return report.unchecked(format!("{} does not reach back to its beginning", LEDGER_ENTRIES.name));
+        if self.cut.has_lost_its_beginning(Book::LedgerEntries) {
+            return report.unchecked(format!(
+                "{} does not reach back to its beginning",
+                Book::LedgerEntries.topic()
+            ));
         }
         report.wallets += 1;
     }
@@ -221,7 +235,7 @@ impl Book for WalletOf<'_> {
 /// The records of one id, topic by topic.
 struct IdOf {
     id: String,
-    topic: u8,
+    book: Book,
     places: Vec<Place>,
 }
 
@@ -229,22 +243,21 @@ impl IdOf {
     fn new(id: &str) -> Self {
         Self {
             id: id.to_owned(),
-            topic: 0,
+            book: Book::OrderEvents,
             places: Vec::new(),
         }
     }
 
     fn once(&self) -> Option<Finding> {
-        let topic = BOOKS.get(usize::from(self.topic))?;
-        once(topic.name, &self.id, &self.places)
+        once(self.book.topic(), &self.id, &self.places)
     }
 }
 
-impl Book for IdOf {
+impl Verdict for IdOf {
     fn add(&mut self, entry: &Entry<'_>, report: &mut Report) -> anyhow::Result<()> {
-        if entry.topic != self.topic {
+        if entry.book != self.book {
             report.note(self.once());
-            self.topic = entry.topic;
+            self.book = entry.book;
             self.places.clear();
         }
         if self.places.len() < PLACES_MAX {
@@ -258,8 +271,11 @@ impl Book for IdOf {
     }
 }
 
-fn topic(entry: &Entry<'_>) -> &'static str {
-    BOOKS.get(usize::from(entry.topic)).map_or("", |topic| topic.name)
+fn change(event: Read<StockRecord>) -> Option<StockChange> {
+    match event.ok()?.kind {
+        StockEventKind::Changed(change) => Some(change),
+        StockEventKind::Refused(_) => None,
+    }
 }
 
 /// What was read before and is read again. What could not be read was reported then.

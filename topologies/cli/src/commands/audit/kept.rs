@@ -3,14 +3,12 @@
 use std::ops::ControlFlow;
 
 use commerce::audit::Place;
+use commerce::payment::LedgerEntry;
 use commerce::stock::StockEventKind;
-use schemas::topics::{
-    LEDGER_ENTRIES, ORDER_COMMANDS, ORDER_EVENTS, ORDERS, PAYMENT_EVENTS, PRODUCTS, STOCK_EVENTS, TopicSpec,
-};
 use streams::log::{LogReader, StoredRecord};
 
-use super::cut::{BOOKS, Cut};
-use super::reading::{Read, Reading, id};
+use super::cut::{Book, Cut};
+use super::reading::{Read, Reading, StockRecord, id};
 use super::report::Report;
 use super::scratch::{About, Entry, Scratch};
 use crate::progress::Progress;
@@ -24,12 +22,14 @@ pub(super) struct Keeper<'a> {
 
 /// One record on its way.
 struct Incoming<'a> {
-    number: u8,
-    topic: &'static TopicSpec,
+    book: Book,
     place: Place,
     key: &'a str,
     value: &'a [u8],
 }
+
+/// What a record is about, each with its id; or in words why it cannot be read.
+type Subjects = Read<Vec<(About, String)>>;
 
 impl<'a> Keeper<'a> {
     pub(super) fn new(reading: &'a Reading, scratch: Scratch, progress: &'a Progress) -> Self {
@@ -42,15 +42,11 @@ impl<'a> Keeper<'a> {
 
     /// Reads all books up to their ends.
     pub(super) fn read(&mut self, reader: &mut dyn LogReader, cut: &Cut, report: &mut Report) -> anyhow::Result<()> {
-        for (number, topic) in (0..).zip(BOOKS) {
-            for (partition, first, end) in cut.ranges(topic) {
+        for book in Book::ALL {
+            for (partition, first, end) in cut.ranges(book) {
                 let mut failure = Ok(());
-                reader.read(topic.name, partition, first, end, &mut |record| {
-                    let place = Place {
-                        partition,
-                        offset: record.offset,
-                    };
-                    failure = self.take(number, topic, place, &record, report);
+                reader.read(book.topic(), partition, first, end, &mut |record| {
+                    failure = self.take(book, partition, &record, report);
                     if failure.is_ok() {
                         ControlFlow::Continue(())
                     } else {
@@ -71,18 +67,20 @@ impl<'a> Keeper<'a> {
 
     fn take(
         &mut self,
-        number: u8,
-        topic: &'static TopicSpec,
-        place: Place,
+        book: Book,
+        partition: i32,
         record: &StoredRecord<'_>,
         report: &mut Report,
     ) -> anyhow::Result<()> {
         self.progress.advance();
         report.records += 1;
+        let place = Place {
+            partition,
+            offset: record.offset,
+        };
         let kept = match (id(record.key), record.value) {
             (Ok(key), Some(value)) => self.sort(&Incoming {
-                number,
-                topic,
+                book,
                 place,
                 key,
                 value,
@@ -93,87 +91,82 @@ impl<'a> Keeper<'a> {
         };
         // Commands come from anybody, and what cannot be read of them is in the dead letters.
         if let Err(cause) = kept
-            && topic.name != ORDER_COMMANDS.name
+            && book != Book::OrderCommands
         {
-            report.unreadable(topic.name, place, record.key, &cause);
+            report.unreadable(book.topic(), place, record.key, &cause);
         }
         Ok(())
     }
 
     fn sort(&mut self, record: &Incoming<'_>) -> anyhow::Result<Read<()>> {
-        let name = record.topic.name;
-        Ok(if name == ORDER_COMMANDS.name {
-            match self.reading.places_an_order(record.value)? {
-                Ok(true) => Ok(self.keep(About::Order, record.key, record)?),
-                other => other.map(|_| ()),
+        let subjects = match self.subjects(record)? {
+            Ok(subjects) => subjects,
+            Err(cause) => return Ok(Err(cause)),
+        };
+        for (about, subject) in subjects {
+            // A zero byte separates the parts of the scratch's keys.
+            if subject.contains('\0') {
+                return Ok(Err("an id in it has a zero byte".to_owned()));
             }
-        } else if name == ORDER_EVENTS.name {
-            match self.reading.order_event(record.value)? {
-                // What was refused has no number, and comes as often as its command does.
-                Ok((id, event)) if event.seq > 0 => Ok(self.keep_with_id(About::Order, record.key, &id, record)?),
-                other => other.map(|_| ()),
+            self.keep(about, &subject, record)?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// What was refused has no number, and comes as often as its command does.
+    fn subjects(&self, record: &Incoming<'_>) -> anyhow::Result<Subjects> {
+        let (key, value) = (|| record.key.to_owned(), record.value);
+        Ok(match record.book {
+            Book::OrderCommands => {
+                let places = self.reading.places_an_order(value)?;
+                places.map(|places| places.then(|| (About::Order, key())).into_iter().collect())
             }
-        } else if name == STOCK_EVENTS.name {
-            match self.reading.stock_event(record.value)? {
-                Ok(event) => Ok(self.stock_event(&event.id, event.seq, &event.kind, record)?),
-                Err(cause) => Err(cause),
-            }
-        } else if name == PAYMENT_EVENTS.name {
-            match self.reading.payment_event(record.value)? {
-                Ok((id, seq)) if seq > 0 => Ok(self.keep(About::Id, &id, record)?),
-                other => other.map(|_| ()),
-            }
-        } else if name == LEDGER_ENTRIES.name {
-            match self.reading.ledger_entry(record.value)? {
-                Ok(entry) => {
-                    if let Some(order) = &entry.order_id {
-                        self.keep(About::Order, order.as_str(), record)?;
-                    }
-                    Ok(self.keep_with_id(About::Wallet, record.key, &entry.entry_id, record)?)
-                }
-                Err(cause) => Err(cause),
-            }
-        } else if name == ORDERS.name {
-            match self.reading.order(record.value)? {
-                Ok(_) => Ok(self.keep(About::Order, record.key, record)?),
-                Err(cause) => Err(cause),
-            }
-        } else {
-            match self.reading.product(record.value)? {
-                Ok(_) => Ok(self.keep(About::Product, record.key, record)?),
-                Err(cause) => Err(cause),
-            }
+            Book::OrderEvents => self.reading.order_event(value)?.map(|(id, event)| match event.seq {
+                0 => Vec::new(),
+                _ => vec![(About::Id, id), (About::Order, key())],
+            }),
+            Book::Orders => self.reading.order(value)?.map(|_| vec![(About::Order, key())]),
+            Book::StockEvents => self.reading.stock_event(value)?.map(|event| stock_event(event, key())),
+            Book::Products => self.reading.product(value)?.map(|_| vec![(About::Product, key())]),
+            Book::PaymentEvents => self.reading.payment_event(value)?.map(|(id, seq)| match seq {
+                0 => Vec::new(),
+                _ => vec![(About::Id, id)],
+            }),
+            Book::LedgerEntries => self
+                .reading
+                .ledger_entry(value)?
+                .map(|entry| ledger_entry(entry, key())),
         })
-    }
-
-    fn stock_event(&mut self, id: &str, seq: u64, kind: &StockEventKind, record: &Incoming<'_>) -> anyhow::Result<()> {
-        if let StockEventKind::Changed(change) = kind
-            && let Some((order, _)) = &change.hold
-        {
-            self.keep(About::Order, order.as_str(), record)?;
-        }
-        if seq > 0 {
-            self.keep(About::Id, id, record)?;
-        }
-        self.keep(About::Product, record.key, record)
-    }
-
-    fn keep_with_id(&mut self, about: About, subject: &str, id: &str, record: &Incoming<'_>) -> anyhow::Result<()> {
-        self.keep(About::Id, id, record)?;
-        self.keep(about, subject, record)
     }
 
     fn keep(&mut self, about: About, subject: &str, record: &Incoming<'_>) -> anyhow::Result<()> {
         let entry = Entry {
             subject,
-            topic: record.number,
+            book: record.book,
             place: record.place,
             key: record.key,
             // An id is compared, not read.
             value: if about == About::Id { &[] } else { record.value },
         };
-        let newest_only = record.topic.name == ORDERS.name || record.topic.name == PRODUCTS.name;
-        let (key, value) = entry.encode(about, newest_only);
+        let (key, value) = entry.encode(about);
         self.scratch.put(key, Some(value))
     }
+}
+
+fn stock_event(event: StockRecord, product: String) -> Vec<(About, String)> {
+    let order = match event.kind {
+        StockEventKind::Changed(change) => change.hold.map(|(order, _)| (About::Order, order.0)),
+        StockEventKind::Refused(_) => None,
+    };
+    let id = (event.seq > 0).then_some((About::Id, event.id));
+    [Some((About::Product, product)), order, id]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn ledger_entry(entry: LedgerEntry, account: String) -> Vec<(About, String)> {
+    let order = entry.order_id.map(|order| (About::Order, order.0));
+    let (wallet, id) = ((About::Wallet, account), (About::Id, entry.entry_id));
+    [Some(wallet), order, Some(id)].into_iter().flatten().collect()
 }

@@ -10,6 +10,7 @@ use streams::{StoreIndex, TaskId};
 use tempfile::TempDir;
 
 use super::AuditArguments;
+use super::cut::Book;
 
 const TASK: TaskId = TaskId {
     subtopology: 0,
@@ -125,8 +126,8 @@ pub(super) enum About {
 pub(super) struct Entry<'a> {
     /// The id of what it is about.
     pub(super) subject: &'a str,
-    /// Number of the topic in [`BOOKS`](super::cut::BOOKS).
-    pub(super) topic: u8,
+    /// The topic.
+    pub(super) book: Book,
     /// Where the record stands.
     pub(super) place: Place,
     /// The key of the record.
@@ -137,14 +138,14 @@ pub(super) struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// The key and the value under which it is kept. Of a topic of which only the newest record counts, the next one takes the place.
-    pub(super) fn encode(&self, about: About, newest_only: bool) -> (Vec<u8>, Vec<u8>) {
+    pub(super) fn encode(&self, about: About) -> (Vec<u8>, Vec<u8>) {
         let place = [
             &self.place.partition.to_be_bytes()[..],
             &self.place.offset.to_be_bytes()[..],
         ]
         .concat();
-        let order = if newest_only { &[][..] } else { &place[..] };
-        let key = [&[about as u8], self.subject.as_bytes(), &[0, self.topic], order].concat();
+        let order = if self.book.is_state() { &[][..] } else { &place[..] };
+        let key = [&[about as u8], self.subject.as_bytes(), &[0, self.book as u8], order].concat();
         let key_bytes = u16::try_from(self.key.len()).unwrap_or(u16::MAX).to_be_bytes();
         let value = [&place[..], &key_bytes[..], self.key.as_bytes(), self.value].concat();
         (key, value)
@@ -161,7 +162,7 @@ impl<'a> Entry<'a> {
         let (key, value) = value.split_at_checked(usize::from(u16::from_be_bytes(*key_bytes)))?;
         Some(Self {
             subject: std::str::from_utf8(subject).ok()?,
-            topic: *rest.get(1)?,
+            book: *Book::ALL.get(usize::from(*rest.get(1)?))?,
             place: Place {
                 partition: i32::from_be_bytes(*partition),
                 offset: i64::from_be_bytes(*offset),
@@ -178,18 +179,18 @@ mod tests {
 
     #[test]
     fn an_entry_is_read_back_as_it_was_kept() {
-        let entry = Entry {
-            subject: "order-1",
-            topic: 3,
-            place: Place {
-                partition: 5,
-                offset: 77,
-            },
-            key: "product-1",
-            value: b"\0\0\0\0\x01avro",
-        };
-        for newest_only in [false, true] {
-            let (key, value) = entry.encode(About::Order, newest_only);
+        for book in Book::ALL {
+            let entry = Entry {
+                subject: "order-1",
+                book,
+                place: Place {
+                    partition: 5,
+                    offset: 77,
+                },
+                key: "product-1",
+                value: b"\0\0\0\0\x01avro",
+            };
+            let (key, value) = entry.encode(About::Order);
             assert_eq!(Entry::decode(&key, &value), Some(entry));
         }
     }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use streams::log::LogReader;
-use streams::{Layout, TopicKind};
+use streams::{Layout, LogError, TopicKind};
 
 use crate::platform::Platform;
 
@@ -39,11 +39,15 @@ impl std::fmt::Display for Input {
     }
 }
 
+/// How the first offset and the end of a partition are found.
+pub(super) type Ends = fn(&mut dyn LogReader, &str, i32) -> Result<(i64, i64), LogError>;
+
 /// Every partition that a placed topology reads, in the order of topic and partition. A topic that does not exist yet is left out.
 pub(super) fn inputs(
     platform: &dyn Platform,
     reader: &mut dyn LogReader,
     layout: &Layout,
+    ends: Ends,
 ) -> anyhow::Result<Vec<Input>> {
     let existing = platform.topics()?;
     let read = layout
@@ -64,7 +68,7 @@ pub(super) fn inputs(
         .collect();
     let committed = platform.group_offsets(&layout.application_id, &names)?;
     let input = |(topic, partition, repartition): (String, i32, bool)| {
-        let (first, end) = reader.offsets(&topic, partition)?;
+        let (first, end) = ends(reader, &topic, partition)?;
         let committed = committed.get(&(topic.clone(), partition)).copied();
         Ok(Input {
             topic,

@@ -62,7 +62,9 @@ fn plan(
     directory: &StateDirectory,
 ) -> anyhow::Result<Plan> {
     let mut reader = platform.reader()?;
-    let inputs = inputs(platform, reader.as_mut(), layout)?;
+    let inputs = inputs(platform, reader.as_mut(), layout, |reader, topic, partition| {
+        reader.offsets(topic, partition)
+    })?;
     let offsets = moves(platform, topology, &inputs, &arguments.topics, target)?;
     let allowed = Allowed {
         keep_state: arguments.keep_state,

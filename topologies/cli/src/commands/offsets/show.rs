@@ -51,7 +51,8 @@ fn show(platform: &dyn Platform, reader: &mut dyn LogReader, settings: &Settings
     let (topology, layout) = placed(platform, settings, name)?;
     let now_ms = SystemClock.now_ms();
     let mut partitions = Vec::new();
-    for input in inputs(platform, reader, &layout)? {
+    let ends = |reader: &mut dyn LogReader, topic: &str, partition| reader.readable(topic, partition);
+    for input in inputs(platform, reader, &layout, ends)? {
         partitions.push(line(reader, input, now_ms)?);
     }
     let members = platform.group_members(&layout.application_id)?;
