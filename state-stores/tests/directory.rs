@@ -5,14 +5,15 @@
 mod support;
 
 use std::fs;
+use std::ops::ControlFlow;
 
 use state_stores::{StateDirectory, StoreMemory};
-use streams::store::{KeyValueStore, StoreError};
+use streams::store::{KeyRange, KeyValueStore, StoreError};
 use streams::{StoreIndex, TaskId};
 
 use support::{
-    OwnedWrite, TASK, borrowed, content, numbered_content, open, positions, rocksdb_path, state_directory,
-    temporary_directory, tight_budget, try_open, value, write_numbered,
+    Content, OwnedWrite, STORES, TASK, borrowed, content, numbered_content, open, positions, rocksdb_path,
+    state_directory, temporary_directory, tight_budget, try_open, value, write_numbered,
 };
 
 #[test]
@@ -39,6 +40,47 @@ fn closing_keeps_everything_without_an_explicit_flush() {
     let store = open(&state);
     assert_eq!(store.positions(), positions(9));
     assert_eq!(content(&store), numbered_content(9));
+}
+
+/// Beside an owner that goes on, and although the owner removes the files that it shows.
+#[test]
+fn a_snapshot_shows_the_last_flush_with_its_positions_and_disturbs_nobody() {
+    let directory = temporary_directory();
+    let (state, names) = (
+        state_directory(directory.path()),
+        STORES.map(|(index, name)| (index, name.to_owned())),
+    );
+    let store = open(&state);
+    write_numbered(&store, 1, 9);
+    store.flush().unwrap();
+    write_numbered(&store, 10, 12);
+    let looker = state_directory(directory.path());
+    let snapshot = looker.open_read_only(TASK, &names).unwrap();
+    write_numbered(&store, 13, 20);
+    drop(store);
+    assert_eq!(content(&open(&state)), numbered_content(20));
+    let mut shown = Content::new();
+    for (index, _) in STORES {
+        let visit = &mut |key: &[u8], value: &[u8]| {
+            shown.entry(index).or_default().insert(key.to_vec(), value.to_vec());
+            ControlFlow::Continue(())
+        };
+        snapshot.range(index, KeyRange::all(), visit).unwrap();
+    }
+    assert_eq!((snapshot.positions(), shown), (&positions(9), numbered_content(9)));
+    assert!(
+        snapshot
+            .get(STORES[0].0, b"not there", &mut |_| {})
+            .is_ok_and(|found| !found)
+    );
+}
+
+#[test]
+fn a_snapshot_of_nothing_makes_nothing() {
+    let directory = temporary_directory();
+    let state = state_directory(directory.path());
+    assert!(state.open_read_only(TASK, &[]).is_err());
+    assert!(!state.path().exists());
 }
 
 #[test]
