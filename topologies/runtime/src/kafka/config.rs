@@ -36,6 +36,9 @@ const FETCH_AHEAD_RECORDS: usize = 100_000;
 const FETCH_AHEAD_RECORDS_MIN: usize = 1_000;
 /// Every input may have so many bytes fetched ahead, however many inputs there are.
 const FETCH_AHEAD_BYTES_MIN: usize = 256 << 10;
+/// A broker answers a reader after this time at the latest. A reader reads up to an end that is there already, so there is
+/// nothing to wait for; where markers stand last, it learns so from an answer without records.
+const READER_FETCH_WAIT_MS: u32 = 10;
 /// Bytes of one fetch answer to a reader, which reads one partition at a time.
 const READER_FETCH_BYTES: usize = 8 << 20;
 /// Bytes that one reader fetches ahead.
@@ -250,7 +253,7 @@ impl KafkaConfig {
             ("isolation.level", "read_committed"),
             ("allow.auto.create.topics", "false"),
             ("fetch.queue.backoff.ms", "1"),
-            ("fetch.wait.max.ms", &FETCH_WAIT_MS.to_string()),
+            ("fetch.wait.max.ms", &READER_FETCH_WAIT_MS.to_string()),
             ("fetch.message.max.bytes", &READER_FETCH_BYTES.to_string()),
             ("fetch.max.bytes", &READER_FETCH_BYTES.to_string()),
             ("queued.min.messages", "100000"),

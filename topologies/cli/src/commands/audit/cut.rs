@@ -140,9 +140,14 @@ const OPEN_TRANSACTION_WAIT_MAX: Duration = Duration::from_mins(1);
 /// The first offset, and the one below which everything is that was committed before the call.
 pub(super) fn ends(reader: &mut dyn LogReader, topic: &str, partition: i32) -> anyhow::Result<(i64, i64)> {
     let deadline = Instant::now() + OPEN_TRANSACTION_WAIT_MAX;
+    let mut told = false;
     loop {
         match reader.offsets(topic, partition) {
-            Err(LogError::Retriable(cause)) if Instant::now() < deadline => tracing::info!(cause, "waiting"),
+            Err(LogError::Retriable(cause)) if Instant::now() < deadline => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::info!(cause, "waiting for its end or its timeout");
+                }
+            }
             Err(LogError::Retriable(cause)) => {
                 return Err(Refusal::unavailable(format!(
                     "{cause}: what is committed behind it cannot be told; if it stays, find its producer with \
