@@ -22,6 +22,8 @@ pub struct OrderBook {
     pub order_id: OrderId,
     /// A request for it that the saga has read.
     pub placed: Option<Place>,
+    /// Whether a command for it was refused: then one that asked for it has its answer.
+    pub refused: bool,
     /// Its events that have a number.
     pub events: Vec<Seen<RecordedEvent>>,
     /// Its newest snapshot.
@@ -41,6 +43,7 @@ impl OrderBook {
         Self {
             order_id,
             placed: None,
+            refused: false,
             events: Vec::new(),
             snapshot: None,
             entries: Vec::new(),
@@ -75,7 +78,8 @@ impl OrderBook {
     /// The best record to look at first.
     fn trace(&self) -> Option<(&'static str, Place)> {
         let event = self.events.last().map(|event| (ORDER_EVENTS.name, event.place));
-        let command = self.placed.map(|place| (ORDER_COMMANDS.name, place));
+        let unanswered = self.placed.filter(|_| !self.refused);
+        let command = unanswered.map(|place| (ORDER_COMMANDS.name, place));
         let snapshot = self.snapshot.as_ref().map(|seen| (ORDERS.name, seen.place));
         // An entry or a change may be of an order whose first event came after its topic was read.
         let settled = (!self.in_motion).then_some(());
@@ -142,5 +146,26 @@ impl OrderBook {
             Finding::at(ORDER_EVENTS.name, event.place, violation)
         });
         first.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: Place = Place {
+        partition: 0,
+        offset: 3,
+    };
+
+    #[test]
+    fn a_request_without_an_order_is_lost_unless_it_was_refused() {
+        let mut book = OrderBook::new("o".into());
+        assert_eq!(book.judge(0), []);
+        book.placed = Some(PLACE);
+        let found: Vec<_> = book.judge(0).iter().map(|found| (found.topic, found.place)).collect();
+        assert_eq!(found, [(ORDER_COMMANDS.name, PLACE)]);
+        book.refused = true;
+        assert_eq!(book.judge(0), []);
     }
 }

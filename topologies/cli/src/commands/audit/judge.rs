@@ -123,7 +123,11 @@ impl Verdict for OrderOf<'_> {
             }
             Book::OrderEvents => {
                 let event = self.reading.order_event(entry.value)?.map(|(_, event)| event);
-                book.events.extend(again(event, place));
+                match again(event, place) {
+                    Some(event) if event.record.seq > 0 => book.events.push(event),
+                    // What was refused has no number.
+                    refused => book.refused |= refused.is_some(),
+                }
             }
             Book::Orders => book.snapshot = again(self.reading.order(entry.value)?, place),
             Book::StockEvents => {

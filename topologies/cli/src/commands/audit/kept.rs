@@ -121,9 +121,9 @@ impl<'a> Keeper<'a> {
                 let places = self.reading.places_an_order(value)?;
                 places.map(|places| places.then(|| (About::Order, key())).into_iter().collect())
             }
-            Book::OrderEvents => self.reading.order_event(value)?.map(|(id, event)| match event.seq {
-                0 => Vec::new(),
-                _ => vec![(About::Id, id), (About::Order, key())],
+            Book::OrderEvents => self.reading.order_event(value)?.map(|(id, event)| {
+                let id = (event.seq > 0).then_some((About::Id, id));
+                id.into_iter().chain([(About::Order, key())]).collect()
             }),
             Book::Orders => self.reading.order(value)?.map(|_| vec![(About::Order, key())]),
             Book::StockEvents => self.reading.stock_event(value)?.map(|event| stock_event(event, key())),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::bail;
-use commerce::order::RecordedEvent;
+use commerce::ids::RecordId;
+use commerce::order::{OrderInput, RecordedEvent};
 use commerce::payment::LedgerEntry;
 use commerce::stock::StockEventKind;
-use commerce::wire::{WireError, check_key, count, order_event, payment, stock};
+use commerce::wire::{WireError, actor, check_key, count, order, order_event, payment, stock};
 use runtime::registry::TableResolver;
 use runtime::{Resolution, SchemaResolver};
 use schemas::wire::{Wire, order as order_wire, payment as payment_wire, product as product_wire, stock as stock_wire};
@@ -53,10 +54,14 @@ impl Reading {
         })
     }
 
-    /// Whether a command asks for an order.
+    /// Whether a command asks for an order. One that the saga cannot read either is a dead letter.
     pub(super) fn places_an_order(&self, value: &[u8]) -> anyhow::Result<Read<bool>> {
         let command = self.read(&self.order_commands, value)?;
-        Ok(command.map(|command| matches!(command.payload, order_wire::OrderCommandPayload::PlaceOrder(_))))
+        Ok(command.and_then(|command| {
+            let actor = actor(&command.actor).map_err(words)?;
+            let input = order::command(command.payload, RecordId(command.id), actor, command.at);
+            Ok(matches!(input.map_err(words)?, OrderInput::Place(_)))
+        }))
     }
 
     /// An event of an order, with its id.
