@@ -208,7 +208,23 @@ pub(crate) fn read(fixture: &impl LogFixture, topic: TopicIndex, partition: i32)
 
 pub(crate) fn read_topic(fixture: &impl LogFixture, topic: &str, partition: i32) -> Vec<(String, String)> {
     let mut reader = fixture.reader();
-    let (first, end) = wait_for("the end", || settled(reader.offsets(topic, partition)));
+    let range = wait_for("the end", || settled(reader.offsets(topic, partition)));
+    read_range(&mut reader, topic, partition, range)
+}
+
+/// Keys and values of a partition that can be read at this moment, while a transaction may be open in it.
+pub(crate) fn read_now(fixture: &impl LogFixture, topic: TopicIndex, partition: i32) -> Vec<(String, String)> {
+    let (mut reader, topic) = (fixture.reader(), name(fixture, topic));
+    let range = wait_for("the end", || settled(reader.readable(&topic, partition)));
+    read_range(&mut reader, &topic, partition, range)
+}
+
+fn read_range(
+    reader: &mut impl LogReader,
+    topic: &str,
+    partition: i32,
+    (first, end): (i64, i64),
+) -> Vec<(String, String)> {
     let mut records = Vec::new();
     let next = reader.read(topic, partition, first, end, &mut |record| {
         records.push((

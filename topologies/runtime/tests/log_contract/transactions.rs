@@ -6,7 +6,8 @@ use streams::log::Log;
 use streams::{Commit, LogError, OutputBuffer};
 
 use super::fixture::{
-    CHANGELOG, LogFixture, OUTPUT, append, commit_of, committed, joined, one, pair, read, sent, taken, task, wait_for,
+    CHANGELOG, LogFixture, OUTPUT, append, commit_of, committed, joined, one, pair, read, read_now, sent, taken, task,
+    wait_for,
 };
 
 pub(crate) fn a_commit_makes_outputs_changelog_and_offsets_true_together<F: LogFixture>(new: impl Fn(i32) -> F) {
@@ -66,7 +67,7 @@ pub(crate) fn what_is_sent_ahead_becomes_true_with_its_commit_and_not_before<F: 
     let mut log = joined(&fixture, 0, 1);
     let first = sent(&mut log, commit_of(task(0), 1, 2, "first", "1"));
     let outputs = [first.outputs, one(OUTPUT, 0, "last", Some("2"))];
-    assert_eq!(read(&fixture, OUTPUT, 0), []);
+    assert_eq!(read_now(&fixture, OUTPUT, 0), []);
     let mut whole = OutputBuffer::default();
     outputs
         .iter()
