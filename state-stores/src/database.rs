@@ -21,7 +21,7 @@ use crate::options::options;
 use crate::positions;
 
 /// The column family of the positions. No store can have this name, because it cannot be part of a topic's name.
-pub(crate) const POSITIONS_FAMILY: &str = ":positions";
+const POSITIONS_FAMILY: &str = ":positions";
 const POSITIONS_KEY: &[u8] = b"task";
 
 /// The stores of a task, by index.
@@ -103,14 +103,7 @@ impl Database {
 
     /// The column family of a store of this task.
     pub(crate) fn family(&self, store: StoreIndex) -> Result<&ColumnFamily, StoreError> {
-        let name = self.stores.get(&store);
-        name.and_then(|name| self.db.cf_handle(name)).ok_or_else(|| {
-            defect(format!(
-                "store {} is not part of the task at {}",
-                store.0,
-                self.path.display()
-            ))
-        })
+        family_of(&self.db, &self.stores, store, &self.path)
     }
 
     /// Applies a batch together with positions, all or nothing. On disk both are as old as the last flush.
@@ -235,6 +228,23 @@ impl Drop for Database {
     }
 }
 
+/// The column family of one of the `stores` of a task's database at `path`.
+pub(crate) fn family_of<'a>(
+    db: &'a DB,
+    stores: &StoreNames,
+    store: StoreIndex,
+    path: &Path,
+) -> Result<&'a ColumnFamily, StoreError> {
+    let name = stores.get(&store);
+    name.and_then(|name| db.cf_handle(name)).ok_or_else(|| {
+        defect(format!(
+            "store {} is not part of the task at {}",
+            store.0,
+            path.display()
+        ))
+    })
+}
+
 /// The positions that a database at `path` was last written with.
 pub(crate) fn positions_of(db: &DB, path: &Path) -> Result<Positions, StoreError> {
     let stored = db.get_pinned_cf(positions_family(db)?, POSITIONS_KEY);
@@ -283,11 +293,16 @@ fn refuse_orphans(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// All column families of a database with these stores.
+pub(crate) fn descriptors(
+    options: &Options,
+    stores: &BTreeSet<String>,
+) -> impl Iterator<Item = ColumnFamilyDescriptor> {
+    let stores = stores.iter().map(String::as_str);
+    let names = stores.chain([DEFAULT_COLUMN_FAMILY_NAME, POSITIONS_FAMILY]);
+    names.map(|name| ColumnFamilyDescriptor::new(name, options.clone()))
+}
+
 fn open_families(path: &Path, options: &Options, stores: &BTreeSet<String>) -> Result<DB, StoreError> {
-    let names = stores
-        .iter()
-        .map(String::as_str)
-        .chain([DEFAULT_COLUMN_FAMILY_NAME, POSITIONS_FAMILY]);
-    let families = names.map(|name| ColumnFamilyDescriptor::new(name, options.clone()));
-    DB::open_cf_descriptors(options, path, families).map_err(|error| from_rocksdb(&error, path))
+    DB::open_cf_descriptors(options, path, descriptors(options, stores)).map_err(|error| from_rocksdb(&error, path))
 }

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DB, Options};
+use rocksdb::{ColumnFamily, DB, Options};
 use streams::StoreIndex;
 use streams::store::{KeyRange, Positions, StoreError, Visitor};
 
-use crate::database::{POSITIONS_FAMILY, StoreNames, families_on_disk, positions_of};
-use crate::error::{defect, from_rocksdb};
+use crate::database::{StoreNames, descriptors, families_on_disk, family_of, positions_of};
+use crate::error::from_rocksdb;
 use crate::memory::StoreMemory;
 use crate::options::options;
 use crate::store::visit_range;
@@ -67,9 +67,7 @@ impl StoreSnapshot {
     }
 
     fn family(&self, store: StoreIndex) -> Result<&ColumnFamily, StoreError> {
-        let name = self.stores.get(&store);
-        name.and_then(|name| self.db.cf_handle(name))
-            .ok_or_else(|| defect(format!("{} has no store {}", self.path.display(), store.0)))
+        family_of(&self.db, &self.stores, store, &self.path)
     }
 }
 
@@ -87,14 +85,6 @@ fn open(path: &Path, memory: &StoreMemory) -> Result<DB, StoreError> {
     options.create_missing_column_families(false);
     // All files are opened now, so that none is missing later.
     options.set_max_open_files(-1);
-    let names = families_on_disk(path, &options)?;
-    let families = names
-        .iter()
-        .chain([
-            &POSITIONS_FAMILY.to_owned(),
-            &rocksdb::DEFAULT_COLUMN_FAMILY_NAME.to_owned(),
-        ])
-        .map(|name| ColumnFamilyDescriptor::new(name, options.clone()))
-        .collect::<Vec<_>>();
+    let families: Vec<_> = descriptors(&options, &families_on_disk(path, &options)?).collect();
     DB::open_cf_descriptors_read_only(&options, path, families, false).map_err(|error| from_rocksdb(&error, path))
 }

@@ -21,11 +21,7 @@ impl Books {
         let sluice = Sluice::new();
         let up = sluice.up();
         let shop = Shop::at(&up.url);
-        shop.register("seller", "SELLER").await;
-        shop.register("buyer", "BUYER").await;
-        let product = shop.log_in("seller").await.product(1_500, 10).await;
-        let buyer = shop.log_in("buyer").await;
-        buyer.deposit(10_000).await;
+        let (product, buyer) = shop.open().await;
         let paid = buyer.order("paid", &product, 3).await;
         buyer.settled(&paid).await;
         let sold_out = buyer.order("sold-out", &product, 8).await;

@@ -10,11 +10,7 @@ async fn a_topic_is_read_as_json_lines_with_its_avro_values() {
     let sluice = Sluice::new();
     let up = sluice.up();
     let shop = Shop::at(&up.url);
-    shop.register("seller", "SELLER").await;
-    shop.register("buyer", "BUYER").await;
-    let product = shop.log_in("seller").await.product(1_500, 10).await;
-    let buyer = shop.log_in("buyer").await;
-    buyer.deposit(10_000).await;
+    let (product, buyer) = shop.open().await;
     let first = buyer.order("first", &product, 1).await;
     let second = buyer.order("second", &product, 1).await;
     buyer.settled(&first).await;

@@ -11,12 +11,8 @@ async fn what_was_answered_is_still_there_after_kill_nine() {
     let sluice = Sluice::new();
     let up = sluice.up();
     let shop = Shop::at(&up.url);
-    shop.register("seller", "SELLER").await;
-    shop.register("buyer", "BUYER").await;
     shop.register("other", "BUYER").await;
-    let product = shop.log_in("seller").await.product(1_500, 10).await;
-    let buyer = shop.log_in("buyer").await;
-    buyer.deposit(10_000).await;
+    let (product, buyer) = shop.open().await;
 
     let paid = buyer.order("first", &product, 3).await;
     let paid_order = buyer.settled(&paid).await;

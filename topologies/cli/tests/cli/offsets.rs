@@ -11,11 +11,7 @@ use crate::shop::{Caller, Shop};
 async fn some_orders(sluice: &Sluice) -> Vec<String> {
     let up = sluice.up();
     let shop = Shop::at(&up.url);
-    shop.register("seller", "SELLER").await;
-    shop.register("buyer", "BUYER").await;
-    let product = shop.log_in("seller").await.product(1_500, 10).await;
-    let buyer = shop.log_in("buyer").await;
-    buyer.deposit(10_000).await;
+    let (product, buyer) = shop.open().await;
     let mut orders = Vec::new();
     for (key, quantity) in [("paid", 3), ("sold-out", 8), ("too-dear", 6)] {
         let order = buyer.order(key, &product, quantity).await;

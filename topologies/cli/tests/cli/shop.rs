@@ -37,6 +37,16 @@ impl Shop {
         assert_eq!(answer.status(), StatusCode::CREATED);
     }
 
+    /// A seller with a product of ten pieces for 1,500 each, and a buyer with 10,000: the product and the buyer.
+    pub(crate) async fn open(&self) -> (String, Caller<'_>) {
+        self.register("seller", "SELLER").await;
+        self.register("buyer", "BUYER").await;
+        let product = self.log_in("seller").await.product(1_500, 10).await;
+        let buyer = self.log_in("buyer").await;
+        buyer.deposit(10_000).await;
+        (product, buyer)
+    }
+
     pub(crate) async fn log_in(&self, name: &str) -> Caller<'_> {
         let body = json!({ "email": email(name), "password": PASSWORD });
         let answer = self

@@ -53,6 +53,12 @@ impl Finding {
             place,
         }
     }
+
+    /// Violations that one record shows.
+    fn all_at(topic: &'static str, place: Place, violations: impl IntoIterator<Item = Violation>) -> Vec<Self> {
+        let at = |violation| Self::at(topic, place, violation);
+        violations.into_iter().map(at).collect()
+    }
 }
 
 /// I5 of one id: the records of `topic` that have it, in the order in which they were read.

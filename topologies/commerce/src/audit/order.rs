@@ -1,6 +1,6 @@
 //! Everything about one order.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use schemas::topics::{LEDGER_ENTRIES, ORDER_COMMANDS, ORDER_EVENTS, ORDERS, STOCK_EVENTS};
 use schemas::wire::order as wire;
@@ -68,11 +68,7 @@ impl OrderBook {
             return Vec::new();
         };
         let events = self.events.iter().map(|event| (&self.order_id, &event.record.event));
-        let violations = i10_accepted_exactly_once([&self.order_id], events);
-        violations
-            .into_iter()
-            .map(|violation| Finding::at(topic, place, violation))
-            .collect()
+        Finding::all_at(topic, place, i10_accepted_exactly_once([&self.order_id], events))
     }
 
     /// The best record to look at first.
@@ -93,33 +89,25 @@ impl OrderBook {
     }
 
     fn money(&self) -> Vec<Finding> {
+        let Some(last) = self.entries.last() else {
+            return Vec::new();
+        };
         let violations = i4_refunded_captured_authorised(self.entries.iter().map(|entry| &entry.record));
-        let last = self.entries.last().map(|entry| entry.place);
-        last.into_iter()
-            .flat_map(|place| {
-                let at = move |violation: &Violation| Finding::at(LEDGER_ENTRIES.name, place, violation.clone());
-                violations.iter().map(at).collect::<Vec<_>>()
-            })
-            .collect()
+        Finding::all_at(LEDGER_ENTRIES.name, last.place, violations)
     }
 
-    /// I2, hold by hold: the record that breaks it is named.
+    /// I2, product by product; the product's last change is named.
     fn goods(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        for product in self.changes.iter().map(|(product, _)| product).collect::<BTreeSet<_>>() {
-            let own: Vec<&Seen<StockChange>> = self
-                .changes
-                .iter()
-                .filter(|(of, _)| of == product)
-                .map(|(_, change)| change)
-                .collect();
-            let violations = i2_holds_resolved_once(own.iter().map(|change| (product, &change.record)));
-            if let Some(last) = own.last() {
-                let at = |violation| Finding::at(STOCK_EVENTS.name, last.place, violation);
-                findings.extend(violations.into_iter().map(at));
-            }
+        let mut own: BTreeMap<&ProductId, Vec<&Seen<StockChange>>> = BTreeMap::new();
+        for (product, change) in &self.changes {
+            own.entry(product).or_default().push(change);
         }
-        findings
+        let judge = |(product, own): (&ProductId, Vec<&Seen<StockChange>>)| {
+            let violations = i2_holds_resolved_once(own.iter().map(|change| (product, &change.record)));
+            let last = own.last().map(|last| last.place);
+            last.map_or_else(Vec::new, |place| Finding::all_at(STOCK_EVENTS.name, place, violations))
+        };
+        own.into_iter().flat_map(judge).collect()
     }
 
     /// What the snapshot says, held against everything else.
@@ -135,8 +123,7 @@ impl OrderBook {
             i7_cancelled_leaves_nothing(record, entries, changes),
             i8_snapshot_is_fold(&events, record),
         ];
-        let at = |violation| Finding::at(ORDERS.name, *place, violation);
-        violations.into_iter().flatten().map(at).collect()
+        Finding::all_at(ORDERS.name, *place, violations.into_iter().flatten())
     }
 
     /// The first event of every order is news.

@@ -41,8 +41,7 @@ impl ProductBook {
             let found = format!("stock event {seq} stands where {expected} belongs");
             violations.push(Violation::new("I1", &self.product_id, found));
         }
-        let at = |violation| Finding::at(STOCK_EVENTS.name, event.place, violation);
-        violations.into_iter().map(at).collect()
+        Finding::all_at(STOCK_EVENTS.name, event.place, violations)
     }
 
     /// Holds the ledger against the newest snapshot; `last` is the ledger's last entry. Not for a product in motion.

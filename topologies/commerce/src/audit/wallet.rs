@@ -38,7 +38,6 @@ impl WalletBook {
             let found = format!("ledger entry {seq} stands where {expected} belongs");
             violations.push(Violation::new("I3", &self.account_id, found));
         }
-        let at = |violation| Finding::at(LEDGER_ENTRIES.name, entry.place, violation);
-        violations.into_iter().map(at).collect()
+        Finding::all_at(LEDGER_ENTRIES.name, entry.place, violations)
     }
 }

@@ -57,11 +57,7 @@ impl DirectoryLock {
             Err(TryLockError::Error(cause)) => return Err(unusable(dir, &cause)),
         }
         // The number only helps whoever finds the directory locked; without it the lock holds just the same.
-        // Looking at the holder has moved the file's position, so the writing begins with a rewind.
-        let written = file
-            .set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| file.write_all(own_id().as_bytes()));
+        let written = file.set_len(0).and_then(|()| file.write_all(own_id().as_bytes()));
         if written.is_err() {
             tracing::debug!(path = %path.display(), "the process id could not be written to the lock file");
         }

@@ -1,84 +1,114 @@
-//! Changelogs: whole transactions only, numbered without a gap, and inputs committed as far as the newest one says.
+//! Changelogs: whole transactions only, numbered without a gap, and inputs committed as far as the newest one says. Each is read
+//! once, and what it says is held against the state on this machine in the same go.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::Range;
 
 use commerce::audit::Place;
 use runtime::commit_record::CommitRecord;
+use state_stores::{StoreBudget, StoreMemory};
 use streams::log::LogReader;
-use streams::{Layout, TaskLayout};
+use streams::{Layout, TaskId, TaskLayout};
 
 use super::cut::ends;
+use super::go_on;
 use super::report::Report;
+use super::scratch::Scratch;
+use super::stores::{LocalState, LocalStates};
 use crate::commands::topology;
 use crate::platform::{self, Platform};
 use crate::settings::Settings;
 
-/// Checks the changelog of every task.
+/// Checks the changelog of every task, and its state where it is in the state directory.
 pub(super) fn check(
     platform: &dyn Platform,
     reader: &mut dyn LogReader,
     settings: &Settings,
+    scratch: &mut Scratch,
     report: &mut Report,
 ) -> anyhow::Result<()> {
+    let memory = StoreMemory::new(StoreBudget::default())?;
     for topology in topology::all()? {
         let layout = platform::place(platform, settings, &topology)?;
+        let states = LocalStates::find(settings, &layout, &memory)?;
         for task in &layout.tasks {
-            if let Some((changelog, range)) = changelog_of(reader, &layout, task)? {
-                report.changelogs += 1;
-                let inputs = read(reader, &changelog, task, range, report)?;
-                committed(platform, &layout, task, &changelog, &inputs, report)?;
+            let Some(changelog) = Changelog::of(&layout, task) else {
+                continue;
+            };
+            // State is opened first, so that the changelog's end is not before it.
+            let state = states.open(task, &changelog, report);
+            // A task that was never started.
+            if reader.partitions(changelog.topic)?.is_none() {
+                continue;
+            }
+            let (first, end) = ends(reader, changelog.topic, task.id.partition)?;
+            let state = state.filter(|state| state.is_within(end, &changelog, report));
+            report.changelogs += 1;
+            let inputs = read(reader, &changelog, first..end, (state.as_ref(), scratch), report)?;
+            committed(platform, &layout, &changelog, &inputs, report)?;
+            if let Some(state) = state {
+                state.compare(&changelog, scratch, report)?;
             }
         }
     }
     Ok(())
 }
 
-/// The task's changelog and its first and end offsets; `None` for a task without one, or one that was never started.
-pub(super) fn changelog_of(
-    reader: &mut dyn LogReader,
-    layout: &Layout,
-    task: &TaskLayout,
-) -> anyhow::Result<Option<(String, (i64, i64))>> {
-    let Some(topic) = task.changelog.and_then(|topic| layout.topic(topic)) else {
-        return Ok(None);
-    };
-    if reader.partitions(&topic.name)?.is_none() {
-        return Ok(None);
-    }
-    let range = ends(reader, &topic.name, task.id.partition)?;
-    Ok(Some((topic.name.clone(), range)))
+/// The changelog of one task.
+pub(super) struct Changelog<'a> {
+    topic: &'a str,
+    task: TaskId,
 }
 
-/// By `topic/partition`, the furthest offset that a commit record says is processed, and where that record stands.
-type Inputs = BTreeMap<String, (i64, Place)>;
+impl<'a> Changelog<'a> {
+    fn of(layout: &'a Layout, task: &TaskLayout) -> Option<Self> {
+        let topic = layout.topic(task.changelog?)?;
+        Some(Self {
+            topic: &topic.name,
+            task: task.id,
+        })
+    }
 
-/// Reads a changelog, and answers how far its commits say that the inputs are.
+    /// Notes what is wrong with the task, or with the `part` of it that is named, at an offset.
+    pub(super) fn note(&self, report: &mut Report, check: &str, part: Option<&str>, offset: i64, found: String) {
+        let task = self.task.to_string();
+        let subject = part.map_or_else(|| task.clone(), |part| format!("{task}/{part}"));
+        let place = Place {
+            partition: self.task.partition,
+            offset,
+        };
+        report.add(check, &subject, self.topic, place, found);
+    }
+}
+
+/// By `topic/partition`, the newest offset that a commit record says is processed, and the offset of that record.
+type Inputs = BTreeMap<String, (i64, i64)>;
+
+/// Reads a changelog, sorts it for the state, and answers how far its commits say that the inputs are.
 fn read(
     reader: &mut dyn LogReader,
-    changelog: &str,
-    task: &TaskLayout,
-    (first, end): (i64, i64),
+    changelog: &Changelog<'_>,
+    range: Range<i64>,
+    (state, scratch): (Option<&LocalState>, &mut Scratch),
     report: &mut Report,
 ) -> anyhow::Result<Inputs> {
-    let partition = task.id.partition;
     let mut transactions = Transactions::default();
-    reader.read(changelog, partition, first, end, &mut |record| {
-        let place = Place {
-            partition,
-            offset: record.offset,
-        };
-        let found = match CommitRecord::of(&record) {
-            Some(commit) => transactions.end(place, commit),
-            None => transactions.record(place),
-        };
-        if let Some((check, found)) = found {
-            report.add(check, &task.id.to_string(), changelog, place, found);
+    let mut failed = Ok(());
+    let (topic, partition) = (changelog.topic, changelog.task.partition);
+    reader.read(topic, partition, range.start, range.end, &mut |record| {
+        if let Some(commit) = CommitRecord::of(&record) {
+            if let Some((check, found)) = transactions.end(record.offset, commit) {
+                changelog.note(report, check, None, record.offset, found);
+            }
+        } else {
+            transactions.record(record.offset);
         }
-        ControlFlow::Continue(())
+        go_on(state.map_or(Ok(()), |state| state.sort(&record, scratch)), &mut failed)
     })?;
-    if let Some((place, found)) = transactions.rest() {
-        report.add(TORN, &task.id.to_string(), changelog, place, found);
+    failed?;
+    scratch.finish()?;
+    if let Some((offset, found)) = transactions.rest() {
+        changelog.note(report, TORN, None, offset, found);
     }
     Ok(transactions.inputs)
 }
@@ -95,28 +125,27 @@ struct Transactions {
     newest: Option<(i64, u64)>,
     inputs: Inputs,
     records: usize,
-    begin: Option<Place>,
+    begin: Option<i64>,
 }
 
 impl Transactions {
-    fn record(&mut self, place: Place) -> Option<(&'static str, String)> {
+    fn record(&mut self, offset: i64) {
         self.records += 1;
-        self.begin.get_or_insert(place);
-        None
+        self.begin.get_or_insert(offset);
     }
 
-    fn end(&mut self, place: Place, commit: CommitRecord) -> Option<(&'static str, String)> {
+    fn end(&mut self, offset: i64, commit: CommitRecord) -> Option<(&'static str, String)> {
         let records = std::mem::take(&mut self.records);
         self.begin = None;
-        let found = judge(self.newest, records, place.offset, &commit);
-        self.newest = Some((place.offset + 1, commit.sequence));
+        let found = judge(self.newest, records, offset, &commit);
+        self.newest = Some((offset + 1, commit.sequence));
         let inputs = commit.offsets.into_iter();
-        self.inputs.extend(inputs.map(|(input, next)| (input, (next, place))));
+        self.inputs.extend(inputs.map(|(input, next)| (input, (next, offset))));
         found
     }
 
     /// What stands behind the newest commit record.
-    fn rest(&self) -> Option<(Place, String)> {
+    fn rest(&self) -> Option<(i64, String)> {
         let found = format!("{} records stand behind the newest commit record", self.records);
         Some((self.begin?, found))
     }
@@ -151,8 +180,7 @@ fn judge(before: Option<(i64, u64)>, records: usize, at: i64, commit: &CommitRec
 fn committed(
     platform: &dyn Platform,
     layout: &Layout,
-    task: &TaskLayout,
-    changelog: &str,
+    changelog: &Changelog<'_>,
     inputs: &Inputs,
     report: &mut Report,
 ) -> anyhow::Result<()> {
@@ -162,11 +190,11 @@ fn committed(
     };
     let partitions: Vec<(String, i32)> = inputs.keys().filter_map(input).collect();
     let offsets = platform.group_offsets(&layout.application_id, &partitions)?;
-    for (name, (next, place)) in inputs {
+    for (name, (next, offset)) in inputs {
         let committed = input(name).and_then(|input| offsets.get(&input).copied()).unwrap_or(0);
         if committed < *next {
             let found = format!("{name} is committed up to {committed}, the state has it up to {next}");
-            report.add(OFFSETS, &task.id.to_string(), changelog, *place, found);
+            changelog.note(report, OFFSETS, None, *offset, found);
         }
     }
     Ok(())

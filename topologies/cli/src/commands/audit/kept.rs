@@ -1,13 +1,12 @@
 //! The first pass: every record of the books goes where what it is about is judged.
 
-use std::ops::ControlFlow;
-
 use commerce::audit::Place;
 use commerce::payment::LedgerEntry;
 use commerce::stock::StockEventKind;
 use streams::log::{LogReader, StoredRecord};
 
 use super::cut::{Book, Cut};
+use super::go_on;
 use super::reading::{Read, Reading, StockRecord, id};
 use super::report::Report;
 use super::scratch::{About, Entry, Scratch};
@@ -44,16 +43,11 @@ impl<'a> Keeper<'a> {
     pub(super) fn read(&mut self, reader: &mut dyn LogReader, cut: &Cut, report: &mut Report) -> anyhow::Result<()> {
         for book in Book::ALL {
             for (partition, first, end) in cut.ranges(book) {
-                let mut failure = Ok(());
+                let mut failed = Ok(());
                 reader.read(book.topic(), partition, first, end, &mut |record| {
-                    failure = self.take(book, partition, &record, report);
-                    if failure.is_ok() {
-                        ControlFlow::Continue(())
-                    } else {
-                        ControlFlow::Break(())
-                    }
+                    go_on(self.take(book, partition, &record, report), &mut failed)
                 })?;
-                failure?;
+                failed?;
             }
         }
         Ok(())

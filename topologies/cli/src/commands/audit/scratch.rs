@@ -1,16 +1,14 @@
 //! A sorted copy of the books on disk, so that an audit takes the same memory whatever their size.
 
-use std::ops::ControlFlow;
-
 use anyhow::Context;
 use commerce::audit::Place;
 use state_stores::{RocksDbStore, StateDirectory, StoreBudget, StoreMemory};
-use streams::store::{KeyRange, KeyValueStore, Positions, StoreWrite, prefix_end};
+use streams::store::{KeyRange, KeyValueStore, Positions, StoreError, StoreWrite, prefix_end};
 use streams::{StoreIndex, TaskId};
 use tempfile::TempDir;
 
-use super::AuditArguments;
 use super::cut::Book;
+use super::{AuditArguments, go_on};
 
 const TASK: TaskId = TaskId {
     subtopology: 0,
@@ -67,7 +65,9 @@ impl Scratch {
             key,
             value: value.as_deref(),
         });
-        self.store.restore(&mut writes, &Positions::default())?;
+        self.store
+            .restore(&mut writes, &Positions::default())
+            .map_err(unusable)?;
         self.batch.clear();
         self.batch_bytes = 0;
         Ok(())
@@ -76,7 +76,9 @@ impl Scratch {
     /// The value of a key.
     pub(super) fn get(&self, key: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
         let mut found = None;
-        self.store.get(STORE, key, &mut |value| found = Some(value.to_vec()))?;
+        self.store
+            .get(STORE, key, &mut |value| found = Some(value.to_vec()))
+            .map_err(unusable)?;
         Ok(found)
     }
 
@@ -91,17 +93,20 @@ impl Scratch {
             from: prefix,
             to: end.as_deref(),
         };
-        let mut failure = Ok(());
-        self.store.range(STORE, range, false, &mut |key, value| {
-            failure = visit(key, value);
-            if failure.is_ok() {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
-        failure
+        let mut failed = Ok(());
+        self.store
+            .range(STORE, range, false, &mut |key, value| {
+                go_on(visit(key, value), &mut failed)
+            })
+            .map_err(unusable)?;
+        failed
     }
+}
+
+/// The end of the audit, and nothing about the stores that it looks at.
+#[allow(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+fn unusable(error: StoreError) -> anyhow::Error {
+    anyhow::anyhow!("the books cannot be sorted: {error}; or name another --scratch-dir")
 }
 
 /// What an entry of the sorted books is about. The numbers lead their keys.
