@@ -8,7 +8,7 @@ use runtime::commands::CommandLog;
 use runtime::embedded::{Cleanup, EmbeddedBroker, EmbeddedTopic};
 use runtime::limits::ThreadLimits;
 use runtime::queries::{Hosting, Queries};
-use runtime::{NoSchemas, StreamApplication, ThreadContext};
+use runtime::{NoSchemas, OsMachine, StreamApplication, ThreadContext};
 use schemas::SchemaTable;
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::Topology;
@@ -123,6 +123,7 @@ fn run(
         make_reader: Arc::new(move || Ok(Box::new(readers.reader()))),
         schemas: Arc::new(NoSchemas),
         limits: ThreadLimits::default(),
+        machine: Arc::new(OsMachine),
     };
     let join = move |thread| joining.join(Arc::clone(&placed), thread).map_err(Into::into);
     StreamApplication::start(context, 1, Arc::new(join))

@@ -14,7 +14,7 @@ use clap::Args;
 use runtime::kafka::{BareCopy, KafkaConfig, KafkaHealth, KafkaLog, KafkaReader, ensure_internal_topics};
 use runtime::limits::ThreadLimits;
 use runtime::queries::Hosting;
-use runtime::{NoSchemas, StreamApplication, ThreadContext};
+use runtime::{NoSchemas, OsMachine, StreamApplication, ThreadContext};
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::Layout;
 
@@ -114,6 +114,7 @@ fn start(options: &ChildOptions, hosting: Arc<Hosting>, committed: Arc<AtomicU64
         make_reader: Arc::new(move || Ok(Box::new(KafkaReader::connect(&readers.0, Arc::clone(&readers.1))?))),
         schemas: Arc::new(NoSchemas),
         limits: ThreadLimits::default(),
+        machine: Arc::new(OsMachine),
     };
     let join = move |thread| {
         let config = KafkaConfig {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use streams::LogError;
-use streams::log::{Clock, Log};
+use streams::log::Log;
 use tokio::sync::watch;
 
 use crate::limits::{LOG_RETRY_WAIT, SHUTDOWN_WAIT_MAX};
@@ -15,17 +15,6 @@ use crate::stream_thread::{StreamThread, ThreadContext};
 
 /// Joins the log as stream thread number n.
 pub type MakeLog<L> = Arc<dyn Fn(usize) -> Result<L, LogError> + Send + Sync>;
-
-/// The machine's clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    }
-}
 
 /// The stream threads of one topology in this process.
 pub struct StreamApplication {
@@ -151,28 +140,37 @@ impl<L: Log> Life<L> {
     }
 
     fn live_on(&self) -> Result<(), String> {
-        while !self.stop.load(Ordering::Relaxed) {
-            let ended = (self.make_log)(self.number).and_then(|log| {
-                StreamThread::new(self.number, Arc::clone(&self.context), log, SystemClock).run(&self.stop)
-            });
-            match ended {
-                Ok(()) => return Ok(()),
-                Err(LogError::Fatal(reason)) => return Err(reason),
-                Err(error) => self.rejoin(&error),
-            }
-        }
-        Ok(())
+        live(self.number, &self.context, &self.make_log, &self.stop)
     }
+}
 
-    fn rejoin(&self, error: &LogError) {
-        let topology = self.context.topology.name();
-        tracing::warn!(topology, thread = self.number, %error, "joining again with a new client");
-        metrics::counter!("sluice_rejoins_total", "topology" => topology.to_owned()).increment(1);
-        let blocked = ThreadState {
-            blocked: Some(error.to_string()),
-            ..ThreadState::default()
-        };
-        self.context.hosting.set_thread(topology, self.number, blocked);
-        thread::sleep(LOG_RETRY_WAIT);
+/// The life of stream thread number n, on one client after the other, until `stop` is set. Blocks.
+/// An error says why the process has to end.
+pub fn live<L: Log>(
+    number: usize,
+    context: &Arc<ThreadContext>,
+    make_log: &MakeLog<L>,
+    stop: &AtomicBool,
+) -> Result<(), String> {
+    while !stop.load(Ordering::Relaxed) {
+        let ended = make_log(number).and_then(|log| StreamThread::new(number, Arc::clone(context), log).run(stop));
+        match ended {
+            Ok(()) => return Ok(()),
+            Err(LogError::Fatal(reason)) => return Err(reason),
+            Err(error) => rejoin(number, context, &error),
+        }
     }
+    Ok(())
+}
+
+fn rejoin(number: usize, context: &ThreadContext, error: &LogError) {
+    let topology = context.topology.name();
+    tracing::warn!(topology, thread = number, %error, "joining again with a new client");
+    metrics::counter!("sluice_rejoins_total", "topology" => topology.to_owned()).increment(1);
+    let blocked = ThreadState {
+        blocked: Some(error.to_string()),
+        ..ThreadState::default()
+    };
+    context.hosting.set_thread(topology, number, blocked);
+    context.machine.sleep(LOG_RETRY_WAIT);
 }

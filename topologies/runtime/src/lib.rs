@@ -9,6 +9,7 @@ pub mod commit_record;
 pub mod embedded;
 pub mod kafka;
 pub mod limits;
+mod machine;
 pub mod queries;
 pub mod registry;
 pub mod restore;
@@ -19,7 +20,8 @@ mod stream_thread;
 mod task_manager;
 mod thread_metrics;
 
-pub use application::{MakeLog, StreamApplication, SystemClock};
+pub use application::{MakeLog, StreamApplication, live};
+pub use machine::{Machine, OsMachine, Work};
 pub use restorer::MakeReader;
 pub use schema_resolver::{NoSchemas, Resolution, SchemaResolver};
 pub use state::StateProvider;

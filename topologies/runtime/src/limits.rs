@@ -31,6 +31,9 @@ pub const RESTORE_BATCH_BYTES_MAX: usize = 32 << 20;
 /// A stream thread that ends waits so long for its cancelled restores to let go of their state directories.
 pub const RESTORE_END_WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// Between two looks whether cancelled restores have ended.
+pub const RESTORE_END_LOOK: Duration = Duration::from_millis(1);
+
 /// Restores of one stream thread that run at the same time.
 pub const RESTORES_AT_ONCE_MAX: usize = 2;
 

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
-use std::time::Instant;
 
 use streams::log::LogReader;
 use streams::{InputOffset, Layout, LogError, TaskId};
 
-use crate::limits::{RESTORE_END_WAIT_MAX, RESTORES_AT_ONCE_MAX};
+use crate::limits::{RESTORE_END_LOOK, RESTORE_END_WAIT_MAX, RESTORES_AT_ONCE_MAX};
+use crate::machine::Machine;
 use crate::restore::{RestoreError, RestoreProgress, Restored, restore};
 use crate::state::StateProvider;
 
@@ -22,6 +21,7 @@ pub(crate) struct Restorer {
     layout: Arc<Layout>,
     states: Arc<dyn StateProvider>,
     make_reader: MakeReader,
+    machine: Arc<dyn Machine>,
     wanted: BTreeMap<TaskId, Vec<InputOffset>>,
     running: BTreeMap<TaskId, Running>,
     /// Threads that have not reported yet, those of cancelled restores included.
@@ -47,12 +47,18 @@ pub(crate) struct RestoreOutcome {
 }
 
 impl Restorer {
-    pub(crate) fn new(layout: Arc<Layout>, states: Arc<dyn StateProvider>, make_reader: MakeReader) -> Self {
+    pub(crate) fn new(
+        layout: Arc<Layout>,
+        states: Arc<dyn StateProvider>,
+        make_reader: MakeReader,
+        machine: Arc<dyn Machine>,
+    ) -> Self {
         let (wanted, running) = (BTreeMap::new(), BTreeMap::new());
         Self {
             layout,
             states,
             make_reader,
+            machine,
             wanted,
             running,
             threads: 0,
@@ -80,15 +86,17 @@ impl Restorer {
         for task in tasks {
             self.cancel(task);
         }
-        let deadline = Instant::now() + RESTORE_END_WAIT_MAX;
+        let deadline = self.machine.instant() + RESTORE_END_WAIT_MAX;
         while self.threads > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(finished) = self.finished.1.recv_timeout(left) else {
+            if let Ok(finished) = self.finished.1.try_recv() {
+                drop(finished);
+                self.threads -= 1;
+            } else if self.machine.instant() < deadline {
+                self.machine.sleep(RESTORE_END_LOOK);
+            } else {
                 tracing::warn!(restores = self.threads, "restores are still ending");
                 return;
-            };
-            drop(finished);
-            self.threads -= 1;
+            }
         }
     }
 
@@ -156,7 +164,7 @@ impl Restorer {
             // Nobody listens any more when the stream thread has ended.
             drop(finished.send(Finished { task, result }));
         };
-        if let Err(error) = thread::Builder::new().name(format!("restore-{task}")).spawn(work) {
+        if let Err(error) = self.machine.spawn(format!("restore-{task}"), Box::new(work)) {
             let result = Err(LogError::Retriable(format!("cannot start a restore thread: {error}")).into());
             drop(failed.send(Finished { task, result }));
         }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use streams::log::{Clock, Event, Log};
+use streams::log::{Event, Log};
 use streams::{Commit, InputRecord, Layout, LogError, TaskError, TaskId, Topology};
 
 use crate::limits::{LOG_CALL_ATTEMPTS_MAX, LOG_RETRY_WAIT, POLL_WAIT_MAX, SCHEMA_RETRY_WAIT, ThreadLimits};
+use crate::machine::Machine;
 use crate::queries::{Hosting, ThreadState};
 use crate::restorer::{MakeReader, Restorer};
 use crate::schema_resolver::{Resolution, SchemaResolver};
@@ -35,14 +36,15 @@ pub struct ThreadContext {
     pub schemas: Arc<dyn SchemaResolver>,
     /// Bounds.
     pub limits: ThreadLimits,
+    /// The computer.
+    pub machine: Arc<dyn Machine>,
 }
 
 /// A stream thread. [`run`](Self::run) is its whole life on one client; it ends when the client has to be replaced.
-pub struct StreamThread<L: Log, C: Clock> {
+pub struct StreamThread<L: Log> {
     number: usize,
     context: Arc<ThreadContext>,
     log: L,
-    clock: C,
     tasks: TaskManager,
     restorer: Restorer,
     state: ThreadState,
@@ -66,28 +68,28 @@ pub enum Turn {
     Idle,
 }
 
-impl<L: Log, C: Clock> StreamThread<L, C> {
+impl<L: Log> StreamThread<L> {
     /// A thread on a log that it has just joined.
-    pub fn new(number: usize, context: Arc<ThreadContext>, log: L, clock: C) -> Self {
+    pub fn new(number: usize, context: Arc<ThreadContext>, log: L) -> Self {
         let (topology, layout) = (Arc::clone(&context.topology), Arc::clone(&context.layout));
         let hosting = Arc::clone(&context.hosting);
         let restorer = Restorer::new(
             Arc::clone(&layout),
             Arc::clone(&context.states),
             Arc::clone(&context.make_reader),
+            Arc::clone(&context.machine),
         );
         Self {
             number,
             metrics: ThreadMetrics::new(topology.name(), number),
             tasks: TaskManager::new(topology, layout, hosting, context.limits.task),
             restorer,
+            last_commit: context.machine.instant(),
             context,
             log,
-            clock,
             state: ThreadState::default(),
             shown: None,
             uncommitted_since: None,
-            last_commit: Instant::now(),
             schema_wait: None,
             retry_restore: Vec::new(),
         }
@@ -117,7 +119,7 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
                 Err(LogError::Retriable(cause)) if retries < LOG_CALL_ATTEMPTS_MAX => {
                     retries += 1;
                     tracing::warn!(thread = self.number, retries, cause, "the log asks to try again");
-                    std::thread::sleep(LOG_RETRY_WAIT);
+                    self.context.machine.sleep(LOG_RETRY_WAIT);
                 }
                 Err(LogError::Retriable(cause)) => return Err(LogError::Migrated(cause)),
                 Err(LogError::Abortable(cause)) => self.abort(&cause)?,
@@ -158,9 +160,9 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
                 .context
                 .limits
                 .commit_spacing
-                .saturating_sub(self.last_commit.elapsed());
+                .saturating_sub(self.since(self.last_commit));
         }
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.context.machine.now_ms();
         let timer = self
             .tasks
             .next_wall_clock_ms()
@@ -174,23 +176,23 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
         let Some(since) = self.uncommitted_since else {
             return false;
         };
-        let drained = turn == Turn::Idle && self.last_commit.elapsed() >= self.context.limits.commit_spacing;
-        drained || since.elapsed() >= self.context.limits.commit_interval
+        let drained = turn == Turn::Idle && self.since(self.last_commit) >= self.context.limits.commit_spacing;
+        drained || self.since(since) >= self.context.limits.commit_interval
     }
 
     fn process(&mut self) -> Result<(), LogError> {
-        if self.schema_wait.is_some_and(|until| Instant::now() < until) {
-            std::thread::sleep(POLL_WAIT_MAX);
+        if self.schema_wait.is_some_and(|until| self.now() < until) {
+            self.context.machine.sleep(POLL_WAIT_MAX);
             return Ok(());
         }
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.context.machine.now_ms();
         let mut turn = RecordTurn::default();
         let tasks = &mut self.tasks;
         self.log
             .drain(&mut |record: InputRecord<'_>| turn.take(tasks, &record, now_ms))?;
         self.metrics.processed(turn.processed, turn.dead_lettered);
         if turn.processed + turn.dead_lettered > 0 {
-            self.uncommitted_since.get_or_insert_with(Instant::now);
+            self.uncommitted_since = self.uncommitted_since.or_else(|| Some(self.now()));
         }
         match turn.failure {
             Some(failure) => self.task_failed(failure),
@@ -235,7 +237,7 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
                     cause,
                     "records wait for a schema that the registry cannot tell now"
                 );
-                self.schema_wait = Some(Instant::now() + SCHEMA_RETRY_WAIT);
+                self.schema_wait = Some(self.now() + SCHEMA_RETRY_WAIT);
                 self.state.blocked = Some(format!("waiting for schema {id}: {cause}"));
             }
         }
@@ -243,12 +245,12 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
     }
 
     fn punctuate(&mut self) -> Result<(), LogError> {
-        match self.tasks.punctuate(self.clock.now_ms()) {
+        match self.tasks.punctuate(self.context.machine.now_ms()) {
             Ok(_) => {}
             Err(failure) => self.task_failed(failure)?,
         }
         if self.uncommitted_since.is_none() && self.tasks.has_uncommitted() {
-            self.uncommitted_since = Some(Instant::now());
+            self.uncommitted_since = Some(self.now());
         }
         Ok(())
     }
@@ -260,11 +262,11 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
             return Ok(());
         }
         let commits = self.tasks.prepare_commit();
-        let began = Instant::now();
+        let began = self.now();
         let ends = self.commit_with_retries(&commits)?;
-        self.metrics.committed(began.elapsed());
+        self.metrics.committed(self.since(began));
         self.uncommitted_since = None;
-        self.last_commit = Instant::now();
+        self.last_commit = self.now();
         self.metrics.memory(self.tasks.memory());
         for (task, error) in self.tasks.post_commit(commits, ends) {
             tracing::error!(%task, %error, "the task's store is behind its changelog; the task is closed and restored");
@@ -280,7 +282,7 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
                 Err(LogError::Retriable(cause)) if attempts < LOG_CALL_ATTEMPTS_MAX => {
                     tracing::warn!(thread = self.number, attempts, cause, "the commit is tried again");
                     attempts += 1;
-                    std::thread::sleep(LOG_RETRY_WAIT);
+                    self.context.machine.sleep(LOG_RETRY_WAIT);
                 }
                 Err(LogError::Retriable(cause)) => return Err(LogError::Abortable(cause)),
                 other => return other,
@@ -304,6 +306,14 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
         self.metrics.aborted();
         self.tasks.abort();
         self.uncommitted_since = None;
+    }
+
+    fn now(&self) -> Instant {
+        self.context.machine.instant()
+    }
+
+    fn since(&self, then: Instant) -> Duration {
+        self.now().saturating_duration_since(then)
     }
 
     fn show_state(&mut self) {

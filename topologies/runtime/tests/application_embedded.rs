@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use runtime::embedded::{Cleanup, EmbeddedBroker, EmbeddedTopic};
 use runtime::limits::ThreadLimits;
 use runtime::queries::{EntryRange, Freshness, Hosting, Queries, StoreAddress};
-use runtime::{NoSchemas, StreamApplication, ThreadContext};
+use runtime::{NoSchemas, OsMachine, StreamApplication, ThreadContext};
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::dsl::Grouped;
 use streams::log::LogReader;
@@ -66,6 +66,7 @@ fn start(directory: &Path, threads: usize) -> Running {
         make_reader: Arc::new(move || Ok(Box::new(readers.reader()))),
         schemas: Arc::new(NoSchemas),
         limits: ThreadLimits::default(),
+        machine: Arc::new(OsMachine),
     };
     let (joining, placed) = (Arc::clone(&broker), Arc::clone(&layout));
     let join = move |thread| joining.join(Arc::clone(&placed), thread).map_err(Into::into);

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use runtime::limits::ThreadLimits;
 use runtime::queries::Hosting;
-use runtime::{NoSchemas, StateProvider, StreamThread, ThreadContext};
-use streams::log::{Clock, Event, Log, LogReader, StoredRecord};
+use runtime::{NoSchemas, OsMachine, StateProvider, StreamThread, ThreadContext};
+use streams::log::{Event, Log, LogReader, StoredRecord};
 use streams::serde::StringSerde;
 use streams::store::{KeyValueStore, StoreError};
 use streams::{
@@ -121,14 +121,6 @@ impl Log for ScriptedLog {
     }
 }
 
-struct At;
-
-impl Clock for At {
-    fn now_ms(&self) -> i64 {
-        1
-    }
-}
-
 /// Nothing of these tests has state, so nothing is restored.
 struct Nothing;
 
@@ -169,7 +161,7 @@ fn thread(
     then: &[Event],
     commits: &[LogError],
     aborts: &[LogError],
-) -> (StreamThread<ScriptedLog, At>, Arc<Hosting>, Calls) {
+) -> (StreamThread<ScriptedLog>, Arc<Hosting>, Calls) {
     thread_within(ThreadLimits::default(), then, commits, aborts)
 }
 
@@ -178,7 +170,7 @@ fn thread_within(
     then: &[Event],
     commits: &[LogError],
     aborts: &[LogError],
-) -> (StreamThread<ScriptedLog, At>, Arc<Hosting>, Calls) {
+) -> (StreamThread<ScriptedLog>, Arc<Hosting>, Calls) {
     let calls = Calls::default();
     let log = ScriptedLog {
         events: [Event::Assigned(vec![TASK])].iter().chain(then).cloned().collect(),
@@ -203,12 +195,13 @@ fn thread_within(
         make_reader: Arc::new(|| Ok(Box::new(Nothing))),
         schemas: Arc::new(NoSchemas),
         limits,
+        machine: Arc::new(OsMachine),
     };
-    (StreamThread::new(0, Arc::new(context), log, At), hosting, calls)
+    (StreamThread::new(0, Arc::new(context), log), hosting, calls)
 }
 
 /// Turns until the script is at its end and nothing is left to do, or until the thread gives its client up.
-fn run(thread: &mut StreamThread<ScriptedLog, At>, calls: &Calls, until: usize) -> Result<(), LogError> {
+fn run(thread: &mut StreamThread<ScriptedLog>, calls: &Calls, until: usize) -> Result<(), LogError> {
     let deadline = Instant::now() + PATIENCE;
     while calls.lock().unwrap().len() < until {
         assert!(Instant::now() < deadline, "only {:?}", calls.lock().unwrap());

@@ -114,9 +114,3 @@ pub trait LogReader: Send {
         visit: &mut dyn FnMut(StoredRecord<'_>) -> ControlFlow<()>,
     ) -> Result<i64, LogError>;
 }
-
-/// Tells the time. The stream thread is the only caller.
-pub trait Clock: Send {
-    /// Milliseconds since the epoch.
-    fn now_ms(&self) -> i64;
-}

@@ -14,8 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use runtime::SystemClock;
-use streams::log::Clock;
+use runtime::{Machine, OsMachine};
 
 use self::cut::Cut;
 use self::reading::Reading;
@@ -54,7 +53,7 @@ pub(crate) fn run(settings: &Settings, arguments: &AuditArguments) -> anyhow::Re
     kept.read(reader.as_mut(), &cut, &mut report)?;
     progress.finish();
     let mut scratch = kept.into_scratch()?;
-    judge::judge(&reading, &scratch, &cut, SystemClock.now_ms(), &mut report)?;
+    judge::judge(&reading, &scratch, &cut, OsMachine.now_ms(), &mut report)?;
     changelogs::check(platform.as_ref(), reader.as_mut(), settings, &mut scratch, &mut report)?;
     report.print(settings)?;
     Ok(ExitCode::from(if report.is_clean() {

@@ -16,7 +16,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use runtime::limits::ThreadLimits;
 use runtime::queries::{Hosting, Queries, RemoteQueries};
 use runtime::registry::TableResolver;
-use runtime::{StreamApplication, ThreadContext};
+use runtime::{OsMachine, StreamApplication, ThreadContext};
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::{Layout, Topology};
 use tokio::net::TcpListener;
@@ -157,6 +157,7 @@ impl Server {
             make_reader: Arc::new(|| Err(streams::LogError::Fatal("the platform sets the reader".to_owned()))),
             schemas: Arc::new(TableResolver::new(Arc::clone(registry), Arc::clone(&self.schemas))),
             limits,
+            machine: Arc::new(OsMachine),
         };
         self.applications.push(self.platform.start(context, serving)?);
         Ok(())

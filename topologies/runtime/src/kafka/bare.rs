@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use rdkafka::types::RDKafkaErrorCode;
 use streams::LogError;
 
-use super::client::{Batch, ClientError, Consumer, PartitionList, Producer};
+use super::client::{Batch, Consumer, Librdkafka, Producer};
 use super::config::KafkaConfig;
 use super::health::KafkaHealth;
+use super::port::{ClientError, FetchedBatch, FetchedRecord, KafkaClient, KafkaConsumer, KafkaProducer, Partition};
 use super::witness::Witness;
 
 /// One wait for room in the client's queue.
@@ -32,24 +33,25 @@ impl BareCopy {
     pub fn connect(config: &KafkaConfig, input: &str, output: &str, partitions: i32) -> Result<Self, LogError> {
         let health = Arc::new(KafkaHealth::default());
         let inputs = usize::try_from(partitions).unwrap_or(1);
-        let consumer =
-            Consumer::new(&config.consumer_settings(inputs), Witness::new(Arc::clone(&health))).map_err(fatal)?;
+        let witness = || Witness::new(Arc::clone(&health));
+        let consumer = Librdkafka.consumer(&config.consumer_settings(inputs), witness());
+        let consumer = consumer.map_err(fatal)?;
         let id = format!("{}-bare", config.application_id);
-        let producer =
-            Producer::new(&config.producer_settings(&id, false), &[output], Witness::new(health)).map_err(fatal)?;
+        let producer = Librdkafka.producer(&config.producer_settings(&id, false), &[output], witness());
+        let producer = producer.map_err(fatal)?;
         producer.init(CALL_WAIT).map_err(fatal)?;
         let mut next = Vec::new();
         for partition in 0..partitions {
             next.push(consumer.watermarks(input, partition, CALL_WAIT).map_err(fatal)?.0);
         }
         let mut bare = Self {
-            batch: Batch::new(),
+            batch: Batch::default(),
             consumer,
             producer,
             input: input.to_owned(),
             next,
         };
-        let positions = bare.positions()?;
+        let positions = bare.positions();
         bare.consumer.assign(&positions).map_err(fatal)?;
         Ok(bare)
     }
@@ -71,7 +73,7 @@ impl BareCopy {
             .group_metadata()
             .ok_or_else(|| LogError::Fatal("no group".to_owned()))?;
         self.producer
-            .send_offsets(&self.positions()?, &member, CALL_WAIT)
+            .send_offsets(&self.positions(), &member, CALL_WAIT)
             .map_err(fatal)?;
         self.producer.commit(CALL_WAIT).map_err(fatal)?;
         Ok(copied)
@@ -98,12 +100,12 @@ impl BareCopy {
         Ok(copied)
     }
 
-    fn positions(&self) -> Result<PartitionList, LogError> {
-        let mut list = PartitionList::new(self.next.len()).map_err(fatal)?;
-        for (partition, next) in (0..).zip(&self.next) {
-            list.add(&self.input, partition, Some(*next), "").map_err(fatal)?;
-        }
-        Ok(list)
+    fn positions(&self) -> Vec<Partition> {
+        let at = |(partition, next): (i32, &i64)| Partition {
+            offset: *next,
+            ..Partition::new(&self.input, partition)
+        };
+        (0..).zip(&self.next).map(at).collect()
     }
 }
 

@@ -18,7 +18,6 @@ mod queue;
 mod topic;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,58 +25,51 @@ use std::time::Duration;
 use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaErrorCode;
 
+use super::port::{ClientError, KafkaClient, Settings};
 use super::witness::Witness;
 
-pub(super) use batch::{Batch, Fetched};
-pub(super) use consumer::{Consumer, ConsumerEvent};
-pub(super) use group_metadata::GroupMetadata;
-pub(super) use partitions::{Partition, PartitionList};
+pub(super) use batch::Batch;
+pub(super) use consumer::Consumer;
+use partitions::PartitionList;
 pub(super) use producer::Producer;
 use topic::Topic;
 
 /// Bytes that the C client may use to describe an error.
 const ERROR_TEXT_BYTES: usize = 512;
 
-/// Names and values of the client's settings.
-pub(super) type Settings = Vec<(String, String)>;
+/// The C client.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Librdkafka;
 
-/// What the C client says went wrong, with its own advice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ClientError {
-    /// The code.
-    pub(super) code: RDKafkaErrorCode,
-    /// The sentence.
-    pub(super) reason: String,
-    /// The handle is of no more use.
-    pub(super) fatal: bool,
-    /// The same call must be made again.
-    pub(super) retriable: bool,
-}
+impl KafkaClient for Librdkafka {
+    type Consumer = Consumer;
+    type Producer = Producer;
 
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({:?})", self.reason, self.code)
+    fn consumer(&self, settings: &Settings, witness: Arc<Witness>) -> Result<Consumer, ClientError> {
+        Consumer::new(settings, witness)
+    }
+
+    fn producer(&self, settings: &Settings, topics: &[&str], witness: Arc<Witness>) -> Result<Producer, ClientError> {
+        Producer::new(settings, topics, witness)
     }
 }
 
-impl ClientError {
-    fn of_code(code: sys::rd_kafka_resp_err_t, context: &str) -> Self {
-        let code = RDKafkaErrorCode::from(code);
-        Self {
-            code,
-            reason: format!("{context}: {code}"),
-            fatal: code == RDKafkaErrorCode::Fatal,
-            retriable: false,
-        }
+fn of_code(code: sys::rd_kafka_resp_err_t, context: &str) -> ClientError {
+    let code = RDKafkaErrorCode::from(code);
+    ClientError {
+        code,
+        reason: format!("{context}: {code}"),
+        fatal: code == RDKafkaErrorCode::Fatal,
+        retriable: false,
     }
+}
 
-    fn of_settings(reason: String) -> Self {
-        Self {
-            code: RDKafkaErrorCode::InvalidArgument,
-            reason,
-            fatal: true,
-            retriable: false,
-        }
+fn of_settings(reason: String) -> ClientError {
+    ClientError {
+        code: RDKafkaErrorCode::InvalidArgument,
+        reason,
+        fatal: true,
+        retriable: false,
     }
 }
 
@@ -134,7 +126,7 @@ impl Client {
                     sys::rd_kafka_conf_destroy(conf);
                     text_of(text.as_ptr())
                 };
-                ClientError::of_settings(format!("the Kafka client refuses to start: {reason}"))
+                of_settings(format!("the Kafka client refuses to start: {reason}"))
             })
     }
 
@@ -152,7 +144,7 @@ impl Client {
         };
         (code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| ClientError {
             fatal: true,
-            ..ClientError::of_code(code, &reason)
+            ..of_code(code, &reason)
         })
     }
 
@@ -255,21 +247,19 @@ fn set(conf: *mut sys::rd_kafka_conf_t, name: &str, value: &str) -> Result<(), C
     if result == sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK {
         return Ok(());
     }
-    Err(ClientError::of_settings(format!(
-        "Kafka client setting {name}: {reason}"
-    )))
+    Err(of_settings(format!("Kafka client setting {name}: {reason}")))
 }
 
 /// A string that C can read. A name with a zero byte inside can come from outside only as a mistake.
 fn terminated(text: &str) -> Result<CString, ClientError> {
-    CString::new(text).map_err(|_| ClientError::of_settings(format!("{text:?} contains a zero byte")))
+    CString::new(text).map_err(|_| of_settings(format!("{text:?} contains a zero byte")))
 }
 
 fn checked(code: sys::rd_kafka_resp_err_t, context: &str) -> Result<(), ClientError> {
     if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
         return Ok(());
     }
-    Err(ClientError::of_code(code, context))
+    Err(of_code(code, context))
 }
 
 /// Whole milliseconds, rounded up so that a short wait is not a busy loop.

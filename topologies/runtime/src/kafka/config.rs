@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use streams::LogError;
 
-use super::client::Settings;
+use super::port::Settings;
 
 /// Shortest session that brokers accept by default (`group.min.session.timeout.ms`).
 const SESSION_TIMEOUT_MS_MIN: u32 = 6_000;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use streams::{InputOffset, Layout, TaskId, TopicIndex};
 
-use super::client::{ClientError, Consumer, PartitionList};
+use super::port::{ClientError, KafkaConsumer, Partition};
 
 /// Started tasks with the committed offset of each input, and the topics as the client identifies them.
 pub(super) struct Inputs {
@@ -17,7 +17,7 @@ pub(super) struct Inputs {
 
 impl Inputs {
     /// Makes every input topic of the layout known to the consumer.
-    pub(super) fn new(layout: Arc<Layout>, consumer: &mut Consumer) -> Result<Self, ClientError> {
+    pub(super) fn new(layout: Arc<Layout>, consumer: &mut impl KafkaConsumer) -> Result<Self, ClientError> {
         let mut indexes: Vec<TopicIndex> = layout
             .tasks
             .iter()
@@ -109,14 +109,15 @@ impl Inputs {
     }
 
     /// The offsets as the client takes them, each with `metadata`.
-    pub(super) fn list(&self, offsets: &[InputOffset], metadata: &str) -> Result<PartitionList, ClientError> {
-        let mut list = PartitionList::new(offsets.len())?;
-        for offset in offsets {
-            if let Some(topic) = self.layout.topic(offset.topic) {
-                list.add(&topic.name, offset.partition, Some(offset.next), metadata)?;
-            }
-        }
-        Ok(list)
+    pub(super) fn list(&self, offsets: &[InputOffset], metadata: &str) -> Vec<Partition> {
+        let partition = |offset: &InputOffset| {
+            Some(Partition {
+                offset: offset.next,
+                metadata: metadata.as_bytes().to_vec(),
+                ..Partition::new(&self.layout.topic(offset.topic)?.name, offset.partition)
+            })
+        };
+        offsets.iter().filter_map(partition).collect()
     }
 
     pub(super) fn name(&self, topic: TopicIndex) -> &str {

@@ -12,15 +12,18 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rdkafka::types::RDKafkaErrorCode;
 use streams::log::{Event, Log};
 use streams::{ChangelogEnd, Commit, InputOffset, InputRecord, Layout, LogError, OutputBuffer, TaskId};
 
-use super::client::{Batch, ClientError, Consumer, Partition};
+use super::client::Librdkafka;
 use super::config::KafkaConfig;
 use super::health::KafkaHealth;
 use super::inputs::{Inputs, same_partition};
+use super::port::{ClientError, FetchedBatch, FetchedRecord, KafkaClient, KafkaConsumer, Partition};
 use super::transaction::Transactions;
 use super::witness::Witness;
+use crate::machine::{Machine, OsMachine};
 use orphans::OrphanWatch;
 use token::Tokens;
 
@@ -38,14 +41,15 @@ const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// could not be asked what became of it; the stores may then be behind their changelogs, so the tasks are closed, stopped,
 /// restored and started again. Where the end of a transaction went unanswered and a broker can be reached, the committed
 /// offsets decide between `Ok` and `Abortable`: every transaction writes a token of its own beside them.
-pub struct KafkaLog {
+pub struct KafkaLog<C: KafkaClient = Librdkafka> {
+    machine: Arc<dyn Machine>,
     config: KafkaConfig,
     layout: Arc<Layout>,
     health: Arc<KafkaHealth>,
     // Records are given back before the consumer is closed.
-    batch: Batch,
-    consumer: Option<Consumer>,
-    transactions: Transactions,
+    batch: <C::Consumer as KafkaConsumer>::Batch,
+    consumer: Option<C::Consumer>,
+    transactions: Transactions<C>,
     inputs: Inputs,
     pending: VecDeque<Event>,
     owned: BTreeSet<TaskId>,
@@ -67,20 +71,44 @@ impl KafkaLog {
     /// [`LogError::Fatal`] for a refused configuration, [`LogError::Retriable`] when no broker answers within the
     /// transaction timeout.
     pub fn connect(config: KafkaConfig, layout: Arc<Layout>, health: Arc<KafkaHealth>) -> Result<Self, LogError> {
+        Self::connect_with(&Librdkafka, Arc::new(OsMachine), config, layout, health)
+    }
+}
+
+impl<C: KafkaClient> KafkaLog<C> {
+    /// Joins the group with a client and a machine of the caller's, as [`connect`](KafkaLog::connect) does.
+    pub fn connect_with(
+        client: &C,
+        machine: Arc<dyn Machine>,
+        config: KafkaConfig,
+        layout: Arc<Layout>,
+        health: Arc<KafkaHealth>,
+    ) -> Result<Self, LogError> {
         config.check()?;
-        let mut transactions = Transactions::new(config.clone(), Arc::clone(&layout), Arc::clone(&health));
-        transactions.ready(Instant::now() + config.transaction_deadline())?;
+        let mut transactions = Transactions::new(
+            client.clone(),
+            Arc::clone(&machine),
+            config.clone(),
+            Arc::clone(&layout),
+            Arc::clone(&health),
+        );
+        transactions.ready(machine.instant() + config.transaction_deadline())?;
         let inputs = layout.tasks.iter().map(|task| task.inputs.len()).sum();
-        let mut consumer =
-            Consumer::new(&config.consumer_settings(inputs), Witness::new(Arc::clone(&health))).map_err(fatal)?;
+        let witness = Witness::new(Arc::clone(&health));
+        let mut consumer = client
+            .consumer(&config.consumer_settings(inputs), witness)
+            .map_err(fatal)?;
         let inputs = Inputs::new(Arc::clone(&layout), &mut consumer).map_err(fatal)?;
         consumer.subscribe(&layout.task_topic()).map_err(fatal)?;
-        let orphans = OrphanWatch::new(&config.member_of_group(), Instant::now());
+        let orphans = OrphanWatch::new(&config.member_of_group(), machine.instant());
         Ok(Self {
+            tokens: Tokens::new(machine.unique()),
+            probe_at: machine.instant(),
+            machine,
             config,
             layout,
             health,
-            batch: Batch::new(),
+            batch: Default::default(),
             consumer: Some(consumer),
             transactions,
             inputs,
@@ -89,9 +117,7 @@ impl KafkaLog {
             revoking: BTreeSet::new(),
             lost: BTreeSet::new(),
             releasing: Vec::new(),
-            tokens: Tokens::new(),
             recommit_at: None,
-            probe_at: Instant::now(),
             orphans,
         })
     }
@@ -102,18 +128,18 @@ impl KafkaLog {
         Arc::clone(&self.health)
     }
 
-    fn consumer(&self) -> Result<&Consumer, LogError> {
+    fn consumer(&self) -> Result<&C::Consumer, LogError> {
         self.consumer.as_ref().ok_or_else(closed)
     }
 
-    fn consumer_mut(&mut self) -> Result<&mut Consumer, LogError> {
+    fn consumer_mut(&mut self) -> Result<&mut C::Consumer, LogError> {
         self.consumer.as_mut().ok_or_else(closed)
     }
 }
 
-impl Log for KafkaLog {
+impl<C: KafkaClient> Log for KafkaLog<C> {
     fn poll(&mut self, timeout: Duration) -> Result<Event, LogError> {
-        let deadline = Instant::now() + timeout;
+        let deadline = self.machine.instant() + timeout;
         loop {
             self.collect_events(false)?;
             if let Some(event) = self.pending.pop_front() {
@@ -123,7 +149,7 @@ impl Log for KafkaLog {
             if self.batch.refill(self.consumer.as_ref().ok_or_else(closed)?) {
                 return Ok(Event::Records);
             }
-            if Instant::now() >= deadline {
+            if self.machine.instant() >= deadline {
                 return Ok(Event::Idle);
             }
             self.consumer()?.wait_until(deadline);
@@ -132,29 +158,10 @@ impl Log for KafkaLog {
 
     fn drain(&mut self, take: &mut dyn FnMut(InputRecord<'_>) -> ControlFlow<()>) -> Result<(), LogError> {
         while self.batch.refill(self.consumer.as_ref().ok_or_else(closed)?) {
-            while let Some(fetched) = self.batch.next() {
-                let topic = self.inputs.topic(fetched.topic());
-                if let Some(code) = fetched.error() {
-                    let (text, name) = (
-                        fetched.error_text(),
-                        topic.map_or("", |topic| self.inputs.name(topic)).to_owned(),
-                    );
-                    self.fetch_error(code, &text, &name)?;
-                    break;
-                }
-                let Some(topic) = topic else { continue };
-                let record = InputRecord {
-                    topic,
-                    partition: fetched.partition(),
-                    offset: fetched.offset(),
-                    timestamp_ms: fetched.timestamp_ms(),
-                    key: fetched.key(),
-                    value: fetched.value(),
-                    headers: fetched.headers(),
-                };
-                if take(record).is_break() {
-                    return Ok(());
-                }
+            match hand_over(&mut self.batch, &mut self.inputs, take) {
+                HandedOver::All => {}
+                HandedOver::Enough => return Ok(()),
+                HandedOver::Error { code, text, topic } => self.fetch_error(code, &text, &topic)?,
             }
         }
         Ok(())
@@ -182,18 +189,18 @@ impl Log for KafkaLog {
         {
             return Err(LogError::Retriable(format!("task {task} waits for a rebalance to end")));
         }
-        let list = self.inputs.list(from, "").map_err(fatal)?;
+        let list = self.inputs.list(from, "");
         let begun = self.consumer_mut()?.assign(&list);
         begun.map_err(|error| retriable("cannot begin to read", &error))?;
         self.inputs.start(task, from.to_vec());
-        self.recommit_at = Some(Instant::now() + upkeep::RECOMMIT_AFTER_START);
+        self.recommit_at = Some(self.machine.instant() + upkeep::RECOMMIT_AFTER_START);
         Ok(())
     }
 
     fn positions(&mut self) -> Result<Vec<(TaskId, InputOffset)>, LogError> {
         let started = self.inputs.started();
         let offsets: Vec<InputOffset> = started.iter().map(|(_, offset)| *offset).collect();
-        let list = self.inputs.list(&offsets, "").map_err(fatal)?;
+        let list = self.inputs.list(&offsets, "");
         let found = self
             .consumer()?
             .positions(&list)
@@ -269,7 +276,7 @@ impl Log for KafkaLog {
         self.batch.clear();
         self.inputs.stop_all();
         if let Some(mut consumer) = self.consumer.take() {
-            let deadline = Instant::now() + CLOSE_WAIT;
+            let deadline = self.machine.instant() + CLOSE_WAIT;
             if self.config.leave_on_close {
                 consumer.leave(deadline);
             }
@@ -278,10 +285,53 @@ impl Log for KafkaLog {
     }
 }
 
-impl Drop for KafkaLog {
+impl<C: KafkaClient> Drop for KafkaLog<C> {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// How a batch ended.
+enum HandedOver {
+    /// Every record was taken.
+    All,
+    /// The taker wants no more now.
+    Enough,
+    /// An error stood in place of a record.
+    Error {
+        code: RDKafkaErrorCode,
+        text: String,
+        topic: String,
+    },
+}
+
+fn hand_over<C>(
+    batch: &mut impl FetchedBatch<C>,
+    inputs: &mut Inputs,
+    take: &mut dyn FnMut(InputRecord<'_>) -> ControlFlow<()>,
+) -> HandedOver {
+    while let Some(fetched) = batch.next() {
+        let topic = inputs.topic(fetched.topic());
+        if let Some(code) = fetched.error() {
+            let text = fetched.error_text();
+            let topic = topic.map_or("", |topic| inputs.name(topic)).to_owned();
+            return HandedOver::Error { code, text, topic };
+        }
+        let Some(topic) = topic else { continue };
+        let record = InputRecord {
+            topic,
+            partition: fetched.partition(),
+            offset: fetched.offset(),
+            timestamp_ms: fetched.timestamp_ms(),
+            key: fetched.key(),
+            value: fetched.value(),
+            headers: fetched.headers(),
+        };
+        if take(record).is_break() {
+            return HandedOver::Enough;
+        }
+    }
+    HandedOver::All
 }
 
 fn closed() -> LogError {

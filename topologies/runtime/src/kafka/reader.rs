@@ -2,16 +2,18 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::types::RDKafkaErrorCode;
 use streams::LogError;
 use streams::log::{LogReader, StoredRecord};
 
-use super::client::{Batch, ClientError, Consumer, Fetched, PartitionList};
+use super::client::Librdkafka;
 use super::config::KafkaConfig;
 use super::health::KafkaHealth;
+use super::port::{ClientError, FetchedBatch, FetchedRecord, KafkaClient, KafkaConsumer, Partition};
 use super::witness::Witness;
+use crate::machine::{Machine, OsMachine};
 
 /// Questions to a broker wait this long for their answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
@@ -23,30 +25,44 @@ const SETTLE_LOOK: Duration = Duration::from_millis(2);
 const STALL_WAIT: Duration = Duration::from_secs(30);
 
 /// Reads committed records of any partition. One partition at a time, so a restore of several tasks takes several readers.
-pub struct KafkaReader {
+pub struct KafkaReader<C: KafkaClient = Librdkafka> {
+    machine: Arc<dyn Machine>,
     // Records are given back before the consumer is closed.
-    batch: Batch,
-    consumer: Consumer,
+    batch: <C::Consumer as KafkaConsumer>::Batch,
+    consumer: C::Consumer,
 }
 
 impl KafkaReader {
     /// A reader on the same brokers as `config`. It belongs to no group; nothing is asked of a broker yet.
     pub fn connect(config: &KafkaConfig, health: Arc<KafkaHealth>) -> Result<Self, LogError> {
-        let consumer = Consumer::new(&config.reader_settings(), Witness::new(health));
+        Self::connect_with(&Librdkafka, Arc::new(OsMachine), config, health)
+    }
+}
+
+impl<C: KafkaClient> KafkaReader<C> {
+    /// A reader with a client and a machine of the caller's, as [`connect`](KafkaReader::connect) makes one.
+    pub fn connect_with(
+        client: &C,
+        machine: Arc<dyn Machine>,
+        config: &KafkaConfig,
+        health: Arc<KafkaHealth>,
+    ) -> Result<Self, LogError> {
+        let consumer = client.consumer(&config.reader_settings(), Witness::new(health));
         Ok(Self {
-            batch: Batch::new(),
+            machine,
+            batch: Default::default(),
             consumer: consumer.map_err(|error| LogError::Fatal(error.to_string()))?,
         })
     }
 
     fn read_assigned(&mut self, range: &Range<'_>, visit: Visit<'_>) -> Result<i64, LogError> {
         let mut position = range.from;
-        let mut deadline = Instant::now() + STALL_WAIT;
+        let mut deadline = self.machine.instant() + STALL_WAIT;
         loop {
             if !self.batch.refill(&self.consumer) {
                 self.consumer.wait_until(deadline);
                 self.report_errors();
-                if Instant::now() >= deadline {
+                if self.machine.instant() >= deadline {
                     return Err(LogError::Retriable(format!(
                         "no record of {range} came for {} s",
                         STALL_WAIT.as_secs()
@@ -60,7 +76,7 @@ impl KafkaReader {
                     ControlFlow::Break(end) => return Ok(end),
                 }
             }
-            deadline = Instant::now() + STALL_WAIT;
+            deadline = self.machine.instant() + STALL_WAIT;
         }
     }
 
@@ -87,8 +103,8 @@ impl std::fmt::Display for Range<'_> {
 }
 
 /// Looks at one fetched record. Breaks with the position at which the read ends.
-fn step(
-    fetched: &Fetched<'_>,
+fn step<'a>(
+    fetched: &impl FetchedRecord<'a>,
     range: &Range<'_>,
     position: &mut i64,
     visit: Visit<'_>,
@@ -143,7 +159,7 @@ fn read_error(code: RDKafkaErrorCode, text: &str, range: &Range<'_>) -> Result<(
     }
 }
 
-impl LogReader for KafkaReader {
+impl<C: KafkaClient> LogReader for KafkaReader<C> {
     fn partitions(&mut self, topic: &str) -> Result<Option<i32>, LogError> {
         self.consumer
             .partition_count(topic, ANSWER_WAIT)
@@ -156,18 +172,18 @@ impl LogReader for KafkaReader {
     fn offsets(&mut self, topic: &str, partition: i32) -> Result<(i64, i64), LogError> {
         let last = self.consumer.high_watermark(topic, partition, ANSWER_WAIT);
         let last = last.map_err(|error| retriable(&error))?;
-        let deadline = Instant::now() + SETTLE_WAIT;
+        let deadline = self.machine.instant() + SETTLE_WAIT;
         loop {
             let (first, committed) = self.readable(topic, partition)?;
             if committed >= last {
                 return Ok((first, committed));
             }
-            if Instant::now() >= deadline {
+            if self.machine.instant() >= deadline {
                 return Err(LogError::Retriable(format!(
                     "a transaction is open in {topic}/{partition} at offset {committed}"
                 )));
             }
-            std::thread::sleep(SETTLE_LOOK);
+            self.machine.sleep(SETTLE_LOOK);
         }
     }
 
@@ -193,9 +209,10 @@ impl LogReader for KafkaReader {
             from,
             to,
         };
-        let mut list = PartitionList::new(1).map_err(|error| retriable(&error))?;
-        list.add(topic, partition, Some(from), "")
-            .map_err(|error| retriable(&error))?;
+        let list = [Partition {
+            offset: from,
+            ..Partition::new(topic, partition)
+        }];
         self.batch.clear();
         self.consumer.assign(&list).map_err(|error| retriable(&error))?;
         let read = self.read_assigned(&range, visit);

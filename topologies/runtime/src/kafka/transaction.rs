@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use rdkafka::types::RDKafkaErrorCode;
 use streams::{ChangelogEnd, Commit, Layout, LogError, OutputBuffer, OutputRecord, TopicKind};
 
-use super::client::{ClientError, GroupMetadata, PartitionList, Producer};
 use super::config::KafkaConfig;
 use super::health::KafkaHealth;
+use super::port::{ClientError, KafkaClient, KafkaConsumer, KafkaProducer, Partition};
 use super::witness::{UNTAGGED, Witness};
 use crate::commit_record::with_commit_record;
+use crate::machine::Machine;
 
 /// How long one wait for room in the client's queue lasts before room is looked for again. It is short because nothing ends
 /// it early: where only failures are reported, a batch that was delivered makes room and no event.
@@ -24,11 +25,13 @@ const QUEUE_WAIT: Duration = Duration::from_millis(1);
 /// How long a new producer waits for a connection before it is initialised.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);
 
+type Membership<C> = <<C as KafkaClient>::Consumer as KafkaConsumer>::Membership;
+
 /// What one transaction makes true.
-pub(super) struct Work<'a> {
+pub(super) struct Work<'a, C: KafkaClient> {
     pub(super) commits: &'a [Commit],
-    pub(super) offsets: &'a PartitionList,
-    pub(super) member: &'a GroupMetadata,
+    pub(super) offsets: &'a [Partition],
+    pub(super) member: &'a Membership<C>,
 }
 
 /// Why a transaction did not come true.
@@ -50,26 +53,36 @@ pub(super) enum Failure {
 }
 
 /// The producers of one thread.
-pub(super) struct Transactions {
+pub(super) struct Transactions<C: KafkaClient> {
+    client: C,
+    machine: Arc<dyn Machine>,
     config: KafkaConfig,
     layout: Arc<Layout>,
     health: Arc<KafkaHealth>,
     /// A gap stands for a producer that was discarded, or was not yet made.
-    producers: Vec<Option<Member>>,
+    producers: Vec<Option<Member<C>>>,
     turn: usize,
     /// When the open transaction was begun.
     opened: Option<Instant>,
 }
 
-struct Member {
-    producer: Producer,
+struct Member<C: KafkaClient> {
+    producer: C::Producer,
     witness: Arc<Witness>,
 }
 
-impl Transactions {
-    pub(super) fn new(config: KafkaConfig, layout: Arc<Layout>, health: Arc<KafkaHealth>) -> Self {
+impl<C: KafkaClient> Transactions<C> {
+    pub(super) fn new(
+        client: C,
+        machine: Arc<dyn Machine>,
+        config: KafkaConfig,
+        layout: Arc<Layout>,
+        health: Arc<KafkaHealth>,
+    ) -> Self {
         let producers = (0..config.producers).map(|_| None).collect();
         Self {
+            client,
+            machine,
             config,
             layout,
             health,
@@ -104,7 +117,7 @@ impl Transactions {
     }
 
     /// Carries one transaction out, whole or what is left to do of it. All producers must be ready.
-    pub(super) fn run(&mut self, work: &Work<'_>) -> Result<Vec<ChangelogEnd>, Failure> {
+    pub(super) fn run(&mut self, work: &Work<'_, C>) -> Result<Vec<ChangelogEnd>, Failure> {
         let ends = self.open().and_then(|transaction| transaction.run(work));
         match &ends {
             Ok(_) => self.ended(),
@@ -114,14 +127,15 @@ impl Transactions {
     }
 
     /// The open transaction, begun now when there is none.
-    fn open(&mut self) -> Result<Transaction<'_>, Failure> {
+    fn open(&mut self) -> Result<Transaction<'_, C>, Failure> {
         let Some(member) = self.producers.get(self.turn).and_then(Option::as_ref) else {
             return Err(Failure::Abortable("the producer of this turn is not ready".to_owned()));
         };
         let is_new = self.opened.is_none();
-        let opened = *self.opened.get_or_insert_with(Instant::now);
+        let opened = *self.opened.get_or_insert_with(|| self.machine.instant());
         let transaction = Transaction {
             member,
+            machine: self.machine.as_ref(),
             layout: &self.layout,
             deadline: opened + self.config.transaction_deadline(),
         };
@@ -134,7 +148,8 @@ impl Transactions {
     /// A transaction came true. One that took too long may have left a request behind.
     fn ended(&mut self) {
         let opened = self.opened.take();
-        let late = opened.is_some_and(|opened| opened.elapsed() >= self.config.request_timeout());
+        let taken = |opened| self.machine.instant().saturating_duration_since(opened);
+        let late = opened.is_some_and(|opened| taken(opened) >= self.config.request_timeout());
         if late || self.is_troubled() {
             self.discard();
         }
@@ -164,9 +179,9 @@ impl Transactions {
             return;
         }
         self.health.count_abort();
-        let deadline = Instant::now() + self.config.request_timeout();
+        let deadline = self.machine.instant() + self.config.request_timeout();
         let aborted = match self.producers.get(self.turn).and_then(Option::as_ref) {
-            Some(member) => abort(member, deadline),
+            Some(member) => self.end_without_effect(member, deadline),
             None => Ok(()),
         };
         if let Err(error) = aborted {
@@ -174,6 +189,15 @@ impl Transactions {
             self.discard();
         }
         self.turn = (self.turn + 1) % self.producers.len();
+    }
+
+    fn end_without_effect(&self, member: &Member<C>, deadline: Instant) -> Result<(), ClientError> {
+        loop {
+            match member.producer.abort(left(self.machine.as_ref(), deadline)) {
+                Err(error) if error.retriable && self.machine.instant() < deadline => {}
+                answer => return answer,
+            }
+        }
     }
 
     /// Runs callbacks that wait outside a transaction: the client's error reports.
@@ -198,7 +222,7 @@ impl Transactions {
         }
     }
 
-    fn member(&self, id: &str, deadline: Instant) -> Result<Member, LogError> {
+    fn member(&self, id: &str, deadline: Instant) -> Result<Member<C>, LogError> {
         let witness = Witness::new(Arc::clone(&self.health));
         let topics: Vec<&str> = self.layout.topics.iter().map(|topic| topic.name.as_str()).collect();
         // What is delivered is of interest only for where changelogs end.
@@ -208,10 +232,15 @@ impl Transactions {
             .iter()
             .any(|topic| topic.kind == TopicKind::Changelog);
         let settings = self.config.producer_settings(id, reports);
-        let producer = Producer::new(&settings, &topics, Arc::clone(&witness))
+        let producer = self
+            .client
+            .producer(&settings, &topics, Arc::clone(&witness))
             .map_err(|error| LogError::Fatal(error.to_string()))?;
-        producer.connect(&self.layout.task_topic(), CONNECT_WAIT.min(left(deadline)));
-        let made = producer.init(left(deadline));
+        producer.connect(
+            &self.layout.task_topic(),
+            CONNECT_WAIT.min(left(self.machine.as_ref(), deadline)),
+        );
+        let made = producer.init(left(self.machine.as_ref(), deadline));
         match made {
             Ok(()) => {
                 self.health.set_reachable(true);
@@ -237,29 +266,21 @@ fn init_error(id: &str, error: &ClientError) -> LogError {
     }
 }
 
-fn abort(member: &Member, deadline: Instant) -> Result<(), ClientError> {
-    loop {
-        match member.producer.abort(left(deadline)) {
-            Err(error) if error.retriable && Instant::now() < deadline => {}
-            answer => return answer,
-        }
-    }
-}
-
 /// One transaction on one producer.
-struct Transaction<'a> {
-    member: &'a Member,
+struct Transaction<'a, C: KafkaClient> {
+    member: &'a Member<C>,
+    machine: &'a dyn Machine,
     layout: &'a Layout,
     deadline: Instant,
 }
 
-impl Transaction<'_> {
+impl<C: KafkaClient> Transaction<'_, C> {
     fn begin(&self) -> Result<(), Failure> {
         self.member.witness.begin();
         self.member.producer.begin().map_err(|error| refused(&error))
     }
 
-    fn run(&self, work: &Work<'_>) -> Result<Vec<ChangelogEnd>, Failure> {
+    fn run(&self, work: &Work<'_, C>) -> Result<Vec<ChangelogEnd>, Failure> {
         self.member.witness.watch(work.commits.len());
         work.commits
             .iter()
@@ -294,7 +315,7 @@ impl Transaction<'_> {
         loop {
             match self.member.producer.produce(topic, record, tag) {
                 Ok(()) => return Ok(()),
-                Err(error) if error.code == RDKafkaErrorCode::QueueFull && Instant::now() < self.deadline => {
+                Err(error) if error.code == RDKafkaErrorCode::QueueFull && self.is_in_time() => {
                     self.member.producer.serve(QUEUE_WAIT);
                 }
                 Err(error) => return Err(self.unsendable(topic, &error)),
@@ -302,15 +323,15 @@ impl Transaction<'_> {
         }
     }
 
-    fn send_offsets(&self, work: &Work<'_>) -> Result<(), Failure> {
+    fn send_offsets(&self, work: &Work<'_, C>) -> Result<(), Failure> {
         loop {
             let answer = self
                 .member
                 .producer
-                .send_offsets(work.offsets, work.member, left(self.deadline));
+                .send_offsets(work.offsets, work.member, self.left());
             match answer {
                 Ok(()) => return Ok(()),
-                Err(error) if error.retriable && Instant::now() < self.deadline => {}
+                Err(error) if error.retriable && self.is_in_time() => {}
                 Err(error) => return Err(refused(&error)),
             }
         }
@@ -318,7 +339,7 @@ impl Transaction<'_> {
 
     /// Waits for the acknowledgement of everything produced so far.
     fn delivered(&self) -> Result<(), Failure> {
-        let flushed = self.member.producer.flush(left(self.deadline));
+        let flushed = self.member.producer.flush(self.left());
         match self.member.witness.failure() {
             Some(RDKafkaErrorCode::MessageSizeTooLarge) => Err(self.unsendable(
                 usize::MAX,
@@ -345,12 +366,20 @@ impl Transaction<'_> {
     /// The only moment at which anything becomes true. From here on a failure says nothing about the outcome.
     fn end(&self) -> Result<(), String> {
         loop {
-            match self.member.producer.commit(left(self.deadline)) {
+            match self.member.producer.commit(self.left()) {
                 Ok(()) => return Ok(()),
-                Err(error) if error.retriable && Instant::now() < self.deadline => {}
+                Err(error) if error.retriable && self.is_in_time() => {}
                 Err(error) => return Err(error.to_string()),
             }
         }
+    }
+
+    fn left(&self) -> Duration {
+        left(self.machine, self.deadline)
+    }
+
+    fn is_in_time(&self) -> bool {
+        !self.left().is_zero()
     }
 
     fn unsendable(&self, topic: usize, error: &ClientError) -> Failure {
@@ -378,6 +407,6 @@ fn refused(error: &ClientError) -> Failure {
     }
 }
 
-fn left(deadline: Instant) -> Duration {
-    deadline.saturating_duration_since(Instant::now())
+fn left(machine: &dyn Machine, deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(machine.instant())
 }

@@ -12,7 +12,7 @@ pub(super) const UNTAGGED: usize = 0;
 
 /// One client's callbacks write here, its owner reads.
 #[derive(Debug)]
-pub(super) struct Witness {
+pub struct Witness {
     health: Arc<KafkaHealth>,
     /// A request or a connection was lost since the last [`begin`](Self::begin): what the broker did is not certain.
     troubled: AtomicBool,
@@ -63,7 +63,8 @@ impl Witness {
         self.deliveries().failure
     }
 
-    pub(super) fn delivered(&self, tag: usize, offset: i64) {
+    /// A record of this tag stands at this offset.
+    pub fn delivered(&self, tag: usize, offset: i64) {
         if tag == UNTAGGED {
             return;
         }
@@ -73,11 +74,12 @@ impl Witness {
     }
 
     /// The first failure is the cause; the others follow from it.
-    pub(super) fn undelivered(&self, code: RDKafkaErrorCode) {
+    pub fn undelivered(&self, code: RDKafkaErrorCode) {
         self.deliveries().failure.get_or_insert(code);
     }
 
-    pub(super) fn client_error(&self, code: i64, reason: &str) {
+    /// The client reports trouble.
+    pub fn client_error(&self, code: i64, reason: &str) {
         if code == RDKafkaErrorCode::AllBrokersDown as i64 {
             self.health.set_reachable(false);
         }
@@ -85,7 +87,7 @@ impl Witness {
     }
 
     /// A log line is the only place where the client says at once that a request was lost, so it is read as well as passed on.
-    pub(super) fn logged(&self, level: i64, facility: &str, text: &str) {
+    pub fn logged(&self, level: i64, facility: &str, text: &str) {
         if is_lost_request(facility, text) {
             self.troubled.store(true, Ordering::Relaxed);
         }

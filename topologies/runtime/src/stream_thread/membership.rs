@@ -1,15 +1,13 @@
 //! Tasks that come and go: assigned, restored, started, given up.
 
-use std::time::Instant;
-
-use streams::log::{Clock, Log};
+use streams::log::Log;
 use streams::{InputOffset, LogError, TaskId};
 
 use super::{StreamThread, beyond_retries};
 use crate::limits::{LOG_RETRY_WAIT, RESTORE_RETRY_WAIT};
 use crate::restore::{RestoreError, Restored};
 
-impl<L: Log, C: Clock> StreamThread<L, C> {
+impl<L: Log> StreamThread<L> {
     pub(super) fn assigned(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
         self.state.joined = true;
         tasks.iter().try_for_each(|task| self.request_restore(*task))
@@ -20,7 +18,7 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
             Ok(inputs) => self.restorer.request(task, inputs),
             Err(LogError::Retriable(cause)) => {
                 tracing::info!(%task, cause, "waiting for the task's committed offsets");
-                self.retry_restore.push((Instant::now() + LOG_RETRY_WAIT, task));
+                self.retry_restore.push((self.now() + LOG_RETRY_WAIT, task));
             }
             Err(error) => return Err(error),
         }
@@ -66,7 +64,7 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
     }
 
     pub(super) fn open_restored(&mut self) -> Result<(), LogError> {
-        let now = Instant::now();
+        let now = self.now();
         let due: Vec<TaskId> = self
             .retry_restore
             .extract_if(.., |(at, _)| *at <= now)
@@ -80,8 +78,7 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
                 Err(error) => {
                     tracing::warn!(task = %outcome.task, %error, "the task's state could not be restored; trying again");
                     self.state.blocked = Some(format!("restoring {}: {error}", outcome.task));
-                    self.retry_restore
-                        .push((Instant::now() + RESTORE_RETRY_WAIT, outcome.task));
+                    self.retry_restore.push((self.now() + RESTORE_RETRY_WAIT, outcome.task));
                     continue;
                 }
             }
@@ -96,7 +93,7 @@ impl<L: Log, C: Clock> StreamThread<L, C> {
             Ok(()) => self.tasks.open(task, restored, inputs),
             Err(LogError::Retriable(cause)) => {
                 tracing::info!(%task, cause, "the restored task cannot be started yet");
-                self.retry_restore.push((Instant::now() + LOG_RETRY_WAIT, task));
+                self.retry_restore.push((self.now() + LOG_RETRY_WAIT, task));
             }
             Err(error) => return Err(error),
         }

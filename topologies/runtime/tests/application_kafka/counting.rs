@@ -7,7 +7,7 @@ use std::time::Duration;
 use runtime::kafka::{KafkaAdmin, KafkaConfig, KafkaHealth, KafkaLog, KafkaReader, ensure_internal_topics};
 use runtime::limits::ThreadLimits;
 use runtime::queries::Hosting;
-use runtime::{NoSchemas, StreamApplication, ThreadContext};
+use runtime::{NoSchemas, OsMachine, StreamApplication, ThreadContext};
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::dsl::Grouped;
 use streams::serde::{I64Serde, StringSerde};
@@ -107,6 +107,7 @@ impl Instance {
                 send_ahead_bytes: 1,
                 ..ThreadLimits::default()
             },
+            machine: Arc::new(OsMachine),
         };
         let join = move |thread| {
             let config = KafkaConfig {

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use runtime::SystemClock;
+use runtime::{Machine, OsMachine};
 use serde::Serialize;
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::Layout;
-use streams::log::Clock;
 
 use super::arguments::ResetArguments;
 use super::inputs::inputs;
@@ -33,7 +32,7 @@ struct Plan {
 pub(super) fn run(settings: &Settings, arguments: &ResetArguments) -> anyhow::Result<ExitCode> {
     let platform = platform::open(settings)?;
     let platform = platform.as_ref();
-    let target = arguments.target(SystemClock.now_ms())?;
+    let target = arguments.target(OsMachine.now_ms())?;
     let (topology, layout) = placed(platform, settings, &arguments.topology)?;
     let directory = directory(settings, &layout)?;
     let plan = || plan(platform, arguments, &target, topology.name(), &layout, &directory);

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use runtime::SystemClock;
+use runtime::{Machine, OsMachine};
 use serde::Serialize;
-use streams::log::{Clock, LogReader};
+use streams::log::LogReader;
 
 use super::inputs::{Input, inputs, next_record};
 use super::placed;
@@ -49,7 +49,7 @@ pub(super) fn run(settings: &Settings, name: Option<&str>) -> anyhow::Result<Exi
 
 fn show(platform: &dyn Platform, reader: &mut dyn LogReader, settings: &Settings, name: &str) -> anyhow::Result<Shown> {
     let (topology, layout) = placed(platform, settings, name)?;
-    let now_ms = SystemClock.now_ms();
+    let now_ms = OsMachine.now_ms();
     let mut partitions = Vec::new();
     let ends = |reader: &mut dyn LogReader, topic: &str, partition| reader.readable(topic, partition);
     for input in inputs(platform, reader, &layout, ends)? {

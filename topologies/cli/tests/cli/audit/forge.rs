@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use runtime::SystemClock;
 use runtime::commands::CommandRecord;
 use runtime::commit_record::CommitRecord;
 use runtime::embedded::EmbeddedBroker;
 use runtime::registry::EmbeddedRegistry;
+use runtime::{Machine, OsMachine};
 use schemas::registry::publish;
 use schemas::wire::Wire;
 use schemas::wire::order::{Order, OrderCommand, OrderCommandPayload, OrderEvent, OrderStatus, SagaStep};
@@ -18,7 +18,7 @@ use schemas::wire::stock::{StockChangeKind, StockEvent, StockEventPayload};
 use schemas::{AvroSerde, SchemaTable};
 use state_stores::{RocksDbStore, StateDirectory, StoreBudget, StoreMemory};
 use streams::changelog::{COMMIT_RECORD_KEY, changelog_key};
-use streams::log::{Clock, LogReader};
+use streams::log::LogReader;
 use streams::partition::partition_for_key;
 use streams::serde::Serde;
 use streams::store::{KeyRange, KeyValueStore, StoreWrite};
@@ -340,7 +340,7 @@ impl Forge {
             value: value.to_vec(),
             headers: Vec::new(),
             // Of now: retention would take an old command away.
-            timestamp_ms: SystemClock.now_ms(),
+            timestamp_ms: OsMachine.now_ms(),
         };
         self.broker.append(partition, &record).unwrap()
     }

@@ -8,12 +8,13 @@ use rdkafka::types::RDKafkaErrorCode;
 use streams::record::{Header, Headers};
 
 use super::{consumer::Consumer, text_of};
+use crate::kafka::port::{FetchedBatch, FetchedRecord};
 
 /// Records that one call takes from the client at most.
-pub(in crate::kafka) const BATCH_RECORDS_MAX: usize = 1024;
+const BATCH_RECORDS_MAX: usize = 1024;
 
 /// Records that were taken from the client and wait to be looked at. What is not looked at is given back on drop.
-pub(in crate::kafka) struct Batch {
+pub struct Batch {
     messages: Vec<*mut sys::rd_kafka_message_t>,
     next: usize,
     /// Partitions take turns.
@@ -23,23 +24,27 @@ pub(in crate::kafka) struct Batch {
 // SAFETY: messages belong to this value alone, and reading or freeing them is allowed from any thread.
 unsafe impl Send for Batch {}
 
-impl Batch {
-    pub(in crate::kafka) fn new() -> Self {
+impl Default for Batch {
+    fn default() -> Self {
         Self {
             messages: Vec::with_capacity(BATCH_RECORDS_MAX),
             next: 0,
             turn: 0,
         }
     }
+}
 
+impl Batch {
     /// Whether nothing waits.
     pub(in crate::kafka) fn is_empty(&self) -> bool {
         self.next >= self.messages.len()
     }
+}
 
-    /// Takes what the consumer has fetched of one partition, without waiting. Only an empty batch is refilled.
-    /// Answers whether there is something to look at.
-    pub(in crate::kafka) fn refill(&mut self, consumer: &Consumer) -> bool {
+impl FetchedBatch<Consumer> for Batch {
+    type Record<'a> = Fetched<'a>;
+
+    fn refill(&mut self, consumer: &Consumer) -> bool {
         while self.is_empty() {
             self.clear();
             let Some(queue) = consumer.next_records(&mut self.turn) else {
@@ -56,16 +61,14 @@ impl Batch {
         true
     }
 
-    /// The next record. It is counted as taken.
-    pub(in crate::kafka) fn next(&mut self) -> Option<Fetched<'_>> {
+    fn next(&mut self) -> Option<Fetched<'_>> {
         let message = self.messages.get(self.next)?;
         self.next += 1;
         // SAFETY: the message is live until `clear` or drop, and both need this value mutably.
         Some(Fetched(unsafe { &**message }))
     }
 
-    /// Frees the waiting records that `keep` refuses.
-    pub(in crate::kafka) fn retain(&mut self, mut keep: impl FnMut(&Fetched<'_>) -> bool) {
+    fn retain(&mut self, mut keep: impl FnMut(&Fetched<'_>) -> bool) {
         let mut at = 0;
         let next = self.next;
         self.messages.retain(|message| {
@@ -80,8 +83,7 @@ impl Batch {
         });
     }
 
-    /// Frees every record, looked at or not.
-    pub(in crate::kafka) fn clear(&mut self) {
+    fn clear(&mut self) {
         for message in self.messages.drain(..) {
             // SAFETY: the message came from the client and is freed exactly once.
             unsafe { sys::rd_kafka_message_destroy(message) }
@@ -97,50 +99,46 @@ impl Drop for Batch {
 }
 
 /// One fetched record, or an error that the client delivers in its place. Keys and values are borrowed from the fetch buffer.
-pub(in crate::kafka) struct Fetched<'a>(&'a sys::rd_kafka_message_t);
+pub struct Fetched<'a>(&'a sys::rd_kafka_message_t);
 
-impl<'a> Fetched<'a> {
-    /// The error that stands here instead of a record.
-    pub(in crate::kafka) fn error(&self) -> Option<RDKafkaErrorCode> {
+impl<'a> FetchedRecord<'a> for Fetched<'a> {
+    fn error(&self) -> Option<RDKafkaErrorCode> {
         (self.0.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| self.0.err.into())
     }
 
-    /// The sentence of [`error`](Self::error).
-    pub(in crate::kafka) fn error_text(&self) -> String {
+    fn error_text(&self) -> String {
         // SAFETY: the message is live; the answered string belongs to it or is static.
         unsafe { text_of(sys::rd_kafka_message_errstr(self.0)) }
     }
 
-    /// Identifies the topic: equal to what [`Consumer::topic`] answered for it.
-    pub(in crate::kafka) fn topic(&self) -> usize {
+    fn topic(&self) -> usize {
         self.0.rkt as usize
     }
 
-    pub(in crate::kafka) fn partition(&self) -> i32 {
+    fn partition(&self) -> i32 {
         self.0.partition
     }
 
-    pub(in crate::kafka) fn offset(&self) -> i64 {
+    fn offset(&self) -> i64 {
         self.0.offset
     }
 
-    pub(in crate::kafka) fn timestamp_ms(&self) -> i64 {
+    fn timestamp_ms(&self) -> i64 {
         // SAFETY: the message is live; the kind of the time stamp is not asked for.
         unsafe { sys::rd_kafka_message_timestamp(self.0, std::ptr::null_mut()) }
     }
 
-    pub(in crate::kafka) fn key(&self) -> Option<&'a [u8]> {
+    fn key(&self) -> Option<&'a [u8]> {
         // SAFETY: key and length of a live message; they live as long as it.
         unsafe { bytes(self.0.key, self.0.key_len) }
     }
 
-    pub(in crate::kafka) fn value(&self) -> Option<&'a [u8]> {
+    fn value(&self) -> Option<&'a [u8]> {
         // SAFETY: payload and length of a live message; they live as long as it.
         unsafe { bytes(self.0.payload, self.0.len) }
     }
 
-    /// The headers, copied. Records without headers cost one call that answers so.
-    pub(in crate::kafka) fn headers(&self) -> Headers {
+    fn headers(&self) -> Headers {
         let mut headers = std::ptr::null_mut();
         // SAFETY: the message is live; the answered headers belong to it.
         let code = unsafe { sys::rd_kafka_message_headers(self.0, &raw mut headers) };

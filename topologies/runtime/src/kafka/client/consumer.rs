@@ -9,34 +9,19 @@ use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::group_metadata::GroupMetadata;
-use super::partitions::{Partition, PartitionList, elements};
+use super::partitions::{PartitionList, elements};
 use super::queue::{Bell, Queue};
 use super::topic::Topic;
-use super::{Client, ClientError, Settings, checked, destroy_aside, terminated, text_of, timeout_ms};
+use super::{Batch, Client, checked, destroy_aside, of_code, terminated, text_of, timeout_ms};
 use crate::kafka::group::GroupState;
+use crate::kafka::port::{ClientError, ConsumerEvent, GroupMembership, KafkaConsumer, Partition, Settings};
 use crate::kafka::witness::Witness;
-
-/// What the group or the connection has to say.
-#[derive(Debug)]
-pub(in crate::kafka) enum ConsumerEvent {
-    /// The group gives partitions of the subscribed topic.
-    Assigned(Vec<Partition>),
-    /// The group takes partitions of the subscribed topic; `lost` when it has not waited for us.
-    Revoked {
-        /// The partitions.
-        partitions: Vec<Partition>,
-        /// Whether another member may have them already.
-        lost: bool,
-    },
-    /// The client reports trouble.
-    Error(ClientError),
-}
 
 /// A consumer. Records of each assigned partition arrive in a queue of their own, everything else in another.
 ///
 /// One common queue for all records would be one call less, but the client takes a partition's queue out of it when the
 /// partition is removed, at a moment that nobody is told, and records of a partition that is added again could get stuck.
-pub(in crate::kafka) struct Consumer {
+pub struct Consumer {
     // Fields are dropped in this order: what belongs to the handle goes before the handle.
     topics: Vec<Topic>,
     records: Vec<Records>,
@@ -46,9 +31,146 @@ pub(in crate::kafka) struct Consumer {
     bell: Arc<Bell>,
 }
 
+impl KafkaConsumer for Consumer {
+    type Batch = Batch;
+    type Membership = GroupMetadata;
+
+    fn topic(&mut self, name: &str) -> Result<usize, ClientError> {
+        let topic = Topic::new(&self.client, name)?;
+        let identity = topic.ptr() as usize;
+        self.topics.push(topic);
+        Ok(identity)
+    }
+
+    fn subscribe(&self, topic: &str) -> Result<(), ClientError> {
+        let list = PartitionList::new(&[Partition::new(topic, ANY_PARTITION)])?;
+        // SAFETY: the handle and the list live across the call.
+        checked(
+            unsafe { sys::rd_kafka_subscribe(self.client.ptr(), list.ptr()) },
+            "cannot subscribe",
+        )
+    }
+
+    fn leave(&mut self, deadline: Instant) {
+        // SAFETY: the handle is live.
+        let begun = checked(
+            unsafe { sys::rd_kafka_unsubscribe(self.client.ptr()) },
+            "cannot unsubscribe",
+        );
+        if let Err(error) = begun {
+            tracing::debug!(%error, "the group finds out by itself that this member is gone");
+            return;
+        }
+        let is_member = |this: &Self| {
+            this.group_metadata()
+                .is_some_and(|member| !member.member_id().is_empty())
+        };
+        self.answer_until(deadline, |this| !is_member(this));
+    }
+
+    fn next_event(&self) -> Option<ConsumerEvent> {
+        loop {
+            // SAFETY: the queue is live; a null answer means that nothing waits; the event is ours and freed once,
+            // after everything in it was copied.
+            let event = unsafe {
+                let event = NonNull::new(sys::rd_kafka_queue_poll(self.events.ptr(), 0))?;
+                let copy = self.event(event.as_ptr());
+                sys::rd_kafka_event_destroy(event.as_ptr());
+                copy
+            };
+            if event.is_some() {
+                return event;
+            }
+        }
+    }
+
+    fn wait_until(&self, deadline: Instant) {
+        self.bell.wait_until(deadline);
+    }
+
+    fn assign(&mut self, partitions: &[Partition]) -> Result<(), ClientError> {
+        let list = PartitionList::new(partitions)?;
+        let records = partitions.iter().map(|partition| self.records_of(partition));
+        let records = records.collect::<Result<Vec<_>, _>>()?;
+        // SAFETY: the handle and the list live across the call.
+        let error = unsafe { sys::rd_kafka_incremental_assign(self.client.ptr(), list.ptr()) };
+        self.client.take_error(error)?;
+        self.records.extend(records);
+        Ok(())
+    }
+
+    fn unassign(&mut self, partitions: &[Partition]) -> Result<(), ClientError> {
+        let list = PartitionList::new(partitions)?;
+        // SAFETY: the handle and the list live across the call.
+        let error = unsafe { sys::rd_kafka_incremental_unassign(self.client.ptr(), list.ptr()) };
+        self.client.take_error(error)?;
+        let removed = |records: &Records| partitions.iter().any(|partition| records.is_of(partition));
+        self.records.retain(|records| !removed(records));
+        Ok(())
+    }
+
+    fn seek(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<Partition>, ClientError> {
+        let list = PartitionList::new(partitions)?;
+        // SAFETY: the handle and the list live across the call.
+        let error = unsafe { sys::rd_kafka_seek_partitions(self.client.ptr(), list.ptr(), timeout_ms(timeout)) };
+        self.client.take_error(error).map(|()| list.to_vec())
+    }
+
+    fn committed(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<Partition>, ClientError> {
+        let list = PartitionList::new(partitions)?;
+        // SAFETY: the handle and the list live across the call, which fills in the list.
+        let code = unsafe { sys::rd_kafka_committed(self.client.ptr(), list.ptr(), timeout_ms(timeout)) };
+        checked(code, "cannot read committed offsets").map(|()| list.to_vec())
+    }
+
+    fn positions(&self, partitions: &[Partition]) -> Result<Vec<Partition>, ClientError> {
+        let list = PartitionList::new(partitions)?;
+        // SAFETY: the handle and the list live across the call, which fills in the list.
+        let code = unsafe { sys::rd_kafka_position(self.client.ptr(), list.ptr()) };
+        checked(code, "cannot read positions").map(|()| list.to_vec())
+    }
+
+    fn watermarks(&self, topic: &str, partition: i32, timeout: Duration) -> Result<(i64, i64), ClientError> {
+        self.client.watermarks(&terminated(topic)?, partition, timeout)
+    }
+
+    fn partition_count(&self, topic: &str, timeout: Duration) -> Result<Option<i32>, ClientError> {
+        let topic = Topic::new(&self.client, topic)?;
+        self.client.topic_metadata(&topic, timeout).and_then(partition_answer)
+    }
+
+    fn group(&self, name: &str, timeout: Duration) -> Result<GroupState, ClientError> {
+        self.client.group(name, timeout)
+    }
+
+    fn group_metadata(&self) -> Option<GroupMetadata> {
+        GroupMetadata::of(&self.client)
+    }
+
+    fn close(mut self, deadline: Instant) {
+        // SAFETY: the handle and the queue are live; the error, if any, is taken over.
+        let begun = self
+            .client
+            .take_error(unsafe { sys::rd_kafka_consumer_close_queue(self.client.ptr(), self.events.ptr()) });
+        if let Err(error) = begun {
+            tracing::debug!(%error, "the consumer is closed without leaving its group");
+        } else {
+            // SAFETY: the handle is live.
+            self.answer_until(deadline, |this| unsafe {
+                sys::rd_kafka_consumer_closed(this.client.ptr()) != 0
+            });
+        }
+        destroy_aside(self);
+    }
+
+    fn high_watermark(&self, topic: &str, partition: i32, timeout: Duration) -> Result<i64, ClientError> {
+        self.client.high_watermark(topic, partition, timeout)
+    }
+}
+
 impl Consumer {
     /// A consumer with these settings, not subscribed and without partitions.
-    pub(in crate::kafka) fn new(settings: &Settings, witness: Arc<Witness>) -> Result<Self, ClientError> {
+    pub(super) fn new(settings: &Settings, witness: Arc<Witness>) -> Result<Self, ClientError> {
         let client = Client::consumer(settings, witness)?;
         // SAFETY: the handle is live; the second call answers a queue that is ours to free, or null.
         let events = unsafe {
@@ -69,153 +191,6 @@ impl Consumer {
         Ok(consumer)
     }
 
-    /// Names a topic so that its records can be told apart by one comparison; see [`Fetched::topic`](super::Fetched::topic).
-    pub(in crate::kafka) fn topic(&mut self, name: &str) -> Result<usize, ClientError> {
-        let topic = Topic::new(&self.client, name)?;
-        let identity = topic.ptr() as usize;
-        self.topics.push(topic);
-        Ok(identity)
-    }
-
-    /// Joins the group for one topic.
-    pub(in crate::kafka) fn subscribe(&self, topic: &str) -> Result<(), ClientError> {
-        let list = PartitionList::of([(topic, -1)])?;
-        // SAFETY: the handle and the list live across the call.
-        checked(
-            unsafe { sys::rd_kafka_subscribe(self.client.ptr(), list.ptr()) },
-            "cannot subscribe",
-        )
-    }
-
-    /// Leaves the group, also as a static member, and gives up at the deadline.
-    pub(in crate::kafka) fn leave(&mut self, deadline: Instant) {
-        // SAFETY: the handle is live.
-        let begun = checked(
-            unsafe { sys::rd_kafka_unsubscribe(self.client.ptr()) },
-            "cannot unsubscribe",
-        );
-        if let Err(error) = begun {
-            tracing::debug!(%error, "the group finds out by itself that this member is gone");
-            return;
-        }
-        let is_member = |this: &Self| this.group_metadata().is_some_and(|member| member.is_member());
-        self.answer_until(deadline, |this| !is_member(this));
-    }
-
-    /// The next event, without waiting.
-    pub(in crate::kafka) fn next_event(&self) -> Option<ConsumerEvent> {
-        loop {
-            // SAFETY: the queue is live; a null answer means that nothing waits; the event is ours and freed once,
-            // after everything in it was copied.
-            let event = unsafe {
-                let event = NonNull::new(sys::rd_kafka_queue_poll(self.events.ptr(), 0))?;
-                let copy = self.event(event.as_ptr());
-                sys::rd_kafka_event_destroy(event.as_ptr());
-                copy
-            };
-            if event.is_some() {
-                return event;
-            }
-        }
-    }
-
-    /// Waits until a record or an event has come since the last wait, or the deadline passes.
-    pub(in crate::kafka) fn wait_until(&self, deadline: Instant) {
-        self.bell.wait_until(deadline);
-    }
-
-    /// Begins to fetch these partitions at the offsets given with them. Partitions that are fetched already must not be named.
-    /// An empty list is how a rebalance that gave something is answered.
-    pub(in crate::kafka) fn assign(&mut self, list: &PartitionList) -> Result<(), ClientError> {
-        let partitions = list.to_vec();
-        let records = partitions.iter().map(|partition| self.records_of(partition));
-        let records = records.collect::<Result<Vec<_>, _>>()?;
-        // SAFETY: the handle and the list live across the call.
-        let error = unsafe { sys::rd_kafka_incremental_assign(self.client.ptr(), list.ptr()) };
-        self.client.take_error(error)?;
-        self.records.extend(records);
-        Ok(())
-    }
-
-    /// Stops fetching these partitions. An empty list is how a rebalance that took something is answered.
-    pub(in crate::kafka) fn unassign(&mut self, list: &PartitionList) -> Result<(), ClientError> {
-        // SAFETY: the handle and the list live across the call.
-        let error = unsafe { sys::rd_kafka_incremental_unassign(self.client.ptr(), list.ptr()) };
-        self.client.take_error(error)?;
-        let partitions = list.to_vec();
-        let removed = |records: &Records| partitions.iter().any(|partition| records.is_of(partition));
-        self.records.retain(|records| !removed(records));
-        Ok(())
-    }
-
-    /// Goes on reading fetched partitions at other offsets. What was fetched before is forgotten.
-    pub(in crate::kafka) fn seek(&self, list: &PartitionList, timeout: Duration) -> Result<(), ClientError> {
-        // SAFETY: the handle and the list live across the call.
-        let error = unsafe { sys::rd_kafka_seek_partitions(self.client.ptr(), list.ptr(), timeout_ms(timeout)) };
-        self.client.take_error(error)
-    }
-
-    /// The group's committed offsets, once no transaction is pending on them.
-    pub(in crate::kafka) fn committed(
-        &self,
-        list: &PartitionList,
-        timeout: Duration,
-    ) -> Result<Vec<Partition>, ClientError> {
-        // SAFETY: the handle and the list live across the call, which fills in the list.
-        let code = unsafe { sys::rd_kafka_committed(self.client.ptr(), list.ptr(), timeout_ms(timeout)) };
-        checked(code, "cannot read committed offsets").map(|()| list.to_vec())
-    }
-
-    /// The position of each partition of the list: after the last record or marker that was handed over.
-    pub(in crate::kafka) fn positions(&self, list: &PartitionList) -> Result<Vec<Partition>, ClientError> {
-        // SAFETY: the handle and the list live across the call, which fills in the list.
-        let code = unsafe { sys::rd_kafka_position(self.client.ptr(), list.ptr()) };
-        checked(code, "cannot read positions").map(|()| list.to_vec())
-    }
-
-    /// First offset and end of what this consumer may see.
-    pub(in crate::kafka) fn watermarks(
-        &self,
-        topic: &str,
-        partition: i32,
-        timeout: Duration,
-    ) -> Result<(i64, i64), ClientError> {
-        self.client.watermarks(&terminated(topic)?, partition, timeout)
-    }
-
-    /// Number of partitions of a topic, asked of a broker; `None` when there is no such topic.
-    pub(in crate::kafka) fn partition_count(&self, topic: &str, timeout: Duration) -> Result<Option<i32>, ClientError> {
-        let topic = Topic::new(&self.client, topic)?;
-        self.client.topic_metadata(&topic, timeout).and_then(partition_answer)
-    }
-
-    /// Asks the brokers for a group.
-    pub(in crate::kafka) fn group(&self, name: &str, timeout: Duration) -> Result<GroupState, ClientError> {
-        self.client.group(name, timeout)
-    }
-
-    /// The membership as it is now.
-    pub(in crate::kafka) fn group_metadata(&self) -> Option<GroupMetadata> {
-        GroupMetadata::of(&self.client)
-    }
-
-    /// Leaves the group if it is no static member, answering every rebalance on the way, and gives up at the deadline.
-    pub(in crate::kafka) fn close(mut self, deadline: Instant) {
-        // SAFETY: the handle and the queue are live; the error, if any, is taken over.
-        let begun = self
-            .client
-            .take_error(unsafe { sys::rd_kafka_consumer_close_queue(self.client.ptr(), self.events.ptr()) });
-        if let Err(error) = begun {
-            tracing::debug!(%error, "the consumer is closed without leaving its group");
-        } else {
-            // SAFETY: the handle is live.
-            self.answer_until(deadline, |this| unsafe {
-                sys::rd_kafka_consumer_closed(this.client.ptr()) != 0
-            });
-        }
-        destroy_aside(self);
-    }
-
     /// Answers every rebalance with "nothing" until `done` or the deadline.
     fn answer_until(&mut self, deadline: Instant, done: impl Fn(&Self) -> bool) {
         /// Nothing rings when a consumer is done, so it is looked at this often.
@@ -232,14 +207,10 @@ impl Consumer {
 
     fn answer_with_nothing(&mut self, event: &ConsumerEvent) -> Result<(), ClientError> {
         match event {
-            ConsumerEvent::Assigned(_) => self.assign(&PartitionList::new(0)?),
-            ConsumerEvent::Revoked { .. } => self.unassign(&PartitionList::new(0)?),
+            ConsumerEvent::Assigned(_) => self.assign(&[]),
+            ConsumerEvent::Revoked { .. } => self.unassign(&[]),
             ConsumerEvent::Error(_) => Ok(()),
         }
-    }
-
-    pub(super) fn client(&self) -> &Client {
-        &self.client
     }
 
     /// The queue of the next partition that has records, beginning with the one at `turn`, which is moved on behind it.
@@ -291,7 +262,7 @@ impl Consumer {
                 lost: unsafe { sys::rd_kafka_assignment_lost(self.client.ptr()) } != 0,
             }),
             (sys::RD_KAFKA_EVENT_ERROR, _) => Some(ConsumerEvent::Error(
-                self.client.fatal_error().unwrap_or(ClientError::of_code(code, &text)),
+                self.client.fatal_error().unwrap_or(of_code(code, &text)),
             )),
             _ => None,
         }
@@ -310,6 +281,9 @@ fn partition_answer(answer: Option<(RDKafkaErrorCode, i32)>) -> Result<Option<i3
         }),
     }
 }
+
+/// Stands for no partition in particular in a subscription.
+const ANY_PARTITION: i32 = -1;
 
 /// What was fetched of one partition.
 struct Records {

@@ -7,31 +7,29 @@ use std::time::Duration;
 use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::consumer::Consumer;
 use super::partitions::PartitionList;
 use super::queue::Queue;
-use super::{Client, ClientError, ERROR_TEXT_BYTES, checked, text_of, timeout_ms};
+use super::{Client, ERROR_TEXT_BYTES, checked, of_settings, text_of, timeout_ms};
+use crate::kafka::port::{ClientError, Partition};
 
 /// The offset that stands for "the end" in a question.
 const LATEST: i64 = sys::rd_kafka_OffsetSpec_t::RD_KAFKA_OFFSET_SPEC_LATEST as i64;
 
-impl Consumer {
+impl Client {
     /// The offset after the last record of a partition, committed or not.
-    pub(in crate::kafka) fn high_watermark(
-        &self,
-        topic: &str,
-        partition: i32,
-        timeout: Duration,
-    ) -> Result<i64, ClientError> {
-        let mut list = PartitionList::new(1)?;
-        list.add(topic, partition, Some(LATEST), "")?;
-        let options = Options::new(self.client(), timeout)?;
+    pub(super) fn high_watermark(&self, topic: &str, partition: i32, timeout: Duration) -> Result<i64, ClientError> {
+        let wanted = Partition {
+            offset: LATEST,
+            ..Partition::new(topic, partition)
+        };
+        let list = PartitionList::new(&[wanted])?;
+        let options = Options::new(self, timeout)?;
         // SAFETY: the handle is live; the answered queue is ours to free, or null.
-        let queue = Queue::owned(unsafe { sys::rd_kafka_queue_new(self.client().ptr()) })?;
+        let queue = Queue::owned(unsafe { sys::rd_kafka_queue_new(self.ptr()) })?;
         // SAFETY: handle, list, options and queue live across the calls; the event is ours and freed once, after what is in
         // it was copied.
         unsafe {
-            sys::rd_kafka_ListOffsets(self.client().ptr(), list.ptr(), options.0.as_ptr(), queue.ptr());
+            sys::rd_kafka_ListOffsets(self.ptr(), list.ptr(), options.0.as_ptr(), queue.ptr());
             let event = NonNull::new(sys::rd_kafka_queue_poll(queue.ptr(), timeout_ms(timeout)));
             let event = event.ok_or_else(|| unanswered(RDKafkaErrorCode::OperationTimedOut, ""))?;
             let end = end_in(event.as_ptr());
@@ -83,7 +81,7 @@ impl Options {
         };
         let options = NonNull::new(options)
             .map(Self)
-            .ok_or_else(|| ClientError::of_settings("out of memory for a question".to_owned()))?;
+            .ok_or_else(|| of_settings("out of memory for a question".to_owned()))?;
         let uncommitted = sys::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED;
         let mut text = [0 as c_char; ERROR_TEXT_BYTES];
         // SAFETY: the options and the buffer live across the calls; the error, if any, is taken over.

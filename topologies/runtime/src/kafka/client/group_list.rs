@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use rdkafka::bindings as sys;
 
-use super::{Client, ClientError, checked, terminated, text_of, timeout_ms};
+use super::{Client, checked, terminated, text_of, timeout_ms};
 use crate::kafka::group::{GroupMember, GroupState, assigned_partitions};
+use crate::kafka::port::ClientError;
 
 impl Client {
     /// Asks the brokers for a group. One that nobody has heard of is empty.

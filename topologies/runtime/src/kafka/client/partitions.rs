@@ -4,66 +4,35 @@ use std::ffi::CString;
 use std::ptr::NonNull;
 
 use rdkafka::bindings as sys;
-use rdkafka::types::RDKafkaErrorCode;
 
-use super::{ClientError, terminated, text_of};
-
-/// One element of a list.
-#[allow(clippy::struct_field_names, reason = "a partition's number is called its partition")]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::kafka) struct Partition {
-    /// The topic.
-    pub(in crate::kafka) topic: String,
-    /// The partition.
-    pub(in crate::kafka) partition: i32,
-    /// An offset, or -1001 for none.
-    pub(in crate::kafka) offset: i64,
-    /// Free text kept with a committed offset.
-    pub(in crate::kafka) metadata: Vec<u8>,
-    /// The error of this element alone.
-    pub(in crate::kafka) error: Option<RDKafkaErrorCode>,
-}
+use super::{of_settings, terminated, text_of};
+use crate::kafka::port::{ClientError, Partition};
 
 /// An owned list. It never outlives the call it is made for, because a list that the C client has bound to its
 /// partitions keeps a consumer from closing.
-pub(in crate::kafka) struct PartitionList(NonNull<sys::rd_kafka_topic_partition_list_t>);
+pub(super) struct PartitionList(NonNull<sys::rd_kafka_topic_partition_list_t>);
 
 impl PartitionList {
-    /// An empty list.
-    pub(in crate::kafka) fn new(capacity: usize) -> Result<Self, ClientError> {
+    /// The partitions as a list.
+    pub(super) fn new(partitions: &[Partition]) -> Result<Self, ClientError> {
+        let capacity = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
         // SAFETY: the call has no precondition.
-        let list = unsafe { sys::rd_kafka_topic_partition_list_new(i32::try_from(capacity).unwrap_or(i32::MAX)) };
-        NonNull::new(list)
-            .map(Self)
-            .ok_or_else(|| ClientError::of_settings("out of memory for a partition list".to_owned()))
-    }
-
-    /// A list of partitions without offsets.
-    pub(in crate::kafka) fn of<'a>(partitions: impl IntoIterator<Item = (&'a str, i32)>) -> Result<Self, ClientError> {
-        let mut list = Self::new(8)?;
-        for (topic, partition) in partitions {
-            list.add(topic, partition, None, "")?;
-        }
+        let list = unsafe { sys::rd_kafka_topic_partition_list_new(capacity) };
+        let list = NonNull::new(list).map(Self);
+        let mut list = list.ok_or_else(|| of_settings("out of memory for a partition list".to_owned()))?;
+        partitions.iter().try_for_each(|partition| list.add(partition))?;
         Ok(list)
     }
 
-    /// Appends one partition.
-    pub(in crate::kafka) fn add(
-        &mut self,
-        topic: &str,
-        partition: i32,
-        offset: Option<i64>,
-        metadata: &str,
-    ) -> Result<(), ClientError> {
-        let topic: CString = terminated(topic)?;
+    fn add(&mut self, partition: &Partition) -> Result<(), ClientError> {
+        let topic: CString = terminated(&partition.topic)?;
+        let metadata = &partition.metadata;
         // SAFETY: the list is live and the name terminated; the element that is answered belongs to the list and is
         // written before anything else touches the list. Metadata is allocated with the C allocator because the list
         // frees it with that one.
         unsafe {
-            let element = sys::rd_kafka_topic_partition_list_add(self.0.as_ptr(), topic.as_ptr(), partition);
-            if let Some(offset) = offset {
-                (*element).offset = offset;
-            }
+            let element = sys::rd_kafka_topic_partition_list_add(self.0.as_ptr(), topic.as_ptr(), partition.partition);
+            (*element).offset = partition.offset;
             if !metadata.is_empty() {
                 let copy = sys::rd_kafka_mem_malloc(std::ptr::null_mut(), metadata.len());
                 if !copy.is_null() {
@@ -77,7 +46,7 @@ impl PartitionList {
     }
 
     /// All elements, copied.
-    pub(in crate::kafka) fn to_vec(&self) -> Vec<Partition> {
+    pub(super) fn to_vec(&self) -> Vec<Partition> {
         // SAFETY: the list is live.
         unsafe { elements(self.0.as_ptr()) }
     }

@@ -10,68 +10,50 @@ use streams::record::{Headers, OutputRecord};
 
 use super::group_metadata::GroupMetadata;
 use super::topic::Topic;
-use super::{Client, ClientError, PartitionList, Settings, checked, destroy_aside, terminated, timeout_ms};
+use super::{Client, PartitionList, checked, destroy_aside, of_settings, terminated, timeout_ms};
+use crate::kafka::port::{ClientError, KafkaProducer, Partition, Settings};
 use crate::kafka::witness::Witness;
 
 /// A record's own arguments to the produce call: topic, partition, flags, time, key, value and tag.
 const PRODUCE_ARGUMENTS: usize = 7;
 
 /// A transactional producer for a fixed list of topics.
-pub(in crate::kafka) struct Producer {
+pub struct Producer {
     // Topics are freed before the handle.
     topics: Vec<Topic>,
     client: Client,
 }
 
-impl Producer {
-    /// A producer with these settings. Records name a topic by its position in `topics`.
-    pub(in crate::kafka) fn new(
-        settings: &Settings,
-        topics: &[&str],
-        witness: Arc<Witness>,
-    ) -> Result<Self, ClientError> {
-        let client = Client::producer(settings, witness)?;
-        let topics = topics
-            .iter()
-            .map(|name| Topic::new(&client, name))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { topics, client })
-    }
+impl KafkaProducer for Producer {
+    type Membership = GroupMetadata;
 
-    /// Waits until a broker is connected. An initialisation that finds none is put off by half a second, and the first
-    /// connection does not count, because the client drops it as soon as it knows the brokers' own names. Therefore the
-    /// question goes to the leader of a partition. A failure shows in the initialisation.
-    pub(in crate::kafka) fn connect(&self, topic: &str, timeout: Duration) {
+    fn connect(&self, topic: &str, timeout: Duration) {
+        // An initialisation that finds no broker is put off by half a second, and the first connection does not count,
+        // because the client drops it as soon as it knows the brokers' own names. Therefore the question goes to the
+        // leader of a partition.
         let asked = terminated(topic).and_then(|topic| self.client.watermarks(&topic, 0, timeout));
         if let Err(error) = asked {
             tracing::debug!(%error, "no broker is connected yet");
         }
     }
 
-    /// Fences every other producer of the same id and ends its transaction, for good or ill as the coordinator had decided.
-    pub(in crate::kafka) fn init(&self, timeout: Duration) -> Result<(), ClientError> {
+    fn init(&self, timeout: Duration) -> Result<(), ClientError> {
         // SAFETY: the handle is live.
         self.client
             .take_error(unsafe { sys::rd_kafka_init_transactions(self.client.ptr(), timeout_ms(timeout)) })
     }
 
-    pub(in crate::kafka) fn begin(&self) -> Result<(), ClientError> {
+    fn begin(&self) -> Result<(), ClientError> {
         // SAFETY: the handle is live.
         self.client
             .take_error(unsafe { sys::rd_kafka_begin_transaction(self.client.ptr()) })
     }
 
-    /// Hands one record to the client, which copies it. `tag` comes back with the delivery report.
-    pub(in crate::kafka) fn produce(
-        &self,
-        topic: usize,
-        record: &OutputRecord<'_>,
-        tag: usize,
-    ) -> Result<(), ClientError> {
+    fn produce(&self, topic: usize, record: &OutputRecord<'_>, tag: usize) -> Result<(), ClientError> {
         let topic = self
             .topics
             .get(topic)
-            .ok_or_else(|| ClientError::of_settings(format!("there is no topic number {topic}")))?;
+            .ok_or_else(|| of_settings(format!("there is no topic number {topic}")))?;
         let arguments = arguments(topic, record, tag);
         if record.headers.is_empty() {
             return self.produce_arguments(&arguments);
@@ -83,6 +65,65 @@ impl Producer {
             .zip(&names)
             .map(|(header, name)| header_argument(name, header.value.as_deref()));
         self.produce_arguments(&arguments.iter().copied().chain(headers).collect::<Vec<_>>())
+    }
+
+    fn send_offsets(
+        &self,
+        offsets: &[Partition],
+        member: &GroupMetadata,
+        timeout: Duration,
+    ) -> Result<(), ClientError> {
+        let list = PartitionList::new(offsets)?;
+        // SAFETY: the handle, the list and the membership live across the call.
+        self.client.take_error(unsafe {
+            let (rk, list) = (self.client.ptr(), list.ptr());
+            sys::rd_kafka_send_offsets_to_transaction(rk, list, member.ptr(), timeout_ms(timeout))
+        })
+    }
+
+    fn flush(&self, timeout: Duration) -> Result<(), ClientError> {
+        // SAFETY: the handle is live; delivery callbacks run inside the call, on this thread.
+        let code = unsafe { sys::rd_kafka_flush(self.client.ptr(), timeout_ms(timeout)) };
+        checked(code, "not every record was acknowledged in time")
+    }
+
+    fn commit(&self, timeout: Duration) -> Result<(), ClientError> {
+        // SAFETY: the handle is live.
+        self.client
+            .take_error(unsafe { sys::rd_kafka_commit_transaction(self.client.ptr(), timeout_ms(timeout)) })
+    }
+
+    fn abort(&self, timeout: Duration) -> Result<(), ClientError> {
+        // SAFETY: the handle is live.
+        self.client
+            .take_error(unsafe { sys::rd_kafka_abort_transaction(self.client.ptr(), timeout_ms(timeout)) })
+    }
+
+    fn serve(&self, timeout: Duration) {
+        // SAFETY: the handle is live.
+        unsafe { sys::rd_kafka_poll(self.client.ptr(), timeout_ms(timeout)) };
+    }
+
+    fn discard(self) {
+        let flags = sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT | sys::RD_KAFKA_PURGE_F_NON_BLOCKING;
+        // SAFETY: the handle is live.
+        let purged = checked(unsafe { sys::rd_kafka_purge(self.client.ptr(), flags) }, "cannot purge");
+        if let Err(error) = purged {
+            tracing::debug!(%error, "records of a discarded producer were not purged");
+        }
+        destroy_aside(self);
+    }
+}
+
+impl Producer {
+    /// A producer with these settings. Records name a topic by its position in `topics`.
+    pub(super) fn new(settings: &Settings, topics: &[&str], witness: Arc<Witness>) -> Result<Self, ClientError> {
+        let client = Client::producer(settings, witness)?;
+        let topics = topics
+            .iter()
+            .map(|name| Topic::new(&client, name))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { topics, client })
     }
 
     /// Hands one record for the first topic to the client, which copies it, with the plainest call there is:
@@ -114,57 +155,6 @@ impl Producer {
                 Err(sys::rd_kafka_last_error().into())
             }
         }
-    }
-
-    /// Puts input progress into the transaction, fenced by the membership.
-    pub(in crate::kafka) fn send_offsets(
-        &self,
-        offsets: &PartitionList,
-        member: &GroupMetadata,
-        timeout: Duration,
-    ) -> Result<(), ClientError> {
-        // SAFETY: the handle, the list and the membership live across the call.
-        self.client.take_error(unsafe {
-            let (rk, list) = (self.client.ptr(), offsets.ptr());
-            sys::rd_kafka_send_offsets_to_transaction(rk, list, member.ptr(), timeout_ms(timeout))
-        })
-    }
-
-    /// Waits until every record was reported on, sending at once what still lingers.
-    pub(in crate::kafka) fn flush(&self, timeout: Duration) -> Result<(), ClientError> {
-        // SAFETY: the handle is live; delivery callbacks run inside the call, on this thread.
-        let code = unsafe { sys::rd_kafka_flush(self.client.ptr(), timeout_ms(timeout)) };
-        checked(code, "not every record was acknowledged in time")
-    }
-
-    pub(in crate::kafka) fn commit(&self, timeout: Duration) -> Result<(), ClientError> {
-        // SAFETY: the handle is live.
-        self.client
-            .take_error(unsafe { sys::rd_kafka_commit_transaction(self.client.ptr(), timeout_ms(timeout)) })
-    }
-
-    pub(in crate::kafka) fn abort(&self, timeout: Duration) -> Result<(), ClientError> {
-        // SAFETY: the handle is live.
-        self.client
-            .take_error(unsafe { sys::rd_kafka_abort_transaction(self.client.ptr(), timeout_ms(timeout)) })
-    }
-
-    /// Runs the callbacks that wait, and waits for one at most as long as said.
-    pub(in crate::kafka) fn serve(&self, timeout: Duration) {
-        // SAFETY: the handle is live.
-        unsafe { sys::rd_kafka_poll(self.client.ptr(), timeout_ms(timeout)) };
-    }
-
-    /// Drops whatever was not sent and ends the handle without making the caller wait.
-    /// A transaction that is open on the broker stays open until the next producer of that id or the transaction timeout.
-    pub(in crate::kafka) fn discard(self) {
-        let flags = sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT | sys::RD_KAFKA_PURGE_F_NON_BLOCKING;
-        // SAFETY: the handle is live.
-        let purged = checked(unsafe { sys::rd_kafka_purge(self.client.ptr(), flags) }, "cannot purge");
-        if let Err(error) = purged {
-            tracing::debug!(%error, "records of a discarded producer were not purged");
-        }
-        destroy_aside(self);
     }
 
     fn produce_arguments(&self, arguments: &[sys::rd_kafka_vu_t]) -> Result<(), ClientError> {

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use rdkafka::bindings as sys;
 
-use super::ClientError;
+use super::of_settings;
+use crate::kafka::port::ClientError;
 
 /// A queue of the client.
 pub(super) struct Queue(NonNull<sys::rd_kafka_queue_t>);
@@ -19,7 +20,7 @@ impl Queue {
     pub(super) fn owned(queue: *mut sys::rd_kafka_queue_t) -> Result<Self, ClientError> {
         NonNull::new(queue)
             .map(Self)
-            .ok_or_else(|| ClientError::of_settings("the Kafka client has no such queue".to_owned()))
+            .ok_or_else(|| of_settings("the Kafka client has no such queue".to_owned()))
     }
 
     pub(super) fn ptr(&self) -> *mut sys::rd_kafka_queue_t {

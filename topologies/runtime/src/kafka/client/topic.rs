@@ -4,7 +4,8 @@ use std::ptr::NonNull;
 
 use rdkafka::bindings as sys;
 
-use super::{Client, ClientError, terminated};
+use super::{Client, of_settings, terminated};
+use crate::kafka::port::ClientError;
 
 /// A topic as the client knows it; the pointer stays the same as long as this lives.
 pub(super) struct Topic(NonNull<sys::rd_kafka_topic_t>);
@@ -19,7 +20,7 @@ impl Topic {
         let topic = unsafe { sys::rd_kafka_topic_new(client.ptr(), name.as_ptr(), std::ptr::null_mut()) };
         NonNull::new(topic)
             .map(Self)
-            .ok_or_else(|| ClientError::of_settings(format!("the Kafka client refuses the topic name {name:?}")))
+            .ok_or_else(|| of_settings(format!("the Kafka client refuses the topic name {name:?}")))
     }
 
     pub(super) fn ptr(&self) -> *mut sys::rd_kafka_topic_t {

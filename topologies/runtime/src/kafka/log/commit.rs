@@ -1,16 +1,17 @@
 //! Commits: what goes into a transaction, and what became of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use streams::{ChangelogEnd, Commit, InputOffset, LogError, TaskId};
 
-use super::{KafkaLog, fatal};
+use super::KafkaLog;
+use crate::kafka::port::{GroupMembership, KafkaClient, KafkaConsumer};
 use crate::kafka::transaction::{Failure, Work};
 
 /// What a heartbeat may take beyond its interval.
 const HEARTBEAT_SLACK: Duration = Duration::from_secs(1);
 
-impl KafkaLog {
+impl<C: KafkaClient> KafkaLog<C> {
     /// Whether a task is still this thread's to commit for.
     pub(super) fn check_owned(&self, task: TaskId) -> Result<(), LogError> {
         if self.lost.contains(&task) || !self.inputs.is_started(task) {
@@ -42,7 +43,7 @@ impl KafkaLog {
     ) -> Result<Vec<ChangelogEnd>, LogError> {
         self.ready_producers()?;
         let token = self.tokens.next();
-        let list = self.inputs.list(offsets, &token).map_err(fatal)?;
+        let list = self.inputs.list(offsets, &token);
         let member = self
             .consumer()?
             .group_metadata()
@@ -83,7 +84,7 @@ impl KafkaLog {
             Err(LogError::Fatal(reason)) => return Err(LogError::Fatal(reason)),
             ready => ready.map_err(|error| unknown(&error))?,
         }
-        let list = self.inputs.list(offsets, "").map_err(fatal)?;
+        let list = self.inputs.list(offsets, "");
         let found = self.consumer()?.committed(&list, self.config.transaction_deadline());
         let found = found.map_err(|error| unknown(&error))?;
         let found = found.iter().find(|partition| partition.error.is_none());
@@ -99,14 +100,14 @@ impl KafkaLog {
     pub(super) fn ready_producers(&mut self) -> Result<(), LogError> {
         self.collect_events(false)?;
         self.transactions
-            .ready(Instant::now() + self.config.transaction_deadline())
+            .ready(self.machine.instant() + self.config.transaction_deadline())
     }
 
     /// A transaction that lasted too long and a process that was replaced look alike to a producer. The group knows the
     /// difference and tells it with the next heartbeat: waiting for that keeps this thread from driving out its own heir.
     fn fenced(&mut self, reason: String) -> LogError {
-        let deadline = Instant::now() + self.config.heartbeat_interval() + HEARTBEAT_SLACK;
-        while Instant::now() < deadline {
+        let deadline = self.machine.instant() + self.config.heartbeat_interval() + HEARTBEAT_SLACK;
+        while self.machine.instant() < deadline {
             if let Err(error) = self.collect_events(false) {
                 return error;
             }

@@ -1,16 +1,16 @@
 //! Membership: what the group gives and takes, and what the client reports.
 
-use std::time::Instant;
-
 use rdkafka::types::RDKafkaErrorCode;
 use streams::log::Event;
 use streams::{LogError, TaskId};
 
 use super::orphans::OrphanWatch;
-use super::{KafkaLog, fatal, retriable};
-use crate::kafka::client::{ClientError, ConsumerEvent, Partition, PartitionList};
+use super::{KafkaLog, retriable};
+use crate::kafka::port::{
+    ClientError, ConsumerEvent, FetchedBatch, FetchedRecord, KafkaClient, KafkaConsumer, Partition,
+};
 
-impl KafkaLog {
+impl<C: KafkaClient> KafkaLog<C> {
     /// Takes over what the group and the client have to say. Whatever needs no decision is answered here.
     pub(super) fn collect_events(&mut self, released_early: bool) -> Result<(), LogError> {
         while let Some(event) = self.consumer()?.next_event() {
@@ -26,9 +26,8 @@ impl KafkaLog {
     /// The group is answered at once; the inputs follow when the tasks are started.
     fn assigned(&mut self, partitions: &[Partition]) -> Result<(), LogError> {
         let tasks = self.tasks(partitions);
-        let nothing = PartitionList::new(0).map_err(fatal)?;
         self.consumer_mut()?
-            .assign(&nothing)
+            .assign(&[])
             .map_err(|error| retriable("cannot take tasks over", &error))?;
         self.owned.extend(&tasks);
         if !tasks.is_empty() {
@@ -46,8 +45,7 @@ impl KafkaLog {
             .filter(|task| self.owned.remove(task))
             .collect();
         if tasks.is_empty() {
-            let nothing = PartitionList::new(0).map_err(fatal)?;
-            let answered = self.consumer_mut()?.unassign(&nothing);
+            let answered = self.consumer_mut()?.unassign(&[]);
             return answered.map_err(|error| retriable("cannot give tasks up", &error));
         }
         tracing::info!(tasks = %names(&tasks), lost, "tasks revoked");
@@ -55,7 +53,7 @@ impl KafkaLog {
         if lost {
             self.lost.extend(&tasks);
             // It joins again, and whether that comes to its end is looked at as after the first time.
-            self.orphans = OrphanWatch::new(&self.config.member_of_group(), Instant::now());
+            self.orphans = OrphanWatch::new(&self.config.member_of_group(), self.machine.instant());
         }
         self.pending.push_back(if lost {
             Event::Lost(tasks)
@@ -110,7 +108,7 @@ impl KafkaLog {
     /// Removes the inputs of stopped tasks and thereby lets a rebalance that waits for it go on.
     pub(super) fn release(&mut self, answers_rebalance: bool) -> Result<(), LogError> {
         let released = std::mem::take(&mut self.releasing);
-        let list = self.inputs.list(&released, "").map_err(fatal)?;
+        let list = self.inputs.list(&released, "");
         let unassigned = self.consumer_mut()?.unassign(&list);
         unassigned.map_err(|error| retriable("cannot give tasks up", &error))?;
         // A revocation that came in the meantime was answered by this call, though nobody had seen it: those tasks are lost.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use rdkafka::types::RDKafkaErrorCode;
 use streams::{InputOffset, LogError, TaskId};
 
-use super::{KafkaLog, fatal, retriable};
-use crate::kafka::client::{Partition, PartitionList};
+use super::{KafkaLog, retriable};
+use crate::kafka::port::{FetchedBatch, KafkaClient, KafkaConsumer, Partition};
 
 /// One attempt to start a task waits this long for committed offsets. Pending transactions of a dead owner can hold them
 /// back for the whole transaction timeout, and other tasks of the thread should not wait for that.
@@ -16,18 +16,17 @@ const WATERMARK_WAIT: Duration = Duration::from_secs(5);
 /// A rewind takes no longer.
 const SEEK_WAIT: Duration = Duration::from_secs(5);
 
-impl KafkaLog {
+impl<C: KafkaClient> KafkaLog<C> {
     /// Where each input of a task begins: after what the group has committed, or at the first record there is.
     pub(super) fn begin_offsets(&self, task: TaskId) -> Result<Vec<InputOffset>, LogError> {
         let inputs = self.inputs.of_task(task);
-        let list = PartitionList::of(
-            inputs
-                .iter()
-                .map(|(topic, partition)| (self.inputs.name(*topic), *partition)),
-        );
+        let list: Vec<_> = inputs
+            .iter()
+            .map(|(topic, partition)| Partition::new(self.inputs.name(*topic), *partition))
+            .collect();
         let committed = self
             .consumer()?
-            .committed(&list.map_err(fatal)?, START_WAIT)
+            .committed(&list, START_WAIT)
             .map_err(|error| retriable("the committed offsets are not settled", &error))?;
         let begun = inputs.iter().zip(&committed).map(|((topic, partition), found)| {
             let next = self.begin_offset(found)?;
@@ -62,10 +61,9 @@ impl KafkaLog {
         if offsets.is_empty() {
             return Ok(());
         }
-        let list = self.inputs.list(&offsets, "").map_err(fatal)?;
+        let list = self.inputs.list(&offsets, "");
         let sought = self.consumer()?.seek(&list, SEEK_WAIT);
-        let refused = list.to_vec().into_iter().find_map(|partition| partition.error);
-        if sought.is_ok() && refused.is_none() {
+        if sought.is_ok_and(|moved| moved.iter().all(|partition| partition.error.is_none())) {
             return Ok(());
         }
         if !self.revoking.is_empty() {
@@ -74,7 +72,6 @@ impl KafkaLog {
             ));
         }
         // A partition that was added a moment ago cannot be sought yet; it can be taken out and added at the right place.
-        let list = self.inputs.list(&offsets, "").map_err(fatal)?;
         let consumer = self.consumer_mut()?;
         let again = consumer.unassign(&list).and_then(|()| consumer.assign(&list));
         again.map_err(|error| retriable("inputs cannot be rewound", &error))?;

@@ -1,7 +1,5 @@
 //! Tokens of transactions.
 
-use std::time::SystemTime;
-
 /// Marks each transaction of this process apart from all others.
 pub(super) struct Tokens {
     process: u128,
@@ -9,9 +7,8 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    pub(super) fn new() -> Self {
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let process = since_epoch.map_or(0, |time| time.as_nanos()) ^ (u128::from(std::process::id()) << 80);
+    /// `process` is a number that no other process has.
+    pub(super) fn new(process: u128) -> Self {
         Self { process, last: 0 }
     }
 

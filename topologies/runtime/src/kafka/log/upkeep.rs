@@ -7,6 +7,7 @@ use streams::log::Event;
 
 use super::KafkaLog;
 use crate::kafka::group::GroupState;
+use crate::kafka::port::{GroupMembership, KafkaClient, KafkaConsumer};
 
 /// Brokers forget the offsets of idle partitions after a week, since the group does not subscribe to their topics.
 /// They are committed again this long after a start and then once a day.
@@ -20,11 +21,11 @@ const PROBE_WAIT: Duration = Duration::from_millis(100);
 /// Leaving a group that has tasks without owner takes no longer.
 const LEAVE_WAIT: Duration = Duration::from_secs(5);
 
-impl KafkaLog {
+impl<C: KafkaClient> KafkaLog<C> {
     /// Renews idle offsets, replaces producers that were given up, and looks for a broker while none was to be reached.
     /// [`LogError::Migrated`] after it has left its group, in which some tasks had no owner.
     pub(super) fn maintain(&mut self) -> Result<(), LogError> {
-        let now = Instant::now();
+        let now = self.machine.instant();
         if self.recommit_at.is_some_and(|at| at <= now) && self.revoking.is_empty() {
             let next = if self.recommit() {
                 RECOMMIT_INTERVAL
@@ -60,7 +61,7 @@ impl KafkaLog {
             return Ok(());
         }
         if let Some(consumer) = self.consumer.as_mut() {
-            consumer.leave(Instant::now() + LEAVE_WAIT);
+            consumer.leave(self.machine.instant() + LEAVE_WAIT);
         }
         Err(LogError::Migrated(
             "some tasks have no owner; the group is asked to give all of them away again".to_owned(),
