@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{audit, consume, load, offsets, run, schemas, topics, topology};
+use crate::commands::{audit, consume, load, offsets, run, schemas, sim, topics, topology};
 use crate::exit;
 use crate::settings::{Serving, Settings};
 
@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Consume(consume::ConsumeArguments),
     /// Check whether the books are right: orders, stock, money, changelogs and stores.
     Audit(audit::AuditArguments),
+    /// Run the engine on a simulated cluster in which everything goes wrong, seed by seed.
+    Sim(sim::SimArguments),
     /// Post orders to an edge and measure how long they take.
     Load(load::LoadArguments),
     /// Print a completion script for a shell.
@@ -48,4 +50,11 @@ pub(crate) enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+impl Arguments {
+    /// Whether what runs is a simulation.
+    pub(crate) fn is_simulated(&self) -> bool {
+        matches!(self.command, Command::Sim(_))
+    }
 }

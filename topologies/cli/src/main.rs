@@ -17,7 +17,7 @@ use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    terminal::start_logging();
+    terminal::start_logging(arguments.is_simulated());
     match commands::run(arguments) {
         Ok(code) => code,
         Err(error) => exit::report(&error),

@@ -8,9 +8,17 @@ use tracing_subscriber::EnvFilter;
 /// What is logged unless `RUST_LOG` says otherwise.
 const DEFAULT_FILTER: &str = "info,sluice=info";
 
+/// What is logged of a simulation: its threads warn of every fault, which is what it is for.
+const SIMULATION_FILTER: &str = "off,sluice=info";
+
 /// Logs to standard error, plain lines when it is no terminal.
-pub(crate) fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+pub(crate) fn start_logging(is_simulated: bool) {
+    let default = if is_simulated {
+        SIMULATION_FILTER
+    } else {
+        DEFAULT_FILTER
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use planted::Bug;
 use streams::changelog::ChangelogStores;
 use streams::log::{LogReader, StoredRecord};
 use streams::store::{KeyValueStore, Positions, StoreError};
@@ -63,7 +64,9 @@ pub fn restore(
             tracing::error!(%task, reason, "the task's state is damaged; it is put aside and rebuilt from its changelog");
             metrics::counter!("sluice_store_quarantined_total", "application" => layout.application_id.clone())
                 .increment(1);
-            states.quarantine(task, &reason)?;
+            if !planted::is(Bug::DamageKept) {
+                states.quarantine(task, &reason)?;
+            }
             attempt(layout, task, states, reader, progress)
         }
         other => other,
@@ -141,7 +144,14 @@ impl Replay<'_> {
             changelog.report_torn(self.task, from..changelog.end)?;
             return Ok(());
         };
-        let ranges = changelog.whole(from, &last)?;
+        let mut ranges = changelog.whole(from, &last)?;
+        if planted::is(Bug::NothingReplayed) {
+            self.positions.changelog = Some(last.offset + 1);
+            ranges = [0..0, 0..0];
+        }
+        if planted::is(Bug::ReplayTooShort) {
+            ranges[0].end = ranges[0].start.max(ranges[0].end - 2);
+        }
         let offsets = ranges
             .iter()
             .map(|range| u64::try_from(range.end - range.start).unwrap_or(0));

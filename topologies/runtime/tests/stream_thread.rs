@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use runtime::limits::ThreadLimits;
+use runtime::limits::{LOG_RETRY_WAIT, ThreadLimits};
 use runtime::queries::Hosting;
-use runtime::{NoSchemas, OsMachine, StateProvider, StreamThread, ThreadContext};
+use runtime::{Machine, NoSchemas, OsMachine, StateProvider, StreamThread, ThreadContext, Work};
 use streams::log::{Event, Log, LogReader, StoredRecord};
 use streams::serde::StringSerde;
 use streams::store::{KeyValueStore, StoreError};
@@ -155,6 +155,32 @@ impl LogReader for Nothing {
     }
 }
 
+/// The machine, with an account of what was slept.
+#[derive(Clone, Default)]
+struct Sleeper(Arc<Mutex<Vec<Duration>>>);
+
+impl Machine for Sleeper {
+    fn now_ms(&self) -> i64 {
+        1
+    }
+
+    fn instant(&self) -> Instant {
+        OsMachine.instant()
+    }
+
+    fn sleep(&self, time: Duration) {
+        self.0.lock().unwrap().push(time);
+    }
+
+    fn spawn(&self, name: String, work: Work) -> std::io::Result<()> {
+        OsMachine.spawn(name, work)
+    }
+
+    fn unique(&self) -> u128 {
+        1
+    }
+}
+
 /// A thread with one task that copies, to which this happens once the task is assigned. Its commits and rewinds fail with
 /// the given errors, in order, before they succeed.
 fn thread(
@@ -166,6 +192,16 @@ fn thread(
 }
 
 fn thread_within(
+    limits: ThreadLimits,
+    then: &[Event],
+    commits: &[LogError],
+    aborts: &[LogError],
+) -> (StreamThread<ScriptedLog>, Arc<Hosting>, Calls) {
+    thread_on(Arc::new(OsMachine), limits, then, commits, aborts)
+}
+
+fn thread_on(
+    machine: Arc<dyn Machine>,
     limits: ThreadLimits,
     then: &[Event],
     commits: &[LogError],
@@ -195,7 +231,7 @@ fn thread_within(
         make_reader: Arc::new(|| Ok(Box::new(Nothing))),
         schemas: Arc::new(NoSchemas),
         limits,
-        machine: Arc::new(OsMachine),
+        machine,
     };
     (StreamThread::new(0, Arc::new(context), log), hosting, calls)
 }
@@ -273,4 +309,29 @@ fn a_thread_that_has_lost_its_tasks_is_not_ready_and_commits_nothing() {
     run(&mut thread, &calls, 3).unwrap();
     assert_eq!(*calls.lock().unwrap(), ["start", "stop", "abort"]);
     assert_eq!(hosting.obstacles().len(), 1);
+}
+
+/// Its group may have gone on without it, which it finds out in its own time.
+#[test]
+fn a_thread_whose_commits_fail_one_after_the_other_pauses_between_them() {
+    let machine = Sleeper::default();
+    // Each record is committed before the next is asked for.
+    let limits = ThreadLimits {
+        commit_interval: Duration::ZERO,
+        ..ThreadLimits::default()
+    };
+    let records = vec![Event::Records; 4];
+    let end = LogError::Fatal("the end".to_owned());
+    let commits = [abortable(), abortable(), abortable(), end];
+    let (mut thread, _, calls) = thread_on(Arc::new(machine.clone()), limits, &records, &commits, &[]);
+    let ended = thread.run(&AtomicBool::new(false));
+    assert!(matches!(ended, Err(LogError::Fatal(_))), "{ended:?}");
+    let commits = calls.lock().unwrap().iter().filter(|call| **call == "commit").count();
+    assert_eq!(commits, 4);
+    let paused = machine.0.lock().unwrap().clone();
+    assert_eq!(
+        paused.iter().filter(|time| **time == LOG_RETRY_WAIT).count(),
+        2,
+        "{paused:?}"
+    );
 }

@@ -9,6 +9,8 @@ use crate::commit::TaskId;
 use crate::error::ProcessError;
 use crate::node::{Node, NodeScope};
 use crate::overlay::Overlay;
+use planted::Bug;
+
 use crate::partition::partition_for_key;
 use crate::record::{Headers, Record, StoreIndex};
 use crate::serde::Encoded;
@@ -196,6 +198,9 @@ pub(crate) fn send<K: 'static, V: 'static>(
         return Err(encode(cause));
     }
     entry.finish(|key| match key {
+        Some(key) if planted::is(Bug::WrongPartition) => {
+            partition_for_key(key, declared.partitions + 1) % declared.partitions
+        }
         Some(key) => partition_for_key(key, declared.partitions),
         None => partition % declared.partitions.max(1),
     });

@@ -7,6 +7,7 @@ pub(crate) mod offsets;
 pub(crate) mod run;
 pub(crate) mod schemas;
 mod serving;
+pub(crate) mod sim;
 pub(crate) mod topics;
 pub(crate) mod topology;
 
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Offsets(command) => offsets::run(&settings, &command),
         Command::Consume(arguments) => consume::run(&settings, &arguments),
         Command::Audit(arguments) => audit::run(&settings, &arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Load(arguments) => load::run(&settings, &arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "sluice", &mut std::io::stdout());

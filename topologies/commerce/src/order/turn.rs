@@ -1,5 +1,7 @@
 //! One turn of the saga: a thing that happened in, events and commands out.
 
+use planted::Bug;
+
 use crate::authority::{Actor, act_on_order};
 use crate::ids::{LineNo, OrderId, ProductId, RecordId};
 use crate::order::effect::{self, Effect};
@@ -242,7 +244,7 @@ impl Turn {
 
     fn record(&mut self, actor: Actor, event: OrderEvent) {
         let recorded = RecordedEvent {
-            seq: self.state.seq + 1,
+            seq: self.state.seq + if planted::is(Bug::EventNumberSkipped) { 2 } else { 1 },
             at: self.now,
             actor,
             event,
@@ -274,6 +276,9 @@ impl Turn {
         }
         let waits = !self.state.step().is_final();
         self.state.deadline = waits.then(|| Deadline::first(self.now));
+        if planted::is(Bug::CompensationForgotten) && self.state.step() == SagaStep::Voiding {
+            return;
+        }
         self.effects.extend(effect::commands(&self.state, 1));
     }
 

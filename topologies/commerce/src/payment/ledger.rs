@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use planted::Bug;
+
 use crate::ids::{AccountId, OrderId};
 use crate::money::{Currency, Money};
 use crate::payment::Wallet;
@@ -131,7 +133,11 @@ pub(crate) fn entry(
             },
             Posting {
                 account: to,
-                amount: amount.amount,
+                amount: if planted::is(Bug::LedgerOneSided) {
+                    0
+                } else {
+                    amount.amount
+                },
             },
         ],
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use planted::Bug;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::AccountId;
@@ -82,7 +83,7 @@ impl Wallet {
 
 fn add(balance: i64, change: i64) -> Result<i64, PaymentRefusal> {
     match balance.checked_add(change) {
-        Some(sum) if sum < 0 => Err(PaymentRefusal::InsufficientFunds),
+        Some(sum) if sum < 0 && !planted::is(Bug::OverdraftAllowed) => Err(PaymentRefusal::InsufficientFunds),
         Some(sum) if sum <= AMOUNT_MAX => Ok(sum),
         Some(_) | None => Err(PaymentRefusal::InvalidAmount),
     }

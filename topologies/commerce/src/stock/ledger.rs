@@ -1,5 +1,7 @@
 //! The stock ledger's turn: one command about one hold in, at most one change and one answer out.
 
+use planted::Bug;
+
 use crate::authority::{Actor, act_as_saga};
 use crate::ids::{LineNo, OrderId, ProductId};
 use crate::order::QUANTITY_MAX;
@@ -105,6 +107,9 @@ fn with_hold(product: Product, hold: Hold, command: &StockCommand, now: i64) -> 
         (HoldStatus::Confirmed, StockCommand::Restock { .. }) => {
             resolve(product, hold, command, StockChangeKind::Restocked, now)
         }
+        (HoldStatus::Confirmed, StockCommand::Confirm { .. }) if planted::is(Bug::SoldTwice) => {
+            resolve(product, hold, command, StockChangeKind::Confirmed, now)
+        }
         // A release does not undo a sale, and a sale is not made twice.
         (HoldStatus::Confirmed, StockCommand::Confirm { .. } | StockCommand::Release { .. }) => {
             answer(product, hold, command)
@@ -125,7 +130,12 @@ fn with_hold(product: Product, hold: Hold, command: &StockCommand, now: i64) -> 
 
 fn reserve(product: Product, order_id: &OrderId, line: LineNo, attempt: u32, quantity: i64, now: i64) -> StockStep {
     let rejection = if (1..=QUANTITY_MAX).contains(&quantity) {
-        (quantity > product.available()).then_some(StockRejection::OutOfStock)
+        let free = if planted::is(Bug::HeldGoodsSold) {
+            product.on_hand
+        } else {
+            product.available()
+        };
+        (quantity > free).then_some(StockRejection::OutOfStock)
     } else {
         Some(StockRejection::InvalidQuantity)
     };
@@ -204,8 +214,11 @@ fn reservation_reply(product: &Product, hold: &Hold, line: LineNo, attempt: u32)
 fn resolve(product: Product, hold: Hold, command: &StockCommand, kind: StockChangeKind, now: i64) -> StockStep {
     let pieces = hold.quantity;
     let (status, delta_on_hand, delta_reserved) = match kind {
+        StockChangeKind::Confirmed if planted::is(Bug::HoldKeptAfterSale) => (HoldStatus::Confirmed, -pieces, 0),
         StockChangeKind::Confirmed => (HoldStatus::Confirmed, -pieces, -pieces),
+        StockChangeKind::Released if planted::is(Bug::ReleasedTooMuch) => (HoldStatus::Released, 0, -pieces - 1),
         StockChangeKind::Released => (HoldStatus::Released, 0, -pieces),
+        StockChangeKind::Restocked if planted::is(Bug::RestockForgotten) => (HoldStatus::Restocked, 0, 0),
         StockChangeKind::Restocked => (HoldStatus::Restocked, pieces, 0),
         // The others make no hold move on.
         StockChangeKind::Created | StockChangeKind::Adjusted | StockChangeKind::Reserved => (hold.status, 0, 0),
@@ -284,7 +297,7 @@ pub(crate) fn ledger_changed(
     product.on_hand += delta_on_hand;
     product.reserved += delta_reserved;
     product.version += 1;
-    product.events += 1;
+    product.events += u64::from(!planted::is(Bug::StockEventsUncounted));
     product.updated_at = now;
     let (on_hand, reserved) = (product.on_hand, product.reserved);
     let change = StockChange {

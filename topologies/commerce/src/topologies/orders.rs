@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use planted::Bug;
 use schemas::SchemaTable;
 use schemas::wire::{order as order_wire, payment as payment_wire, stock as stock_wire};
 use streams::serde::StringSerde;
@@ -118,6 +119,8 @@ impl Saga {
         causation: &str,
     ) -> Result<(), ProcessError> {
         let state = context.store(&self.orders)?.get(&key)?;
+        let is_again = planted::is(Bug::CreatedAgain) && matches!(input, OrderInput::Place(_));
+        let state = state.filter(|_| !is_again);
         let order_id = OrderId(key);
         let before = state.as_ref().map(Told::of);
         let next = step(state, &order_id, input, context.now_ms());
@@ -137,7 +140,8 @@ impl Saga {
         let Some(state) = next.state.filter(|_| changed) else {
             return Ok(());
         };
-        if Told::of(&state).is_news_after(before) {
+        if Told::of(&state).is_news_after(before) && !(planted::is(Bug::LastStepUnpublished) && state.step().is_final())
+        {
             let snapshot = OrderSnapshot::of(&state);
             let record = Record::new(order_id.0.clone(), wire::order::snapshot(&snapshot), out.at);
             context.send(&self.snapshots, &record)?;

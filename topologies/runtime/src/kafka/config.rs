@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use planted::Bug;
 use rdkafka::ClientConfig;
 use streams::LogError;
 
@@ -209,6 +210,11 @@ impl KafkaConfig {
         let kib = (self.fetch_bytes_max / inputs).max(FETCH_AHEAD_BYTES_MIN) / 1024;
         let records = (FETCH_AHEAD_RECORDS / inputs).max(FETCH_AHEAD_RECORDS_MIN);
         let (fetch_wait_ms, fetch_bytes) = self.fetch_patience();
+        let isolation = if planted::is(Bug::UncommittedRead) {
+            "read_uncommitted"
+        } else {
+            "read_committed"
+        };
         self.settings(&[
             ("group.id", &self.application_id),
             ("group.instance.id", &self.member_of_group()),
@@ -222,7 +228,7 @@ impl KafkaConfig {
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
             ("auto.offset.reset", "error"),
-            ("isolation.level", "read_committed"),
+            ("isolation.level", isolation),
             ("allow.auto.create.topics", "false"),
             ("fetch.queue.backoff.ms", "1"),
             ("fetch.wait.max.ms", &fetch_wait_ms.to_string()),
@@ -309,6 +315,9 @@ impl KafkaConfig {
     }
 
     fn member(&self) -> String {
+        if planted::is(Bug::SharedTransactionalId) {
+            return format!("{}-{}", self.application_id, self.thread);
+        }
         format!("{}-{}-{}", self.application_id, self.instance_id, self.thread)
     }
 

@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use planted::Bug;
 use rdkafka::types::RDKafkaErrorCode;
 use streams::log::{Event, Log};
 use streams::{ChangelogEnd, Commit, InputOffset, InputRecord, Layout, LogError, OutputBuffer, TaskId};
@@ -260,7 +261,7 @@ impl<C: KafkaClient> Log for KafkaLog<C> {
             return Ok(vec![None; commits.len()]);
         }
         let ends = self.transaction(commits, &offsets)?;
-        for commit in commits {
+        for commit in commits.iter().filter(|_| !planted::is(Bug::AdvanceForgotten)) {
             self.inputs.advance(commit.task, &commit.offsets);
         }
         Ok(ends)
@@ -268,6 +269,9 @@ impl<C: KafkaClient> Log for KafkaLog<C> {
 
     fn abort(&mut self) -> Result<(), LogError> {
         self.transactions.abort();
+        if planted::is(Bug::NoRewind) {
+            return Ok(());
+        }
         self.rewind()
     }
 

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use planted::Bug;
 use rdkafka::types::RDKafkaErrorCode;
 use streams::{ChangelogEnd, Commit, Layout, LogError, OutputBuffer, OutputRecord, TopicKind};
 
@@ -105,6 +106,11 @@ impl<C: KafkaClient> Transactions<C> {
         Ok(())
     }
 
+    /// Whether a transaction was begun and not ended.
+    pub(super) fn is_open(&self) -> bool {
+        self.opened.is_some()
+    }
+
     /// Whether no producer is missing.
     pub(super) fn is_ready(&self) -> bool {
         self.producers.iter().all(Option::is_some)
@@ -150,7 +156,7 @@ impl<C: KafkaClient> Transactions<C> {
         let opened = self.opened.take();
         let taken = |opened| self.machine.instant().saturating_duration_since(opened);
         let late = opened.is_some_and(|opened| taken(opened) >= self.config.request_timeout());
-        if late || self.is_troubled() {
+        if (late || self.is_troubled()) && !planted::is(Bug::TroubledProducerKept) {
             self.discard();
         }
         self.turn = (self.turn + 1) % self.producers.len();
@@ -162,7 +168,7 @@ impl<C: KafkaClient> Transactions<C> {
         if is_over {
             self.opened = None;
         }
-        if is_over || self.is_troubled() {
+        if is_over || (self.is_troubled() && !planted::is(Bug::TroubledProducerKept)) {
             self.discard();
         }
     }
@@ -181,6 +187,7 @@ impl<C: KafkaClient> Transactions<C> {
         self.health.count_abort();
         let deadline = self.machine.instant() + self.config.request_timeout();
         let aborted = match self.producers.get(self.turn).and_then(Option::as_ref) {
+            Some(_) if planted::is(Bug::AbortUnsent) => Ok(()),
             Some(member) => self.end_without_effect(member, deadline),
             None => Ok(()),
         };
@@ -282,6 +289,11 @@ impl<C: KafkaClient> Transaction<'_, C> {
 
     fn run(&self, work: &Work<'_, C>) -> Result<Vec<ChangelogEnd>, Failure> {
         self.member.witness.watch(work.commits.len());
+        if planted::is(Bug::OffsetsApart) {
+            self.send_offsets(work)?;
+            self.end().map_err(Failure::Abortable)?;
+            self.begin()?;
+        }
         work.commits
             .iter()
             .try_for_each(|commit| self.produce_outputs(&commit.outputs))?;
@@ -304,6 +316,9 @@ impl<C: KafkaClient> Transaction<'_, C> {
     fn produce_changelogs(&self, commits: &[Commit]) -> Result<(), Failure> {
         for (tag, commit) in (UNTAGGED + 1..).zip(commits) {
             self.produce_outputs(&commit.changelog)?;
+            if planted::is(Bug::NoCommitRecord) {
+                continue;
+            }
             with_commit_record(commit, self.layout, |record| self.produce(record, tag)).transpose()?;
         }
         Ok(())

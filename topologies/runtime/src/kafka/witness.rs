@@ -26,7 +26,9 @@ struct Deliveries {
 }
 
 impl Witness {
-    pub(super) fn new(health: Arc<KafkaHealth>) -> Arc<Self> {
+    /// A witness that has seen nothing; what concerns readiness it passes on to `health`.
+    #[must_use]
+    pub fn new(health: Arc<KafkaHealth>) -> Arc<Self> {
         Arc::new(Self {
             health,
             troubled: AtomicBool::new(false),

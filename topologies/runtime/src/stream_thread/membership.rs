@@ -1,5 +1,6 @@
 //! Tasks that come and go: assigned, restored, started, given up.
 
+use planted::Bug;
 use streams::log::Log;
 use streams::{InputOffset, LogError, TaskId};
 
@@ -52,7 +53,9 @@ impl<L: Log> StreamThread<L> {
         for task in tasks {
             self.restorer.cancel(*task);
             self.retry_restore.retain(|(_, waiting)| waiting != task);
-            self.tasks.close(*task);
+            if !planted::is(Bug::RevokedKept) {
+                self.tasks.close(*task);
+            }
         }
         self.log.stop(tasks)
     }

@@ -1,5 +1,7 @@
 //! What a task did since its last commit, as a value; and what it does when that has become true or has not.
 
+use planted::Bug;
+
 use super::{InputProgress, Task};
 use crate::commit::{ChangelogEnd, Commit, InputOffset};
 use crate::overlay::ChangelogPlace;
@@ -16,11 +18,12 @@ impl Task {
         let offset = |(topic, progress): (&TopicIndex, &InputProgress)| InputOffset {
             topic: *topic,
             partition: self.own.id.partition,
-            next: progress.processed,
+            next: progress.processed - i64::from(planted::is(Bug::OffsetTooLow))
+                + i64::from(planted::is(Bug::OffsetTooHigh)),
         };
         Commit {
             task: self.own.id,
-            sequence: self.positions.sequence + u64::from(!changelog.is_empty()),
+            sequence: self.positions.sequence + u64::from(!changelog.is_empty() && !planted::is(Bug::CommitsUncounted)),
             offsets: self.inputs.iter().filter(changed).map(offset).collect(),
             outputs: std::mem::replace(&mut self.state.outputs, spare),
             sent: self.sent,
@@ -39,7 +42,7 @@ impl Task {
         self.positions.stream_time_ms = commit.stream_time_ms;
         self.positions.changelog = end.or(self.positions.changelog);
         self.sent = 0;
-        if !commit.changelog.is_empty() {
+        if !commit.changelog.is_empty() && !planted::is(Bug::DataNotStored) {
             let mut writes = commit
                 .changelog
                 .iter()
@@ -64,7 +67,9 @@ impl Task {
     pub fn abort(&mut self) {
         self.state.outputs.clear();
         self.sent = 0;
-        self.state.stores.iter_mut().flatten().for_each(|store| store.aborted());
+        if !planted::is(Bug::OverlayKept) {
+            self.state.stores.iter_mut().flatten().for_each(|store| store.aborted());
+        }
         self.state.stream_time_ms = self.positions.stream_time_ms;
         self.timers.iter_mut().for_each(|queue| queue.earliest_ms = i64::MIN);
         self.inputs
@@ -104,6 +109,9 @@ impl Task {
                 prefix,
                 timestamp_ms: self.state.stream_time_ms.max(0),
             };
+            if planted::is(Bug::StoreNotLogged) && store.0 % 2 == 0 {
+                continue;
+            }
             if let Some(Some(overlay)) = self.state.stores.get(usize::from(store.0)) {
                 overlay.write_changelog(&place, out);
             }

@@ -1,5 +1,6 @@
 //! Membership: what the group gives and takes, and what the client reports.
 
+use planted::Bug;
 use rdkafka::types::RDKafkaErrorCode;
 use streams::log::Event;
 use streams::{LogError, TaskId};
@@ -49,6 +50,10 @@ impl<C: KafkaClient> KafkaLog<C> {
             return answered.map_err(|error| retriable("cannot give tasks up", &error));
         }
         tracing::info!(tasks = %names(&tasks), lost, "tasks revoked");
+        if lost && planted::is(Bug::LossUntold) {
+            let answered = self.consumer_mut()?.unassign(&[]);
+            return answered.map_err(|error| retriable("cannot give tasks up", &error));
+        }
         self.revoking.extend(&tasks);
         if lost {
             self.lost.extend(&tasks);

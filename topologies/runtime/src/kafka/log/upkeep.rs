@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use planted::Bug;
 use streams::LogError;
 use streams::log::Event;
 
@@ -26,7 +27,7 @@ impl<C: KafkaClient> KafkaLog<C> {
     /// [`LogError::Migrated`] after it has left its group, in which some tasks had no owner.
     pub(super) fn maintain(&mut self) -> Result<(), LogError> {
         let now = self.machine.instant();
-        if self.recommit_at.is_some_and(|at| at <= now) && self.revoking.is_empty() {
+        if self.recommit_at.is_some_and(|at| at <= now) && self.may_recommit() {
             let next = if self.recommit() {
                 RECOMMIT_INTERVAL
             } else {
@@ -47,6 +48,13 @@ impl<C: KafkaClient> KafkaLog<C> {
             self.replace_producers();
         }
         Ok(())
+    }
+
+    /// A renewal is a transaction of its own. One that is open has outputs that were sent ahead of their commit, and would end
+    /// without the commit's offsets.
+    fn may_recommit(&self) -> bool {
+        let is_open = self.transactions.is_open() && !planted::is(Bug::RenewedInOpenTransaction);
+        self.revoking.is_empty() && !is_open
     }
 
     /// Leaving and joining again, with a new client, makes the group give every task away. A member to which nothing is left

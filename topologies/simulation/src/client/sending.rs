@@ -1,0 +1,213 @@
+//! Batches, sequences and the steps of a transaction: what librdkafka's idempotent producer does in its own thread.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::Refusal;
+use super::line::{Line, Target};
+use super::producer::initialised;
+use crate::cluster::{KafkaError, PartitionId, ProducerEpoch, Request, Response, StoredRecord};
+
+/// The transaction of one producer, and what waits to be sent in it.
+pub(super) struct Sending {
+    transactional_id: String,
+    transaction_timeout: Duration,
+    producer: Option<ProducerEpoch>,
+    /// By partition, the sequence of the next record.
+    sequences: BTreeMap<PartitionId, i32>,
+    waiting: BTreeMap<PartitionId, Vec<(StoredRecord, usize)>>,
+    added: BTreeSet<PartitionId>,
+    group: bool,
+    /// A batch was sent and its fate is not known, so that the next transaction needs a new epoch.
+    in_doubt: bool,
+    /// What went wrong in the background.
+    failed: Option<Refusal>,
+}
+
+impl Sending {
+    pub(super) fn new(transactional_id: &str, transaction_timeout: Duration) -> Self {
+        Self {
+            transactional_id: transactional_id.to_owned(),
+            transaction_timeout,
+            producer: None,
+            sequences: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            added: BTreeSet::new(),
+            group: false,
+            in_doubt: false,
+            failed: None,
+        }
+    }
+
+    pub(super) fn transactional_id(&self) -> String {
+        self.transactional_id.clone()
+    }
+
+    pub(super) fn transaction_timeout(&self) -> Duration {
+        self.transaction_timeout
+    }
+
+    pub(super) fn producer(&self) -> ProducerEpoch {
+        self.producer.unwrap_or(ProducerEpoch { id: -1, epoch: -1 })
+    }
+
+    /// Asks for a producer id, and fences whoever has it.
+    pub(super) fn init(&mut self, line: &mut Line, deadline: Duration) -> Result<(), Refusal> {
+        self.init_from(line, None, deadline)
+    }
+
+    fn init_from(
+        &mut self,
+        line: &mut Line,
+        current: Option<ProducerEpoch>,
+        deadline: Duration,
+    ) -> Result<(), Refusal> {
+        let request = Request::InitProducerId {
+            transactional_id: Some(self.transactional_id.clone()),
+            transaction_timeout: self.transaction_timeout,
+            current,
+        };
+        let response = line.ask(&self.coordinator(), &request, deadline)?;
+        self.producer = initialised(&response);
+        self.sequences.clear();
+        self.in_doubt = false;
+        Ok(())
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.waiting.clear();
+        self.added.clear();
+        self.group = false;
+        self.failed = None;
+    }
+
+    pub(super) fn push(&mut self, partition: PartitionId, record: StoredRecord, tag: usize) {
+        self.waiting.entry(partition).or_default().push((record, tag));
+    }
+
+    /// Sends what waits, and keeps what went wrong for the next call.
+    pub(super) fn send_in_background(&mut self, line: &mut Line, deadline: Duration) {
+        if let Err(refusal) = self.send(line, deadline) {
+            self.failed = Some(refusal);
+        }
+    }
+
+    /// Sends what waits: first the coordinator hears of new partitions, then each leader gets its batch.
+    pub(super) fn send(&mut self, line: &mut Line, deadline: Duration) -> Result<(), Refusal> {
+        if let Some(refusal) = self.failed {
+            return Err(refusal);
+        }
+        self.add_partitions(line, deadline)?;
+        while let Some((partition, batch)) = self.waiting.pop_first() {
+            self.send_batch(line, partition, batch, deadline)?;
+        }
+        Ok(())
+    }
+
+    fn add_partitions(&mut self, line: &mut Line, deadline: Duration) -> Result<(), Refusal> {
+        let new: Vec<_> = self
+            .waiting
+            .keys()
+            .filter(|partition| !self.added.contains(*partition))
+            .copied()
+            .collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let request = Request::AddPartitionsToTxn {
+            transactional_id: self.transactional_id.clone(),
+            producer: self.producer(),
+            partitions: new.clone(),
+        };
+        line.ask(&self.coordinator(), &request, deadline)?;
+        self.added.extend(new);
+        Ok(())
+    }
+
+    fn send_batch(
+        &mut self,
+        line: &mut Line,
+        partition: PartitionId,
+        batch: Vec<(StoredRecord, usize)>,
+        deadline: Duration,
+    ) -> Result<(), Refusal> {
+        let base_sequence = self.sequences.get(&partition).copied().unwrap_or(0);
+        let (records, tags): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let count = i32::try_from(records.len()).unwrap_or(i32::MAX);
+        let request = Request::Produce {
+            transactional_id: Some(self.transactional_id.clone()),
+            producer: self.producer(),
+            partition,
+            base_sequence,
+            records,
+        };
+        // From here on a broker may have it, whatever the answer.
+        self.in_doubt = true;
+        let answer = line.ask(&Target::Leader(partition), &request, deadline);
+        let reported = match answer {
+            Ok(Response::Produced { base_offset }) => Ok(Some(base_offset)),
+            // The broker has it already and does not know any more where.
+            Ok(_) | Err(Refusal::Kafka(KafkaError::DuplicateSequence)) => Ok(None),
+            Err(refusal) => Err(refusal),
+        };
+        match reported {
+            Ok(base) => {
+                self.in_doubt = false;
+                self.sequences.insert(partition, base_sequence.wrapping_add(count));
+                for (offset, tag) in (0..).zip(tags) {
+                    if let Some(base) = base {
+                        line.witness().delivered(tag, base + offset);
+                    }
+                }
+                Ok(())
+            }
+            Err(refusal) => {
+                let code = if refusal == Refusal::TimedOut {
+                    RDKafkaErrorCode::MessageTimedOut
+                } else {
+                    refusal.code()
+                };
+                line.witness().undelivered(code);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Tells the coordinator that the transaction has offsets of a group.
+    pub(super) fn add_group(&mut self, line: &mut Line, group: &str, deadline: Duration) -> Result<(), Refusal> {
+        let request = Request::AddOffsetsToTxn {
+            transactional_id: self.transactional_id.clone(),
+            producer: self.producer(),
+            group: group.to_owned(),
+        };
+        line.ask(&self.coordinator(), &request, deadline)?;
+        self.group = true;
+        Ok(())
+    }
+
+    /// Ends the transaction. One that no coordinator has heard of ends here.
+    pub(super) fn end(&mut self, line: &mut Line, commit: bool, deadline: Duration) -> Result<(), Refusal> {
+        self.waiting.clear();
+        if !self.added.is_empty() || self.group {
+            let request = Request::EndTxn {
+                transactional_id: self.transactional_id.clone(),
+                producer: self.producer(),
+                commit,
+            };
+            line.ask(&self.coordinator(), &request, deadline)?;
+        }
+        self.begin();
+        // After a batch of unknown fate its sequence may be taken or not; a new epoch begins a new count.
+        if self.in_doubt {
+            self.init_from(line, self.producer, deadline)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn coordinator(&self) -> Target {
+        Target::Coordinator(self.transactional_id.clone())
+    }
+}

@@ -1,0 +1,285 @@
+//! One run: from an empty cluster through faults to the verdict.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime::limits::ThreadLimits;
+use streams::{Layout, TaskLimits, TopicKind};
+
+use crate::cluster::{Cluster, Policy, Settings};
+use crate::deployment::{Deployment, Placed};
+use crate::faults::{Fault, healed, inject};
+use crate::kafka::{Kafka, Weather};
+use crate::oracle::{check_changelogs, check_dead_letters, check_partitions, unfinished};
+use crate::outcome::Outcome;
+use crate::report::Run;
+use crate::simulation::{Impossible, Simulation, counts};
+use crate::sometimes::Moment;
+use crate::workload::{Progress, Stage};
+use crate::world::{Random, World};
+
+/// Brokers of a cluster.
+const BROKERS: u32 = 3;
+/// Between two looks whether everything is done.
+const LOOK: Duration = Duration::from_millis(250);
+/// Processes begin within this time.
+const START_SPREAD: Duration = Duration::from_millis(400);
+/// Longer than a session and a rebalance.
+const REST: Duration = Duration::from_secs(15);
+
+pub(crate) struct Running<'a> {
+    simulation: &'a Simulation,
+    seed: u64,
+    stage: Stage,
+    faults: Vec<(Duration, Fault)>,
+    progress: Box<dyn Progress>,
+    /// What was found wrong on the way.
+    found: Vec<String>,
+}
+
+impl<'a> Running<'a> {
+    pub(crate) fn begin(simulation: &'a Simulation, seed: u64) -> Result<Self, Impossible> {
+        let world = World::new(seed);
+        if simulation.is_told {
+            world.tell_all();
+        }
+        for step in &simulation.crashes {
+            world.crash_at(*step);
+        }
+        // The faults are drawn apart from the rest, so that what happens to a seed does not move with its workload.
+        let instances = simulation.instances;
+        let faults = simulation.faults.plan(instances, BROKERS, &mut Random::new(!seed));
+        let placed: Vec<Placed> = simulation
+            .topologies
+            .iter()
+            .map(|topology| {
+                let application = format!("sim-{}", topology.name());
+                let layout = topology.place(&application, &counts(topology, simulation.partitions))?;
+                Ok(Placed {
+                    topology: Arc::clone(topology),
+                    layout: Arc::new(layout),
+                })
+            })
+            .collect::<Result<_, Impossible>>()?;
+        let mut cluster = Cluster::new(Settings {
+            brokers: BROKERS,
+            ..Settings::default()
+        });
+        for placed in &placed {
+            create_topics(&mut cluster, &placed.layout);
+        }
+        let kafka = Kafka::new(world.clone(), cluster);
+        let limits = simulation
+            .limits
+            .unwrap_or_else(|| drawn_limits(&mut Random::new(seed.rotate_left(32))));
+        let schemas = Arc::clone(&simulation.schemas);
+        let deployment = Deployment::new(&kafka, placed, schemas, limits, instances);
+        let stage = Stage {
+            outside: world.begin_process(),
+            kafka,
+            deployment,
+            span: simulation.faults.span,
+        };
+        world.spare(stage.outside);
+        let progress = simulation.workload.begin(&stage);
+        Ok(Self {
+            simulation,
+            seed,
+            stage,
+            faults,
+            progress,
+            found: Vec::new(),
+        })
+    }
+
+    pub(crate) fn finish(mut self) -> Run {
+        self.prepare();
+        let world = self.stage.kafka.world.clone();
+        let span = self.simulation.faults.span;
+        while world.now() < span && self.found.is_empty() {
+            self.go_on();
+        }
+        self.heal();
+        let waits = self.settle();
+        let violations = self.judge(waits);
+        self.count();
+        let run = Run {
+            seed: self.seed,
+            violations,
+            moments: world.moments(),
+            trace_hash: world.trace_hash(),
+            steps: world.steps(),
+            crashes: self.simulation.crashes.clone(),
+            faults: self
+                .faults
+                .iter()
+                .map(|(at, fault)| format!("{:>6.2} s {fault}", at.as_secs_f64()))
+                .collect(),
+            time: world.now(),
+            records: Outcome::of(&self.stage.kafka).count(),
+            story: world.story(),
+        };
+        self.end();
+        run
+    }
+
+    /// Lets some time pass and looks at every commit that it brings.
+    fn go_on(&mut self) {
+        let kafka = self.stage.kafka.clone();
+        let end = kafka.world.now() + LOOK;
+        if !kafka.world.run_until(end, || kafka.has_committed()) {
+            self.stage.deployment.revive();
+            return;
+        }
+        kafka.take_committed();
+        self.found.extend(self.progress.observe(&self.stage));
+    }
+
+    /// Processes and faults, each at its moment.
+    fn prepare(&self) {
+        let Stage { kafka, deployment, .. } = &self.stage;
+        for number in 0..deployment.count() {
+            let deployment = deployment.clone();
+            let delay = kafka.world.draw(|random| random.time(Duration::ZERO..START_SPREAD));
+            kafka.world.after(delay, move |_| deployment.start(number));
+        }
+        for (at, fault) in self.faults.clone() {
+            let (deployment, kafka) = (deployment.clone(), kafka.clone());
+            let world = kafka.world.clone();
+            world.after(at, move |_| inject(&fault, &deployment, &kafka));
+        }
+    }
+
+    /// From here on nothing goes wrong any more.
+    fn heal(&self) {
+        let Stage { kafka, deployment, .. } = &self.stage;
+        kafka.weather(|weather| *weather = Weather::default());
+        for disk in deployment.disks() {
+            disk.set_full(false);
+            disk.set_slow(false);
+        }
+    }
+
+    /// Waits until everything is done, as long as the simulation's patience lasts. Answers what it still waited for.
+    fn settle(&mut self) -> Option<String> {
+        let world = self.stage.kafka.world.clone();
+        let deadline = world.now().max(healed(&self.faults)) + self.simulation.patience;
+        loop {
+            self.go_on();
+            let waits = if self.progress.is_done(&self.stage) {
+                unfinished(&self.stage.kafka, self.stage.deployment.placed())
+            } else {
+                Some("not everything that came in was acknowledged or has ended".to_owned())
+            };
+            if !self.found.is_empty() {
+                return None;
+            }
+            if waits.is_none() {
+                return self.come_to_rest();
+            }
+            if world.now() >= deadline {
+                return waits;
+            }
+        }
+    }
+
+    /// When all is done, every process has still to learn what it has and what it has not. Answers what is not done after all.
+    /// A renewal of offsets may be under way at any moment, so it is looked for a while.
+    fn come_to_rest(&mut self) -> Option<String> {
+        let kafka = self.stage.kafka.clone();
+        let rested = kafka.world.now().max(healed(&self.faults)) + REST;
+        while kafka.world.now() < rested {
+            self.go_on();
+        }
+        let mut waits = unfinished(&kafka, self.stage.deployment.placed());
+        while waits.is_some() && kafka.world.now() < rested + REST {
+            self.go_on();
+            waits = unfinished(&kafka, self.stage.deployment.placed());
+        }
+        waits
+    }
+
+    fn judge(&mut self, waits: Option<String>) -> Vec<String> {
+        let Stage { kafka, deployment, .. } = &self.stage;
+        let outcome = Outcome::of(kafka);
+        let compacted = kafka.world.moments().count(Moment::Compacted) > 0;
+        // What was found on the way ends the run, so that its story ends there.
+        if !self.found.is_empty() {
+            return std::mem::take(&mut self.found);
+        }
+        let mut violations: Vec<String> = waits
+            .map(|waits| format!("not done in time: {waits}"))
+            .into_iter()
+            .collect();
+        violations.extend(
+            kafka
+                .world
+                .defects()
+                .into_iter()
+                .map(|words| format!("a thread panicked: {words}")),
+        );
+        // A late request to join under its own name is taken for another process; it ends, and is started again.
+        let joined_late = kafka.world.moments().count(Moment::JoinLate) > 0;
+        let is_excused = |reason: &String| joined_late && reason.contains("another process runs as instance");
+        let exits = deployment.exits().into_iter().filter(|reason| !is_excused(reason));
+        violations.extend(exits.map(|reason| format!("a process ended by itself: {reason}")));
+        violations.extend(check_dead_letters(&outcome, deployment.placed()));
+        for placed in deployment.placed() {
+            violations.extend(check_partitions(&outcome, &placed.layout));
+            violations.extend(check_changelogs(
+                &outcome,
+                &placed.layout,
+                &deployment.disks(),
+                compacted,
+            ));
+        }
+        violations.extend(self.simulation.checks.iter().flat_map(|check| check(&outcome)));
+        violations.extend(self.progress.judge(&self.stage));
+        violations
+    }
+
+    /// What the brokers know to have happened.
+    fn count(&self) {
+        let world = &self.stage.kafka.world;
+        let (timed_out, taken_over) = self.stage.kafka.look(Cluster::ended_for_others);
+        (0..timed_out).for_each(|_| world.reached(Moment::TransactionTimedOut));
+        (0..taken_over).for_each(|_| world.reached(Moment::TransactionTakenOver));
+    }
+
+    /// Unwinds what is left of the run's threads, which know one another and would keep each other for ever.
+    fn end(self) {
+        for number in 0..self.stage.deployment.count() {
+            self.stage.deployment.kill(number);
+        }
+        self.stage.kafka.world.kill(self.stage.outside);
+        self.stage.kafka.world.forget_events();
+    }
+}
+
+/// Limits that are reached, each seed in another way.
+fn drawn_limits(random: &mut Random) -> ThreadLimits {
+    let usual = ThreadLimits::default();
+    let few = |random: &mut Random, bytes: usize| if random.permille(500) { bytes } else { usize::MAX };
+    ThreadLimits {
+        commit_interval: random.time(Duration::from_millis(5)..Duration::from_millis(200)),
+        commit_spacing: random.time(Duration::ZERO..Duration::from_millis(40)),
+        send_ahead_bytes: few(random, 200).min(usual.send_ahead_bytes),
+        task: TaskLimits {
+            cache_bytes_max: few(random, 600).min(usual.task.cache_bytes_max),
+            ..usual.task
+        },
+        ..usual
+    }
+}
+
+fn create_topics(cluster: &mut Cluster, layout: &Layout) {
+    for topic in &layout.topics {
+        let policy = match topic.kind {
+            TopicKind::Changelog => Policy::Compact,
+            TopicKind::Source | TopicKind::Sink | TopicKind::Repartition | TopicKind::DeadLetters => Policy::Delete,
+        };
+        cluster.create_topic(&topic.name, topic.partitions, policy);
+    }
+    let tasks = i32::try_from(layout.tasks.len()).unwrap_or(i32::MAX);
+    cluster.create_topic(&layout.task_topic(), tasks, Policy::Delete);
+}

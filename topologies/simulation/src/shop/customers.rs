@@ -1,0 +1,254 @@
+//! Sellers and buyers: what they want comes from the seed, and they ask until they are told that it is stored.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use commerce::ids::{self, AccountId};
+use schemas::SchemaTable;
+use schemas::wire::envelope::{Actor, Envelope, Money, Role};
+use schemas::wire::{order, payment, product};
+
+use super::gateway::Gateway;
+use crate::workload::Stage;
+
+const PRODUCTS: u64 = 4;
+const BUYERS: u64 = 5;
+/// Times in a thousand that an order is cancelled by its buyer.
+const CANCELLED: u64 = 350;
+/// Times in a thousand that a buyer asks again for what is stored.
+const ASKED_AGAIN: u64 = 100;
+/// Times in a thousand that stock comes or a withdrawal is made between two orders.
+const BESIDE: u64 = 150;
+/// Times in a thousand that a cancellation comes while the order is still on its way through the saga.
+const CANCELLED_AT_ONCE: u64 = 700;
+/// How long after an order its cancellation comes then.
+const AT_ONCE: std::ops::Range<Duration> = Duration::from_millis(1)..Duration::from_millis(250);
+/// How long after an order its cancellation comes otherwise.
+const SECOND_THOUGHTS: std::ops::Range<Duration> = Duration::from_millis(250)..Duration::from_secs(3);
+
+/// Everybody outside the shop.
+pub(super) struct Customers {
+    left: Arc<AtomicUsize>,
+    accepted: Accepted,
+}
+
+/// Orders of which a buyer was told that they are stored.
+type Accepted = Arc<Mutex<Vec<String>>>;
+
+impl Customers {
+    pub(super) fn begin(stage: &Stage, schemas: &Arc<SchemaTable>, orders: usize) -> Self {
+        let gateway = Gateway::open(stage, schemas);
+        let customers = Self {
+            left: Arc::new(AtomicUsize::new(0)),
+            accepted: Arc::default(),
+        };
+        for number in 0..PRODUCTS {
+            customers.act(stage, &gateway, Duration::ZERO, move |act| act.offer(number));
+        }
+        for number in 0..BUYERS {
+            customers.act(stage, &gateway, Duration::ZERO, move |act| {
+                act.deposit(number, 0, 40_000);
+            });
+        }
+        for number in 0..orders {
+            let at = stage.around(stage.span / 2);
+            customers.act(stage, &gateway, at, move |act| act.order(number));
+            if stage.kafka.world.draw(|random| random.permille(BESIDE)) {
+                customers.act(stage, &gateway, at, move |act| act.beside(number));
+            }
+        }
+        customers
+    }
+
+    pub(super) fn are_done(&self) -> bool {
+        self.left.load(Ordering::Relaxed) == 0
+    }
+
+    pub(super) fn accepted(&self) -> Vec<String> {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn act(&self, stage: &Stage, gateway: &Gateway, at: Duration, work: impl FnOnce(&Act) + Send + 'static) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+        let act = Act {
+            stage: stage.clone(),
+            gateway: gateway.clone(),
+            accepted: Arc::clone(&self.accepted),
+        };
+        let left = Arc::clone(&self.left);
+        let begun = move || {
+            act.stage.kafka.world.sleep(at);
+            work(&act);
+            left.fetch_sub(1, Ordering::Relaxed);
+        };
+        stage.kafka.world.spawn(stage.outside, Box::new(begun));
+    }
+}
+
+/// One thing that somebody does.
+struct Act {
+    stage: Stage,
+    gateway: Gateway,
+    accepted: Accepted,
+}
+
+impl Act {
+    fn offer(&self, number: u64) {
+        let create = product::CreateProduct {
+            seller_id: seller(number),
+            name: format!("Product {number}"),
+            price: krw(1_000 + i64::try_from(number).unwrap_or(0) * 700),
+            stock: self.draw(4..30),
+        };
+        let payload = product::ProductCommandPayload::CreateProduct(create);
+        self.send(&product(number), &seller(number), Role::Seller, "create", payload);
+    }
+
+    fn deposit(&self, buyer: u64, turn: usize, amount: i64) {
+        let deposit = payment::Deposit {
+            deposit_id: format!("buyer-{buyer}-deposit-{turn}"),
+            amount: krw(amount),
+        };
+        let payload = payment::PaymentCommandPayload::Deposit(deposit);
+        self.send(
+            &buyer_id(buyer),
+            &buyer_id(buyer),
+            Role::Buyer,
+            &format!("deposit-{turn}"),
+            payload,
+        );
+    }
+
+    /// Something between two orders: stock comes, or money goes.
+    fn beside(&self, turn: usize) {
+        if self.permille(500) {
+            let number = self.pick(PRODUCTS);
+            let adjust = product::AdjustStock {
+                delta: self.draw(1..9) - 3,
+                adjustment_id: format!("adjustment-{turn}"),
+            };
+            let payload = product::ProductCommandPayload::AdjustStock(adjust);
+            self.send(
+                &product(number),
+                &seller(number),
+                Role::Seller,
+                &format!("adjust-{turn}"),
+                payload,
+            );
+        } else {
+            let buyer = self.pick(BUYERS);
+            let withdraw = payment::Withdraw {
+                withdrawal_id: format!("withdrawal-{turn}"),
+                amount: krw(self.draw(100..8_000)),
+            };
+            let payload = payment::PaymentCommandPayload::Withdraw(withdraw);
+            self.send(
+                &buyer_id(buyer),
+                &buyer_id(buyer),
+                Role::Buyer,
+                &format!("withdraw-{turn}"),
+                payload,
+            );
+        }
+    }
+
+    fn order(&self, number: usize) {
+        let buyer = buyer_id(self.pick(BUYERS));
+        let key = format!("request-{number}");
+        let order_id = ids::order_id(&AccountId::from(buyer.as_str()), &key).to_string();
+        let payload = order::OrderCommandPayload::PlaceOrder(order::PlaceOrder {
+            buyer_id: buyer.clone(),
+            lines: self.lines(),
+            currency: String::new(),
+            request_hash: key,
+        });
+        let command = self.envelope(&order_id, &buyer, Role::Buyer, "place", payload);
+        self.gateway.store(&order_id, &command);
+        self.accepted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(order_id.clone());
+        if self.permille(ASKED_AGAIN) {
+            self.gateway.ask(&order_id, &command);
+        }
+        if self.permille(CANCELLED) {
+            let range = if self.permille(CANCELLED_AT_ONCE) {
+                AT_ONCE
+            } else {
+                SECOND_THOUGHTS
+            };
+            let pause = self.stage.kafka.world.draw(|random| random.time(range));
+            self.stage.kafka.world.sleep(pause);
+            let cancel = order::CancelOrder { reason: None };
+            let payload = order::OrderCommandPayload::CancelOrder(cancel);
+            self.send(&order_id, &buyer, Role::Buyer, "cancel", payload);
+        }
+    }
+
+    /// One to three lines; some ask for more than there is.
+    fn lines(&self) -> Vec<order::RequestedLine> {
+        let count = i32::try_from(self.draw(1..4)).unwrap_or(1);
+        (1..=count)
+            .map(|line| order::RequestedLine {
+                line,
+                product_id: product(self.pick(PRODUCTS)),
+                quantity: self.draw(1..6),
+            })
+            .collect()
+    }
+
+    fn send<P>(&self, key: &str, by: &str, role: Role, what: &str, payload: P)
+    where
+        Envelope<P>: edge_api::commands::Command + Clone + 'static,
+    {
+        let command = self.envelope(key, by, role, what, payload);
+        self.gateway.store(key, &command);
+    }
+
+    fn envelope<P>(&self, key: &str, by: &str, role: Role, what: &str, payload: P) -> Envelope<P> {
+        Envelope {
+            id: ids::command_id(what, key, what).to_string(),
+            seq: 0,
+            at: self.stage.kafka.world.clock_ms(self.stage.outside),
+            actor: Actor {
+                account_id: by.to_owned(),
+                role,
+            },
+            causation: "request".to_owned(),
+            correlation: key.to_owned(),
+            payload,
+        }
+    }
+
+    fn draw(&self, range: std::ops::Range<u64>) -> i64 {
+        i64::try_from(self.stage.kafka.world.draw(|random| random.within(range))).unwrap_or(1)
+    }
+
+    fn pick(&self, count: u64) -> u64 {
+        self.stage.kafka.world.draw(|random| random.within(0..count))
+    }
+
+    fn permille(&self, times: u64) -> bool {
+        self.stage.kafka.world.draw(|random| random.permille(times))
+    }
+}
+
+fn product(number: u64) -> String {
+    format!("product-{number}")
+}
+
+fn seller(number: u64) -> String {
+    format!("seller-{}", number % 2)
+}
+
+fn buyer_id(number: u64) -> String {
+    format!("buyer-{number}")
+}
+
+fn krw(amount: i64) -> Money {
+    Money {
+        amount,
+        currency: "KRW".to_owned(),
+    }
+}
