@@ -26,7 +26,7 @@ pub type Check = Arc<dyn Fn(&Outcome) -> Vec<String> + Send + Sync>;
 /// is torn, the stores equal their changelogs, no process ends by itself, no thread panics. What the outputs have to be
 /// says a [`check`](Self::check).
 ///
-/// ```
+/// ```no_run
 /// use simulation::Simulation;
 /// use streams::serde::StringSerde;
 /// use streams::{Topic, TopologyBuilder};
