@@ -118,7 +118,8 @@ struct Life<L> {
 impl<L: Log> Life<L> {
     fn live(self) {
         // A panic is a defect of the engine or of a processor. The thread is gone, so the process is told to stop.
-        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.live_on()));
+        let life = || live(self.number, &self.context, &self.make_log, &self.stop);
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(life));
         let reason = match caught {
             Ok(Ok(())) => return,
             Ok(Err(reason)) => reason,
@@ -137,10 +138,6 @@ impl<L: Log> Life<L> {
         };
         self.context.hosting.set_thread(topology, self.number, blocked);
         self.report.send_replace(Some(reason));
-    }
-
-    fn live_on(&self) -> Result<(), String> {
-        live(self.number, &self.context, &self.make_log, &self.stop)
     }
 }
 

@@ -31,8 +31,7 @@ pub struct OsMachine;
 
 impl Machine for OsMachine {
     fn now_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX)
     }
 
     fn instant(&self) -> Instant {
@@ -48,7 +47,10 @@ impl Machine for OsMachine {
     }
 
     fn unique(&self) -> u128 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        since.as_nanos() ^ (u128::from(std::process::id()) << 80)
+        since_epoch().as_nanos() ^ (u128::from(std::process::id()) << 80)
     }
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

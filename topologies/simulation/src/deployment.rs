@@ -15,7 +15,6 @@ use crate::client::SimClient;
 use crate::disk::Disk;
 use crate::kafka::Kafka;
 use crate::machine::SimMachine;
-use crate::sometimes::Moment;
 use crate::world::ProcessId;
 
 /// A process that ended by itself is started again after such a time, as an orchestrator does.
@@ -234,12 +233,5 @@ impl Deployment {
     fn instances(&self) -> MutexGuard<'_, BTreeMap<usize, Instance>> {
         // Never held while a thread waits.
         self.0.instances.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Deployment {
-    /// Counts a return within the session of the process before.
-    pub(crate) fn came_back(&self) {
-        self.0.kafka.world.reached(Moment::MemberReturned);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::cluster::BrokerId;
+use crate::cluster::{BrokerId, Cluster};
 use crate::deployment::Deployment;
 use crate::kafka::{Cut, Kafka};
 use crate::sometimes::Moment;
@@ -45,8 +45,8 @@ pub enum Fault {
     Cut {
         /// The instance.
         instance: usize,
-        /// 0: requests, 1: answers, other: both.
-        way: u64,
+        /// What does not come through.
+        way: Cut,
         /// For how long.
         time: Duration,
     },
@@ -147,6 +147,16 @@ impl Faults {
         }
     }
 
+    /// Nothing goes wrong, and everything comes within a few seconds, so that many of its steps belong to somebody's work and few
+    /// to waiting: the day of a crash sweep.
+    #[must_use]
+    pub fn brief_day() -> Self {
+        Self {
+            span: Duration::from_secs(8),
+            ..Self::none()
+        }
+    }
+
     /// What happens, and when.
     pub(crate) fn plan(&self, instances: usize, brokers: u32, random: &mut Random) -> Vec<(Duration, Fault)> {
         let count = random.within(self.count.clone());
@@ -184,7 +194,11 @@ fn draw(instances: usize, brokers: u32, random: &mut Random) -> Fault {
         },
         11..=12 => Fault::Cut {
             instance,
-            way: random.within(0..3),
+            way: match random.within(0..3) {
+                0 => Cut::Requests,
+                1 => Cut::Answers,
+                _ => Cut::Both,
+            },
             time,
         },
         13..=14 => Fault::Storm {
@@ -234,17 +248,14 @@ pub(crate) fn inject(fault: &Fault, deployment: &Deployment, kafka: &Kafka) {
             let Some(process) = deployment.process(instance) else {
                 return;
             };
-            let way = [Cut::Requests, Cut::Answers]
-                .get(usize::try_from(way).unwrap_or(2))
-                .copied();
-            kafka.weather(|weather| weather.cut.insert(process, way.unwrap_or(Cut::Both)));
+            kafka.weather(|weather| weather.cut.insert(process, way));
             let healed = kafka.clone();
             world.after(time, move |_| {
                 healed.weather(|weather| weather.cut.remove(&process));
             });
         }
         Fault::Storm { busy, held, lost, time } => storm(kafka, (busy, held, lost), time),
-        Fault::Election => elect(kafka),
+        Fault::Election => elect_all(kafka),
         Fault::DiskFull { instance, time } => {
             let Some(disk) = deployment.disk(instance) else { return };
             disk.set_full(true);
@@ -287,9 +298,9 @@ fn kill(deployment: &Deployment, kafka: &Kafka, instance: usize, down: Duration,
         disk.damage();
     }
     let deployment = deployment.clone();
-    kafka.world.after(down, move |_| {
+    kafka.world.after(down, move |world| {
         if down < SESSION {
-            deployment.came_back();
+            world.reached(Moment::MemberReturned);
         }
         deployment.start(instance);
     });
@@ -300,10 +311,8 @@ fn break_broker(kafka: &Kafka, broker: BrokerId, time: Duration) {
     kafka.weather(|weather| weather.down.insert(broker));
     let failover = kafka.world.draw(|random| random.time(FAILOVER));
     let elected = kafka.clone();
-    kafka.world.after(failover, move |world| {
-        world.reached(Moment::LeaderMoved);
-        world.reached(Moment::CoordinatorMoved);
-        elected.change(|cluster| cluster.move_away_from(broker));
+    kafka.world.after(failover, move |_| {
+        elect(&elected, |cluster| cluster.move_away_from(broker));
     });
     let healed = kafka.clone();
     kafka.world.after(time.max(failover), move |_| {
@@ -325,9 +334,13 @@ fn storm(kafka: &Kafka, (busy, held, lost): (u64, u64, u64), time: Duration) {
     });
 }
 
-fn elect(kafka: &Kafka) {
+fn elect_all(kafka: &Kafka) {
+    let turn = kafka.world.draw(|random| random.within(0..u64::from(u32::MAX)));
+    elect(kafka, |cluster| cluster.rotate(u32::try_from(turn).unwrap_or(0)));
+}
+
+fn elect(kafka: &Kafka, moves: impl FnOnce(&mut Cluster)) {
     kafka.world.reached(Moment::LeaderMoved);
     kafka.world.reached(Moment::CoordinatorMoved);
-    let turn = kafka.world.draw(|random| random.within(0..u64::from(u32::MAX)));
-    kafka.change(|cluster| cluster.rotate(u32::try_from(turn).unwrap_or(0)));
+    kafka.change(moves);
 }

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use calls::Calls;
 pub(crate) use calls::{Link, Lost};
-pub(crate) use weather::{Cut, Weather};
+pub use weather::Cut;
+pub(crate) use weather::Weather;
 
 use crate::cluster::{Answer, BrokerId, Cluster, PartitionId};
 use crate::world::{ProcessId, ThreadId, World};

@@ -26,6 +26,7 @@ mod workload;
 mod world;
 
 pub use faults::{Fault, Faults};
+pub use kafka::Cut;
 pub use outcome::{CommittedRecord, Outcome};
 pub use report::{Report, Run};
 pub use samples::Sample;

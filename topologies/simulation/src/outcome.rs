@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::cluster::{PartitionId, StoredRecord};
 use crate::kafka::Kafka;
 
@@ -54,11 +56,7 @@ impl Outcome {
     /// Keys and values of a topic's committed records, sorted; null is empty.
     #[must_use]
     pub fn sorted(&self, topic: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let bytes = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or_else(Vec::new, |bytes| bytes.to_vec());
-        let mut sorted: Vec<_> = self
-            .records(topic)
-            .map(|committed| (bytes(&committed.record.key), bytes(&committed.record.value)))
-            .collect();
+        let mut sorted: Vec<_> = self.records(topic).map(CommittedRecord::pair).collect();
         sorted.sort();
         sorted
     }
@@ -66,11 +64,9 @@ impl Outcome {
     /// The values of each key of a topic, in their order; null is empty.
     #[must_use]
     pub fn by_key(&self, topic: &str) -> BTreeMap<Vec<u8>, Vec<Vec<u8>>> {
-        let bytes = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or_else(Vec::new, |bytes| bytes.to_vec());
         let mut by_key: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for committed in self.records(topic) {
-            let values = by_key.entry(bytes(&committed.record.key)).or_default();
-            values.push(bytes(&committed.record.value));
+        for (key, value) in self.records(topic).map(CommittedRecord::pair) {
+            by_key.entry(key).or_default().push(value);
         }
         by_key
     }
@@ -82,5 +78,12 @@ impl Outcome {
         partitions
             .map(|records| u64::try_from(records.len()).unwrap_or(0))
             .sum()
+    }
+}
+
+impl CommittedRecord {
+    fn pair(&self) -> (Vec<u8>, Vec<u8>) {
+        let bytes = |bytes: &Option<Bytes>| bytes.as_deref().unwrap_or_default().to_vec();
+        (bytes(&self.record.key), bytes(&self.record.value))
     }
 }

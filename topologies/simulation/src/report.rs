@@ -130,6 +130,15 @@ impl Report {
         self.failed.is_empty()
     }
 
+    /// The story of the first failure, for whoever looks for its cause.
+    #[must_use]
+    pub fn story(&self) -> String {
+        self.failures
+            .first()
+            .map(|run| run.story.join("\n"))
+            .unwrap_or_default()
+    }
+
     /// Moments that no run came to: then the runs have shown less than they seem to.
     #[must_use]
     pub fn missing(&self) -> Vec<Moment> {

@@ -15,7 +15,7 @@ use crate::outcome::Outcome;
 use crate::report::Run;
 use crate::simulation::{Impossible, Simulation, counts};
 use crate::sometimes::Moment;
-use crate::workload::{Progress, Stage};
+use crate::workload::{Progress, Stage, Workload};
 use crate::world::{Random, World};
 
 /// Brokers of a cluster.
@@ -32,7 +32,7 @@ pub(crate) struct Running<'a> {
     seed: u64,
     stage: Stage,
     faults: Vec<(Duration, Fault)>,
-    progress: Box<dyn Progress>,
+    progress: Vec<Box<dyn Progress>>,
     /// What was found wrong on the way.
     found: Vec<String>,
 }
@@ -81,7 +81,12 @@ impl<'a> Running<'a> {
             span: simulation.faults.span,
         };
         world.spare(stage.outside);
-        let progress = simulation.workload.begin(&stage);
+        let workloads = simulation.workload.iter().map(Arc::as_ref);
+        let progress = [&simulation.feed as &dyn Workload]
+            .into_iter()
+            .chain(workloads)
+            .map(|workload| workload.begin(&stage))
+            .collect();
         Ok(Self {
             simulation,
             seed,
@@ -101,7 +106,8 @@ impl<'a> Running<'a> {
         }
         self.heal();
         let waits = self.settle();
-        let violations = self.judge(waits);
+        let outcome = Outcome::of(&self.stage.kafka);
+        let violations = self.judge(waits, &outcome);
         self.count();
         let run = Run {
             seed: self.seed,
@@ -116,7 +122,7 @@ impl<'a> Running<'a> {
                 .map(|(at, fault)| format!("{:>6.2} s {fault}", at.as_secs_f64()))
                 .collect(),
             time: world.now(),
-            records: Outcome::of(&self.stage.kafka).count(),
+            records: outcome.count(),
             story: world.story(),
         };
         self.end();
@@ -132,7 +138,9 @@ impl<'a> Running<'a> {
             return;
         }
         kafka.take_committed();
-        self.found.extend(self.progress.observe(&self.stage));
+        for progress in &mut self.progress {
+            self.found.extend(progress.observe(&self.stage));
+        }
     }
 
     /// Processes and faults, each at its moment.
@@ -166,7 +174,8 @@ impl<'a> Running<'a> {
         let deadline = world.now().max(healed(&self.faults)) + self.simulation.patience;
         loop {
             self.go_on();
-            let waits = if self.progress.is_done(&self.stage) {
+            let is_done = self.progress.iter_mut().all(|progress| progress.is_done(&self.stage));
+            let waits = if is_done {
                 unfinished(&self.stage.kafka, self.stage.deployment.placed())
             } else {
                 Some("not everything that came in was acknowledged or has ended".to_owned())
@@ -199,14 +208,14 @@ impl<'a> Running<'a> {
         waits
     }
 
-    fn judge(&mut self, waits: Option<String>) -> Vec<String> {
-        let Stage { kafka, deployment, .. } = &self.stage;
-        let outcome = Outcome::of(kafka);
-        let compacted = kafka.world.moments().count(Moment::Compacted) > 0;
+    fn judge(&mut self, waits: Option<String>, outcome: &Outcome) -> Vec<String> {
         // What was found on the way ends the run, so that its story ends there.
         if !self.found.is_empty() {
             return std::mem::take(&mut self.found);
         }
+        let Stage { kafka, deployment, .. } = &self.stage;
+        let moments = kafka.world.moments();
+        let compacted = moments.count(Moment::Compacted) > 0;
         let mut violations: Vec<String> = waits
             .map(|waits| format!("not done in time: {waits}"))
             .into_iter()
@@ -219,22 +228,24 @@ impl<'a> Running<'a> {
                 .map(|words| format!("a thread panicked: {words}")),
         );
         // A late request to join under its own name is taken for another process; it ends, and is started again.
-        let joined_late = kafka.world.moments().count(Moment::JoinLate) > 0;
+        let joined_late = moments.count(Moment::JoinLate) > 0;
         let is_excused = |reason: &String| joined_late && reason.contains("another process runs as instance");
         let exits = deployment.exits().into_iter().filter(|reason| !is_excused(reason));
         violations.extend(exits.map(|reason| format!("a process ended by itself: {reason}")));
-        violations.extend(check_dead_letters(&outcome, deployment.placed()));
+        violations.extend(check_dead_letters(outcome, deployment.placed()));
         for placed in deployment.placed() {
-            violations.extend(check_partitions(&outcome, &placed.layout));
+            violations.extend(check_partitions(outcome, &placed.layout));
             violations.extend(check_changelogs(
-                &outcome,
+                outcome,
                 &placed.layout,
                 &deployment.disks(),
                 compacted,
             ));
         }
-        violations.extend(self.simulation.checks.iter().flat_map(|check| check(&outcome)));
-        violations.extend(self.progress.judge(&self.stage));
+        violations.extend(self.simulation.checks.iter().flat_map(|check| check(outcome)));
+        for progress in &mut self.progress {
+            violations.extend(progress.judge(&self.stage));
+        }
         violations
     }
 

@@ -54,7 +54,10 @@ pub struct Simulation {
     pub(crate) partitions: i32,
     pub(crate) faults: Faults,
     pub(crate) limits: Option<ThreadLimits>,
-    pub(crate) workload: Arc<dyn Workload>,
+    /// Records that come in.
+    pub(crate) feed: Feed,
+    /// Who else puts records in.
+    pub(crate) workload: Option<Arc<dyn Workload>>,
     pub(crate) checks: Vec<Check>,
     pub(crate) patience: Duration,
     pub(crate) crashes: Vec<u64>,
@@ -68,10 +71,14 @@ impl Simulation {
     /// A simulation of one topology, with two instances and two partitions of each topic.
     #[must_use]
     pub fn new(topology: Topology) -> Self {
-        Self::of(vec![topology], Arc::new(NoSchemas), Arc::new(Feed::default()))
+        Self::of(vec![topology], Arc::new(NoSchemas), None)
     }
 
-    pub(crate) fn of(topologies: Vec<Topology>, schemas: Arc<dyn SchemaResolver>, workload: Arc<dyn Workload>) -> Self {
+    pub(crate) fn of(
+        topologies: Vec<Topology>,
+        schemas: Arc<dyn SchemaResolver>,
+        workload: Option<Arc<dyn Workload>>,
+    ) -> Self {
         Self {
             topologies: topologies.into_iter().map(Arc::new).collect(),
             schemas,
@@ -79,6 +86,7 @@ impl Simulation {
             partitions: 2,
             faults: Faults::default(),
             limits: None,
+            feed: Feed::default(),
             workload,
             checks: Vec::new(),
             patience: PATIENCE,
@@ -108,13 +116,8 @@ impl Simulation {
         topic: &str,
         records: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
-        self.workload = self.workload.with_input(
-            topic,
-            records
-                .into_iter()
-                .map(|(key, value)| (key.into(), value.into()))
-                .collect(),
-        );
+        let records = records.into_iter().map(|(key, value)| (key.into(), value.into()));
+        self.feed.add(topic, records);
         self
     }
 

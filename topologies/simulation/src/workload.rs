@@ -20,9 +20,6 @@ const REPEAT_AFTER: Duration = Duration::from_millis(200);
 pub(crate) trait Workload: Send + Sync {
     /// Begins in a run. What is begun tells when all of it was acknowledged.
     fn begin(&self, stage: &Stage) -> Box<dyn Progress>;
-
-    /// The same with further records for a topic.
-    fn with_input(&self, topic: &str, records: Vec<(Vec<u8>, Vec<u8>)>) -> Arc<dyn Workload>;
 }
 
 /// How far a workload is.
@@ -42,7 +39,7 @@ pub(crate) trait Progress {
 }
 
 /// Key and value of a record.
-type KeyValue = (Vec<u8>, Vec<u8>);
+pub(crate) type KeyValue = (Vec<u8>, Vec<u8>);
 
 /// Records for topics, in their order.
 #[derive(Debug, Clone, Default)]
@@ -69,11 +66,12 @@ impl Workload for Feed {
         }
         Box::new(Fed(left))
     }
+}
 
-    fn with_input(&self, topic: &str, records: Vec<(Vec<u8>, Vec<u8>)>) -> Arc<dyn Workload> {
-        let mut feed = self.clone();
-        feed.topics.entry(topic.to_owned()).or_default().extend(records);
-        Arc::new(feed)
+impl Feed {
+    /// Further records for a topic.
+    pub(crate) fn add(&mut self, topic: &str, records: impl Iterator<Item = KeyValue>) {
+        self.topics.entry(topic.to_owned()).or_default().extend(records);
     }
 }
 

@@ -17,8 +17,7 @@ const SAMPLE_SEEDS: u64 = 400;
 #[track_caller]
 fn clean(sample: Sample, seeds: Range<u64>) -> Report {
     let report = sample.simulation(sample.usual_size()).unwrap().seeds(seeds);
-    let story = report.failures.first().map(|run| run.story.join("\n"));
-    assert!(report.is_clean(), "{sample}: {report}\n{}", story.unwrap_or_default());
+    assert!(report.is_clean(), "{sample}: {report}\n{}", report.story());
     report
 }
 

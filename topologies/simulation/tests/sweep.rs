@@ -3,8 +3,6 @@
 //! `sluice sim --seed 1 --size 200 --sweep` crashes at every step; here it is every so many.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::Duration;
-
 use simulation::{Faults, Report, Simulation};
 
 const SEED: u64 = 1;
@@ -15,16 +13,12 @@ const STRIDE: u64 = 60;
 const PAIRS: u64 = 60;
 
 fn day() -> Simulation {
-    Simulation::shop(ORDERS).unwrap().faults(Faults {
-        span: Duration::from_secs(8),
-        ..Faults::none()
-    })
+    Simulation::shop(ORDERS).unwrap().faults(Faults::brief_day())
 }
 
 #[track_caller]
 fn assert_clean(report: &Report) {
-    let story = report.failures.first().map(|run| run.story.join("\n"));
-    assert!(report.is_clean(), "{report}\n{}", story.unwrap_or_default());
+    assert!(report.is_clean(), "{report}\n{}", report.story());
 }
 
 #[test]

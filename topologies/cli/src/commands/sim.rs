@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
@@ -14,9 +14,6 @@ use simulation::{Faults, Moment, Report, Run, Sample, Simulation};
 use crate::exit;
 use crate::progress::Progress;
 use crate::terminal;
-
-/// Records of a sweep come within this time, so that many of its steps belong to somebody's work and few to waiting.
-const SWEEP_SPAN: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
@@ -99,10 +96,7 @@ enum Crashes {
 }
 
 fn crashes(simulation: &Simulation, seed: u64, crashes: &Crashes) -> (bool, String, Value) {
-    let simulation = simulation.clone().faults(Faults {
-        span: SWEEP_SPAN,
-        ..Faults::none()
-    });
+    let simulation = simulation.clone().faults(Faults::brief_day());
     let steps = simulation.run(seed).steps;
     let runs = match crashes {
         Crashes::Each { stride } => steps.div_ceil(*stride),

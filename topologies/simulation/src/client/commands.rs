@@ -1,5 +1,6 @@
 //! The gateway's producer: one record at a time, idempotent, acknowledged when it is durable.
 
+use std::collections::BTreeMap;
 use std::future::ready;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +34,7 @@ pub(crate) struct SimCommandLog {
 struct State {
     line: Line,
     producer: Option<ProducerEpoch>,
-    sequences: std::collections::BTreeMap<PartitionId, i32>,
+    sequences: BTreeMap<PartitionId, i32>,
 }
 
 impl SimCommandLog {
@@ -45,7 +46,7 @@ impl SimCommandLog {
             state: Mutex::new(State {
                 line,
                 producer: None,
-                sequences: std::collections::BTreeMap::new(),
+                sequences: BTreeMap::new(),
             }),
         }
     }

@@ -8,7 +8,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::Refusal;
 use super::line::{Line, Target};
 use super::producer::initialised;
-use crate::cluster::{KafkaError, PartitionId, ProducerEpoch, Request, Response, StoredRecord};
+use crate::cluster::{PartitionId, ProducerEpoch, Request, Response, StoredRecord};
 
 /// The transaction of one producer, and what waits to be sent in it.
 pub(super) struct Sending {
@@ -145,26 +145,20 @@ impl Sending {
         };
         // From here on a broker may have it, whatever the answer.
         self.in_doubt = true;
-        let answer = line.ask(&Target::Leader(partition), &request, deadline);
-        let reported = match answer {
-            Ok(Response::Produced { base_offset }) => Ok(Some(base_offset)),
-            // The broker has it already and does not know any more where.
-            Ok(_) | Err(Refusal::Kafka(KafkaError::DuplicateSequence)) => Ok(None),
-            Err(refusal) => Err(refusal),
-        };
-        match reported {
-            Ok(base) => {
+        match line.ask(&Target::Leader(partition), &request, deadline) {
+            Ok(response) => {
                 self.in_doubt = false;
                 self.sequences.insert(partition, base_sequence.wrapping_add(count));
-                for (offset, tag) in (0..).zip(tags) {
-                    if let Some(base) = base {
-                        line.witness().delivered(tag, base + offset);
+                if let Response::Produced { base_offset } = response {
+                    for (offset, tag) in (base_offset..).zip(tags) {
+                        line.witness().delivered(tag, offset);
                     }
                 }
                 Ok(())
             }
             Err(refusal) => {
-                let code = if refusal == Refusal::TimedOut {
+                let is_late = refusal == Refusal::TimedOut;
+                let code = if is_late {
                     RDKafkaErrorCode::MessageTimedOut
                 } else {
                     refusal.code()

@@ -16,6 +16,12 @@ impl Cluster {
             .flat_map(Partition::committed)
     }
 
+    /// Those of them at `offset` and behind it.
+    pub fn committed_since(&self, partition: PartitionId, offset: i64) -> impl Iterator<Item = (i64, &StoredRecord)> {
+        let log = self.partitions.get(&partition).into_iter();
+        log.flat_map(move |log| log.committed_since(offset))
+    }
+
     /// The first offset that is left of the partition; 0 for an unknown one.
     #[must_use]
     pub fn log_start(&self, partition: PartitionId) -> i64 {

@@ -137,8 +137,14 @@ impl Partition {
 
     /// Records that readers of committed records can see.
     pub(super) fn committed(&self) -> impl Iterator<Item = (i64, &StoredRecord)> {
+        self.committed_since(self.start)
+    }
+
+    /// Those of them at `offset` and behind it.
+    pub(super) fn committed_since(&self, offset: i64) -> impl Iterator<Item = (i64, &StoredRecord)> {
         let end = self.last_stable_offset();
-        let stable = self.entries.iter().take_while(move |entry| entry.offset < end);
+        let entries = self.entries.iter().skip(self.position(offset));
+        let stable = entries.take_while(move |entry| entry.offset < end);
         let visible = stable.filter(|entry| !entry.aborted);
         visible.filter_map(|entry| entry.record.as_ref().map(|record| (entry.offset, record)))
     }

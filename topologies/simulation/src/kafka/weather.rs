@@ -34,7 +34,7 @@ pub(crate) struct Weather {
 
 /// Which way nothing comes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cut {
+pub enum Cut {
     /// No request does.
     Requests,
     /// No answer does.

@@ -25,8 +25,7 @@ pub(crate) fn unfinished(kafka: &Kafka, placed: &[Placed]) -> Option<String> {
                     let partition = task.id.partition;
                     let at = PartitionId { topic, partition };
                     let committed = cluster.committed_offset(&layout.application_id, at).unwrap_or(0);
-                    let last = cluster.committed_records(at).last().map(|(offset, _)| offset);
-                    if let Some(last) = last.filter(|last| *last >= committed) {
+                    if let Some((last, _)) = cluster.committed_since(at, committed).last() {
                         let (name, application) = (&input.name, &layout.application_id);
                         return Some(format!(
                             "{application} stands at {committed} of {name}/{partition}, whose last record is {last}"

@@ -56,8 +56,7 @@ impl<T: Wire> Topic<T> {
             let mut news = Vec::new();
             for partition in 0..cluster.partitions(topic) {
                 let from = next.entry(partition).or_default();
-                let records = cluster.committed_records(PartitionId { topic, partition });
-                for (offset, record) in records.filter(|(offset, _)| *offset >= *from).collect::<Vec<_>>() {
+                for (offset, record) in cluster.committed_since(PartitionId { topic, partition }, *from) {
                     news.push((Place { partition, offset }, record.clone()));
                     *from = offset + 1;
                 }

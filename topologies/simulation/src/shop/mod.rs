@@ -24,11 +24,10 @@ impl Simulation {
         let schemas = Arc::new(SchemaTable::with_current_schemas());
         let topologies = topologies::all(&schemas)?;
         let workload = Arc::new(Shop { schemas, orders });
-        Ok(Self::of(topologies, Arc::new(NoSchemas), workload).instances(3))
+        Ok(Self::of(topologies, Arc::new(NoSchemas), Some(workload)).instances(3))
     }
 }
 
-#[derive(Clone)]
 struct Shop {
     schemas: Arc<SchemaTable>,
     orders: usize,
@@ -41,11 +40,6 @@ impl Workload for Shop {
             customers,
             books: Books::new(&self.schemas),
         })
-    }
-
-    /// Customers decide what comes in; further records come beside them.
-    fn with_input(&self, _: &str, _: Vec<(Vec<u8>, Vec<u8>)>) -> Arc<dyn Workload> {
-        Arc::new(self.clone())
     }
 }
 

@@ -191,7 +191,7 @@ impl World {
     /// Begins a thread of a process.
     pub(crate) fn spawn(&self, process: ProcessId, work: Box<dyn FnOnce() + Send>) -> Option<ThreadId> {
         let mut inner = self.lock();
-        if !inner.processes.get(&process).is_some_and(|process| process.alive) {
+        if !inner.lives(process) {
             return None;
         }
         inner.serial += 1;
@@ -325,9 +325,10 @@ impl Inner {
     }
 
     fn is_alive(&self, id: ThreadId) -> bool {
-        let process = self.threads.get(&id).map(|thread| thread.process);
-        process
-            .and_then(|process| self.processes.get(&process))
-            .is_some_and(|process| process.alive)
+        self.threads.get(&id).is_some_and(|thread| self.lives(thread.process))
+    }
+
+    fn lives(&self, process: ProcessId) -> bool {
+        self.processes.get(&process).is_some_and(|process| process.alive)
     }
 }

@@ -110,8 +110,7 @@ impl World {
 
     /// Whether a process lives.
     pub(crate) fn is_alive(&self, process: ProcessId) -> bool {
-        let inner = self.lock();
-        inner.processes.get(&process).is_some_and(|process| process.alive)
+        self.lock().lives(process)
     }
 
     /// What a part of a process is in the middle of from here on.
