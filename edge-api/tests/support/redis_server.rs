@@ -2,13 +2,16 @@
 
 use std::net::TcpListener;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 /// How long a start may take on a busy machine.
 const START_WAIT: Duration = Duration::from_secs(30);
+/// How many ports are tried: a free one may be somebody else's when the server takes it.
+const PORTS_MAX: usize = 10;
 
 pub struct RedisServer {
     port: u16,
@@ -18,10 +21,16 @@ pub struct RedisServer {
 impl RedisServer {
     /// Starts one on a free port.
     pub async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { port, process: None };
-        server.resume().await;
-        server
+        for _ in 0..PORTS_MAX {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            if let Some(process) = serve(port).await {
+                return Self {
+                    port,
+                    process: Some(process),
+                };
+            }
+        }
+        panic!("redis-server found none of {PORTS_MAX} ports free");
     }
 
     pub fn url(&self) -> String {
@@ -37,26 +46,30 @@ impl RedisServer {
 
     /// Starts it, empty.
     pub async fn resume(&mut self) {
-        let process = Command::new("redis-server")
-            .args([
-                "--port",
-                &self.port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-            ])
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("redis-server is installed");
-        self.process = Some(process);
-        let deadline = Instant::now() + START_WAIT;
-        while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-            assert!(Instant::now() < deadline, "redis-server does not listen");
-            tokio::task::yield_now().await;
-        }
+        let process = serve(self.port).await;
+        self.process = Some(process.expect("its port is still free"));
     }
+}
+
+/// A server that listens on this port, or nothing if another process has it. A connection would not tell them
+/// apart: only the server's own word does.
+async fn serve(port: u16) -> Option<Child> {
+    let mut process = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(["--save", "", "--appendonly", "no"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("redis-server is installed");
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let ready = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.contains("Ready to accept connections") {
+                return true;
+            }
+        }
+        false
+    };
+    let is_ready = timeout(START_WAIT, ready).await.expect("redis-server starts");
+    is_ready.then_some(process)
 }
