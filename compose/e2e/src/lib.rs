@@ -2,13 +2,14 @@
 //!
 //! [`Stack`] starts Kafka, the registry and Redis; [`Sluice`] is one `sluice` process that can be killed, [`Server`] one that
 //! serves, and [`run`] one that does a thing and ends; [`topics`] reads committed records with nothing but a Kafka client and
-//! Avro; [`books`] checks them. The checker shares no code with the engine or the shop: it knows the schemas and the rules,
+//! Avro; [`books`] checks them; [`proxy`] stands between clients and a broker and does what networks do. The checker shares no code with the engine or the shop: it knows the schemas and the rules,
 //! nothing else.
 
 pub mod books;
 mod caller;
 mod command;
 mod process;
+pub mod proxy;
 mod server;
 mod stack;
 pub mod topics;

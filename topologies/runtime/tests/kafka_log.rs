@@ -18,8 +18,8 @@ mod gone;
 mod kafka_fixture;
 #[path = "kafka_log/outage.rs"]
 mod outage;
-#[path = "support/proxy.rs"]
-mod proxy;
+#[path = "kafka_log/scenario.rs"]
+mod scenario;
 mod support;
 #[path = "kafka_log/takeover.rs"]
 mod takeover;

@@ -151,7 +151,8 @@ impl<C: KafkaClient> Transactions<C> {
         Ok(transaction)
     }
 
-    /// A transaction came true. One that took too long may have left a request behind.
+    /// A transaction has ended, with or without effect. One that took too long may have left a request behind: the end of
+    /// one that came true could end the next one, a batch of one that was aborted could become part of it.
     fn ended(&mut self) {
         let opened = self.opened.take();
         let taken = |opened| self.machine.instant().saturating_duration_since(opened);
@@ -181,7 +182,7 @@ impl<C: KafkaClient> Transactions<C> {
 
     /// Ends the open transaction without effect. A producer that does not answer in time is discarded, which has the same effect.
     pub(super) fn abort(&mut self) {
-        if self.opened.take().is_none() {
+        if self.opened.is_none() {
             return;
         }
         self.health.count_abort();
@@ -195,7 +196,7 @@ impl<C: KafkaClient> Transactions<C> {
             self.health.note(&error.to_string());
             self.discard();
         }
-        self.turn = (self.turn + 1) % self.producers.len();
+        self.ended();
     }
 
     fn end_without_effect(&self, member: &Member<C>, deadline: Instant) -> Result<(), ClientError> {

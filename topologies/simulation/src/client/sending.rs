@@ -20,8 +20,6 @@ pub(super) struct Sending {
     waiting: BTreeMap<PartitionId, Vec<(StoredRecord, usize)>>,
     added: BTreeSet<PartitionId>,
     group: bool,
-    /// A batch was sent and its fate is not known, so that the next transaction needs a new epoch.
-    in_doubt: bool,
     /// What went wrong in the background.
     failed: Option<Refusal>,
 }
@@ -36,7 +34,6 @@ impl Sending {
             waiting: BTreeMap::new(),
             added: BTreeSet::new(),
             group: false,
-            in_doubt: false,
             failed: None,
         }
     }
@@ -55,24 +52,14 @@ impl Sending {
 
     /// Asks for a producer id, and fences whoever has it.
     pub(super) fn init(&mut self, line: &mut Line, deadline: Duration) -> Result<(), Refusal> {
-        self.init_from(line, None, deadline)
-    }
-
-    fn init_from(
-        &mut self,
-        line: &mut Line,
-        current: Option<ProducerEpoch>,
-        deadline: Duration,
-    ) -> Result<(), Refusal> {
         let request = Request::InitProducerId {
             transactional_id: Some(self.transactional_id.clone()),
             transaction_timeout: self.transaction_timeout,
-            current,
+            current: None,
         };
         let response = line.ask(&self.coordinator(), &request, deadline)?;
         self.producer = initialised(&response);
         self.sequences.clear();
-        self.in_doubt = false;
         Ok(())
     }
 
@@ -143,11 +130,8 @@ impl Sending {
             base_sequence,
             records,
         };
-        // From here on a broker may have it, whatever the answer.
-        self.in_doubt = true;
         match line.ask(&Target::Leader(partition), &request, deadline) {
             Ok(response) => {
-                self.in_doubt = false;
                 self.sequences.insert(partition, base_sequence.wrapping_add(count));
                 if let Response::Produced { base_offset } = response {
                     for (offset, tag) in (base_offset..).zip(tags) {
@@ -182,6 +166,10 @@ impl Sending {
     }
 
     /// Ends the transaction. One that no coordinator has heard of ends here.
+    ///
+    /// A batch that an abort takes back before it was repeated may still be on its way. librdkafka goes on with the same epoch
+    /// and gives its sequence to the next batch, as `late_frames` in the tests of `runtime` shows: the broker takes whichever
+    /// of the two comes first.
     pub(super) fn end(&mut self, line: &mut Line, commit: bool, deadline: Duration) -> Result<(), Refusal> {
         self.waiting.clear();
         if !self.added.is_empty() || self.group {
@@ -193,12 +181,7 @@ impl Sending {
             line.ask(&self.coordinator(), &request, deadline)?;
         }
         self.begin();
-        // After a batch of unknown fate its sequence may be taken or not; a new epoch begins a new count.
-        if self.in_doubt {
-            self.init_from(line, self.producer, deadline)
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 
     fn coordinator(&self) -> Target {
