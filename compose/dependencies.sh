@@ -41,6 +41,8 @@ missing_build_packages() {
 missing_stack_packages() {
     missing_fetch_packages
     have redis-server || echo redis-server
+    # Sets the clock of one process: chaos/terrain.rs.
+    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || echo libfaketime
     have curl || echo curl
 }
 

@@ -9,6 +9,7 @@
 #   KAFKA_DATA      data directory; kept between starts ($SLUICE_STACK_DIR/kafka, which is in the cache directory)
 #   KAFKA_HEAP      384m
 #   KAFKA_EXTRA     lines appended to server.properties
+#   KAFKA_CLUSTER_ID   the id of a cluster whose voters KAFKA_EXTRA lists; without it the node is a cluster of its own
 #   KAFKA_VERSION, LOG4J2_VERSION   instead of the pinned ones
 set -euo pipefail
 # shellcheck source=compose/steps.sh
@@ -57,10 +58,12 @@ run() {
         kafka.Kafka "$data/server.properties"
 }
 
-# Writes meta.properties and the set of one voter. --ignore-formatted finishes a format that was interrupted.
+# Writes meta.properties and, for a cluster of its own, the set of one voter. --ignore-formatted finishes a format that was interrupted.
 format() { # server.properties
+    local alone=(--standalone)
+    [ -z "${KAFKA_CLUSTER_ID:-}" ] || alone=()
     "$(java_command)" -Xshare:auto -XX:TieredStopAtLevel=1 "$logging" -cp "$jars/*" kafka.tools.StorageTool \
-        format --standalone --ignore-formatted -t "$(random_cluster_id)" -c "$1" >/dev/null
+        format "${alone[@]}" --ignore-formatted -t "${KAFKA_CLUSTER_ID:-$(random_cluster_id)}" -c "$1" >/dev/null
 }
 
 main "$@"

@@ -7,15 +7,20 @@
 
 pub mod books;
 mod caller;
+pub mod chaos;
+mod cluster;
 mod command;
 mod process;
 pub mod proxy;
+mod random;
 mod server;
 mod stack;
 pub mod topics;
 
 pub use caller::{Answer, Caller};
+pub use cluster::{Cluster, NODES};
 pub use command::{Ended, results, run};
 pub use process::{Sluice, binary, wait_until};
+pub use random::Random;
 pub use server::Server;
 pub use stack::{Part, Stack, free_port, workspace};

@@ -118,10 +118,24 @@ impl Sluice {
 
     /// Asks it to stop and waits until it has; answers its exit code, none when it was not running.
     pub fn stop(&mut self) -> anyhow::Result<Option<i32>> {
-        if let Some(running) = &self.running {
-            running.signal("-TERM")?;
-        }
+        self.terminate()?;
         self.wait()
+    }
+
+    /// Stops it in the middle of whatever it does, as a machine that hangs would, or lets it go on.
+    pub fn freeze(&self, frozen: bool) -> anyhow::Result<()> {
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        self.running.as_ref().map_or(Ok(()), |running| running.signal(signal))
+    }
+
+    /// Asks it to stop, and does not wait.
+    pub fn terminate(&self) -> anyhow::Result<()> {
+        self.running.as_ref().map_or(Ok(()), |running| running.signal("-TERM"))
+    }
+
+    /// Asks it to end, as Ctrl-C would, and does not wait.
+    pub fn interrupt(&self) -> anyhow::Result<()> {
+        self.running.as_ref().map_or(Ok(()), |running| running.signal("-INT"))
     }
 
     /// Waits until it has ended by itself; answers its exit code, none when it was not running.
@@ -141,19 +155,17 @@ impl Sluice {
     }
 }
 
-/// The `sluice` binary of this build: two directories above the test's own executable.
+/// The `sluice` binary of this build: beside the running program, or one directory above that of a test.
 pub fn binary() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let path = own
-        .parent()
-        .and_then(Path::parent)
-        .map(|directory| directory.join("sluice"))
-        .unwrap_or_default();
-    if path.exists() {
-        Ok(path)
-    } else {
-        bail!("{} does not exist: build the workspace first", path.display())
-    }
+    let directories = own.ancestors().skip(1).take(2);
+    let mut candidates = directories.map(|directory| directory.join("sluice"));
+    candidates.find(|path| path.is_file()).with_context(|| {
+        format!(
+            "there is no sluice beside or above {}: build the workspace first",
+            own.display()
+        )
+    })
 }
 
 /// Calls `condition` until it answers a value, at most for `limit`; the error names `what` was waited for.

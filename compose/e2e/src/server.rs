@@ -32,6 +32,11 @@ pub struct Server {
 impl Server {
     /// `sluice COMMAND...` with a name of its own; it is not started yet.
     pub fn new(stack: &Stack, name: &str, command: &[&str]) -> anyhow::Result<Self> {
+        Self::with(stack, name, command, &[])
+    }
+
+    /// The same, with variables that replace or add to the usual ones.
+    pub fn with(stack: &Stack, name: &str, command: &[&str], own: &[(&str, String)]) -> anyhow::Result<Self> {
         let (api, admin) = (address()?, address()?);
         let state = stack.directory().join(format!("state-{name}"));
         let mut environment = stack.environment();
@@ -44,6 +49,7 @@ impl Server {
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         );
+        environment.extend(own.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let log = stack.directory().join(format!("{name}.log"));
         Ok(Self {
             sluice: Sluice::new(command, environment, log),

@@ -44,6 +44,8 @@ pub struct Stack {
     /// The port that each part serves, and its second one.
     ports: BTreeMap<Part, (u16, u16)>,
     running: BTreeMap<Part, Lifeline>,
+    /// Bootstrap servers of brokers that are not the stack's own.
+    brokers: Option<String>,
     directory: TempDir,
 }
 
@@ -65,8 +67,20 @@ impl Stack {
         Ok(Self {
             ports: ports.into_iter().collect::<anyhow::Result<_>>()?,
             running: BTreeMap::new(),
+            brokers: None,
             directory,
         })
+    }
+
+    /// Starts the registry and Redis beside brokers that run already, and waits until both answer.
+    pub fn beside(brokers: &str) -> anyhow::Result<Self> {
+        let mut stack = Self {
+            brokers: Some(brokers.to_owned()),
+            ..Self::at_rest()?
+        };
+        stack.revive(Part::Redis)?;
+        stack.revive(Part::Registry)?;
+        Ok(stack)
     }
 
     /// Kills a part at once: nothing of it is flushed or told to anybody.
@@ -89,7 +103,8 @@ impl Stack {
     /// Kafka's bootstrap servers.
     #[must_use]
     pub fn kafka(&self) -> String {
-        format!("127.0.0.1:{}", self.port(Part::Kafka))
+        let own = || format!("127.0.0.1:{}", self.port(Part::Kafka));
+        self.brokers.clone().unwrap_or_else(own)
     }
 
     /// The registry's base URL.
@@ -179,10 +194,11 @@ pub fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// The root of the clone that the test runs in. Not of the one it was built in: clones may share a target directory.
+/// The root of the clone that the program runs in. Not of the one it was built in: clones may share a target directory.
 #[must_use]
 pub fn workspace() -> PathBuf {
-    Path::new("../..")
-        .canonicalize()
-        .unwrap_or_else(|_| PathBuf::from("../.."))
+    let own = std::env::current_dir().unwrap_or_default();
+    let mut above = own.ancestors();
+    let root = above.find(|directory| directory.join("compose/kafka/start.sh").is_file());
+    root.unwrap_or(Path::new(".")).to_path_buf()
 }

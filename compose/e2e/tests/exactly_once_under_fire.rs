@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use e2e::books::{Accepted, check};
 use e2e::topics::{RawRecord, TopicReader};
-use e2e::{Server, Sluice, Stack, run, wait_until};
+use e2e::{Random, Server, Sluice, Stack, run, wait_until};
 use schemas::SchemaTable;
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::store::{KeyRange, KeyValueStore};
@@ -41,7 +41,7 @@ fn the_books_are_right_after_instances_were_killed_at_random_moments() {
         .ok()
         .and_then(|count| count.parse().ok())
         .unwrap_or(ORDERS);
-    let mut random = Random::from_environment();
+    let mut random = Random::from_environment("SLUICE_E2E_SEED");
     let mut edge = Server::new(&stack, "edge", &["edge"]).unwrap();
     let instance = |number| Server::new(&stack, &format!("instance-{number}"), &RUN).unwrap();
     let mut instances: Vec<Server> = (0..INSTANCES).map(instance).collect();
@@ -68,7 +68,7 @@ fn the_books_are_right_after_instances_were_killed_at_random_moments() {
             tail(&load.output())
         );
         // Either the load ends or it is time for the next kill.
-        if wait_until("the load ends", random.kill_after(), || {
+        if wait_until("the load ends", random.time(KILL_EVERY_MS), || {
             (!load.is_running()).then_some(())
         })
         .is_ok()
@@ -245,34 +245,4 @@ fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let start = lines.len().saturating_sub(40);
     lines.get(start..).unwrap_or_default().join("\n")
-}
-
-/// A small generator (xorshift), so that a run's kills can be repeated with `SLUICE_E2E_SEED`.
-struct Random {
-    seed: u64,
-    state: u64,
-}
-
-impl Random {
-    fn from_environment() -> Self {
-        let given = std::env::var("SLUICE_E2E_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = given.unwrap_or_else(|| u64::from(std::process::id()) | 1);
-        Self { seed, state: seed }
-    }
-
-    fn next(&mut self) -> u64 {
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        self.state
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).unwrap()
-    }
-
-    fn kill_after(&mut self) -> Duration {
-        let span = KILL_EVERY_MS.end - KILL_EVERY_MS.start;
-        Duration::from_millis(KILL_EVERY_MS.start + self.next() % span)
-    }
 }

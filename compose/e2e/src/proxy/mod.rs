@@ -11,6 +11,7 @@ mod answer;
 mod frame;
 mod link;
 mod pump;
+mod quorum;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -20,6 +21,7 @@ use anyhow::Context;
 
 pub use frame::Api;
 pub use link::{Flow, Link};
+pub use quorum::active_controller;
 
 use link::Shared;
 
@@ -60,6 +62,13 @@ impl Proxy {
             }
         });
         Ok(Self { port, shared })
+    }
+
+    /// Listens on a port of its own and connects clients with the broker on this port of the loopback.
+    pub fn before(broker_port: u16) -> anyhow::Result<Self> {
+        let proxy = Self::start()?;
+        proxy.forward_to(broker_port);
+        Ok(proxy)
     }
 
     /// Where clients connect.
