@@ -119,6 +119,11 @@ impl Stack {
         format!("redis://127.0.0.1:{}", self.port(Part::Redis))
     }
 
+    /// Leaves the directory behind when the stack goes, for whoever has to find out what happened.
+    pub fn keep_directory(&mut self) {
+        self.directory.disable_cleanup(true);
+    }
+
     /// A directory that goes with the stack, for state and logs.
     #[must_use]
     pub fn directory(&self) -> &Path {

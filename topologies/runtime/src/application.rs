@@ -93,8 +93,14 @@ impl StreamApplication {
     /// Stops the threads and waits for them, at most [`SHUTDOWN_WAIT_MAX`]. Answers whether all ended.
     #[must_use]
     pub fn stop(self) -> bool {
+        self.stop_by(Instant::now() + SHUTDOWN_WAIT_MAX)
+    }
+
+    /// Stops the threads and waits for them until `deadline`: several applications of one process share theirs. Answers
+    /// whether all ended.
+    #[must_use]
+    pub fn stop_by(self, deadline: Instant) -> bool {
         self.request_stop();
-        let deadline = Instant::now() + SHUTDOWN_WAIT_MAX;
         let mut ended = true;
         for thread in self.threads {
             while !thread.is_finished() && Instant::now() < deadline {

@@ -280,12 +280,6 @@ impl Field {
         Ok(accepted)
     }
 
-    /// The ends of what all processes have printed.
-    pub(super) fn log_tails(&self) -> String {
-        let tails = self.instances.iter().chain([&self.edge]).map(Server::log_tail);
-        tails.collect::<Vec<_>>().join("\n----\n")
-    }
-
     fn ledger(&self) -> PathBuf {
         self.stack.directory().join("ledger.jsonl")
     }

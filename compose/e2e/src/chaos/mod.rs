@@ -35,21 +35,38 @@ pub fn run(plan: &Plan, say: &mut dyn FnMut(&str)) -> anyhow::Result<Report> {
     for (fault, why) in &report.left_out {
         say(&format!("left out: {fault}: {why}"));
     }
-    let mut probe = Probe::new(&field)?;
-    probe.until_paid(&mut field)?;
+    let ended = carry_out(plan, &mut field, &mut report, &mut random, say);
+    if ended.is_err() || !report.violations.is_empty() {
+        field.stack.keep_directory();
+        say(&format!(
+            "logs and state are kept in {}",
+            field.stack.directory().display()
+        ));
+    }
+    ended.map(|()| report)
+}
+
+fn carry_out(
+    plan: &Plan,
+    field: &mut Field,
+    report: &mut Report,
+    random: &mut Random,
+    say: &mut dyn FnMut(&str),
+) -> anyhow::Result<()> {
+    let mut probe = Probe::new(field)?;
+    probe.until_paid(field)?;
     field.begin_load()?;
     let began = Instant::now();
     for strikes in plan.rounds(&report.left_out) {
         if plan.is_over(began.elapsed()) {
             break;
         }
-        let recovered = round(&mut field, &mut probe, &strikes, &mut random, say)?;
+        let recovered = round(field, &mut probe, &strikes, random, say)?;
         report.recovered(&strikes, recovered);
         field.watch(random.time(CALM_MS))?;
     }
     report.took = began.elapsed();
-    field.settle(&mut report, &probe.accepted, say)?;
-    Ok(report)
+    field.settle(report, &probe.accepted, say)
 }
 
 /// One fault, or two that overlap. Answers how long the first order after them took.
@@ -63,6 +80,11 @@ fn round(
     let mut struck = Vec::new();
     for strike in strikes {
         let victim = field.strike(*strike, random)?;
+        say(&format!(
+            "{} ({victim}) for {:.1} s",
+            strike.fault,
+            strike.lasts.as_secs_f64()
+        ));
         field.watch(strike.lasts / u32::try_from(strikes.len()).unwrap_or(1))?;
         struck.push((*strike, victim));
     }
@@ -70,14 +92,9 @@ fn round(
         field.heal(*strike, *victim)?;
     }
     let recovered = probe.until_paid(field)?;
-    let names: Vec<_> = struck
-        .iter()
-        .map(|(strike, victim)| format!("{} ({victim})", strike.fault))
-        .collect();
-    let seconds = recovered.as_secs_f64();
     say(&format!(
-        "{}: the next order was paid after {seconds:.1} s",
-        names.join(" during ")
+        "the next order was paid after {:.1} s",
+        recovered.as_secs_f64()
     ));
     Ok(recovered)
 }

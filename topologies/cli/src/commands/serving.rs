@@ -13,7 +13,7 @@ use edge_api::{
     CommandSerdes, EdgeParts, EdgeState, Entrance, MemorySessions, RedisSessions, SessionStore, SessionTimes,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use runtime::limits::ThreadLimits;
+use runtime::limits::{SHUTDOWN_WAIT_MAX, ThreadLimits};
 use runtime::queries::{Hosting, Queries, RemoteQueries};
 use runtime::registry::TableResolver;
 use runtime::{OsMachine, StreamApplication, ThreadContext};
@@ -240,9 +240,11 @@ impl Server {
 
     fn stop(self) -> bool {
         self.applications.iter().for_each(StreamApplication::request_stop);
+        // All stop at the same time, so whoever asked waits no longer for five than for one.
+        let deadline = Instant::now() + SHUTDOWN_WAIT_MAX;
         let mut ended = true;
         for application in self.applications {
-            ended &= application.stop();
+            ended &= application.stop_by(deadline);
         }
         ended
     }
