@@ -9,8 +9,8 @@ mod stock;
 
 pub use money::{LedgerSums, i3_ledger_sums_to_zero, i4_refunded_captured_authorised, i5_no_operation_twice};
 pub use orders::{
-    ORDER_BOUND_MS, i6_every_order_ends, i7_cancelled_leaves_nothing, i8_snapshot_is_fold, i9_sellers_see_their_own,
-    i10_accepted_exactly_once,
+    ORDER_BOUND_MS, i6_every_order_ends, i6_waits_with_a_deadline, i7_cancelled_leaves_nothing, i8_snapshot_is_fold,
+    i9_sellers_see_their_own, i10_accepted_exactly_once,
 };
 pub use stock::{StockSums, i1_balance, i1_stock, i1_stock_changes, i2_holds_resolved_once};
 

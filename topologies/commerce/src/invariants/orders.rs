@@ -6,7 +6,7 @@ use schemas::wire::order as wire;
 
 use crate::ids::OrderId;
 use crate::invariants::Violation;
-use crate::order::{OrderEvent, OrderSnapshot, RecordedEvent, STEP_BOUND_MS, fold};
+use crate::order::{OrderEvent, OrderSnapshot, OrderState, RecordedEvent, STEP_BOUND_MS, fold};
 use crate::payment::{LedgerAccount, LedgerEntry};
 use crate::stock::StockChange;
 
@@ -27,6 +27,22 @@ pub fn i6_every_order_ends(order: &wire::Order, now: i64) -> Vec<Violation> {
         &order.order_id,
         format!("it has stood at {:?} for {age} ms", order.step),
     )]
+}
+
+/// I6 of the saga's own state: an order that waits has a deadline or is marked for attention, and one that is over waits
+/// for nothing.
+#[must_use]
+pub fn i6_waits_with_a_deadline(state: &OrderState) -> Vec<Violation> {
+    let step = state.step();
+    let found = match (step.is_final(), state.deadline, state.timer) {
+        (true, None, None) => return Vec::new(),
+        (true, _, _) => format!("it has ended as {step:?} and still waits"),
+        (false, Some(deadline), Some(timer)) if timer <= deadline.due_at => return Vec::new(),
+        (false, Some(_), _) => format!("it waits at {step:?} for a deadline that no timer will tell of"),
+        (false, None, _) if state.needs_attention => return Vec::new(),
+        (false, None, _) => format!("it waits at {step:?} without a deadline, and nobody was called"),
+    };
+    vec![Violation::new("I6", &state.order_id, found)]
 }
 
 /// I7: a cancelled order leaves no money and no goods behind; a paid one has moved exactly its total and its goods.

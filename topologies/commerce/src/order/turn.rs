@@ -42,6 +42,7 @@ pub(crate) struct Turn {
     state: OrderState,
     now: i64,
     step_before: SagaStep,
+    attention_before: bool,
     timer_before: Option<i64>,
     events: Vec<RecordedEvent>,
     effects: Vec<Effect>,
@@ -51,6 +52,7 @@ impl Turn {
     fn begin(state: OrderState, now: i64) -> Self {
         Self {
             step_before: state.step(),
+            attention_before: state.needs_attention,
             timer_before: state.timer,
             state,
             now,
@@ -77,8 +79,13 @@ impl Turn {
             OrderInput::PaymentRefused => self.payment_refused(),
             OrderInput::DeadlinePassed => self.deadline_passed(),
         }
-        if self.state.step() != self.step_before {
+        let moves = self.state.step() != self.step_before;
+        if moves {
             self.announce();
+        }
+        // Nothing more is re-sent once an operator has been called. Where that call falls and the step stays, the step
+        // begins again: it would wait without a deadline and without anybody who knows.
+        if moves || (self.attention_before && !self.state.needs_attention) {
             self.enter();
         }
         self.end()

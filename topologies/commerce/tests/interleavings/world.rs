@@ -240,6 +240,9 @@ impl World {
             let own = self.holds.iter().filter(|((id, ..), _)| *id == product.product_id);
             self.expect_none(&invariants::i1_stock(product, own.map(|(_, hold)| hold)));
         }
+        for state in self.orders.values() {
+            self.expect_none(&invariants::i6_waits_with_a_deadline(state));
+        }
         let mut money = 0;
         for wallet in self.wallets.values() {
             for balance in wallet.balances.values() {

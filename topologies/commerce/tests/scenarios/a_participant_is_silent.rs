@@ -1,9 +1,9 @@
 use commerce::order::{RESENDS_MAX, STEP_BOUND_MS, STEP_DEADLINE_MS};
 use schemas::wire::order::{OrderStatus, SagaStep};
-use schemas::wire::payment::{PaymentCommand, PaymentEventPayload, PaymentVoided};
+use schemas::wire::payment::{PaymentCommand, PaymentEventPayload, PaymentRefunded, PaymentVoided};
 use schemas::wire::stock::{StockCommand, StockCommandPayload};
 
-use crate::shop::Shop;
+use crate::shop::{Shop, krw};
 
 /// Lets the present step run out: one wait for each of its sends.
 fn run_out(shop: &mut Shop) {
@@ -46,6 +46,42 @@ fn an_order_whose_release_is_never_answered_needs_attention_and_sends_no_more() 
     run_out(&mut shop);
     assert_eq!(shop.records::<StockCommand>().len(), sent);
     assert_eq!(shop.story("o1"), ["OrderCreated", "StepTimedOut", "NeedsAttention"]);
+}
+
+/// The refund is an answer to an earlier life of the order, which a saga that reads its topics again can hear late.
+#[test]
+fn an_order_whose_alarm_ends_with_a_refund_waits_for_its_goods_anew() {
+    let mut shop = Shop::without("products");
+    shop.place("o1", "ann", &[("book", 3)]);
+    run_out(&mut shop);
+    run_out(&mut shop);
+    assert!(shop.order("o1").needs_attention);
+    let sent = shop.records::<StockCommand>().len();
+
+    let refunded = PaymentRefunded {
+        order_id: "o1".to_owned(),
+        account_id: "ann".to_owned(),
+        refund_id: "r1".to_owned(),
+        amount: krw(4_500),
+    };
+    shop.answer_from_wallet("o1", PaymentEventPayload::PaymentRefunded(refunded));
+    let order = shop.order("o1");
+    assert_eq!((order.step, order.needs_attention), (SagaStep::Returning, false));
+    let again = shop.records::<StockCommand>().split_off(sent);
+    let ids: Vec<_> = again.into_iter().map(|record| record.value.id).collect();
+    assert_eq!(ids, ["o1.release.1.1"], "the goods are asked for once more");
+
+    run_out(&mut shop);
+    let order = shop.order("o1");
+    assert_eq!((order.step, order.needs_attention), (SagaStep::Returning, true));
+    let story = [
+        "OrderCreated",
+        "StepTimedOut",
+        "NeedsAttention",
+        "PaymentRefunded",
+        "NeedsAttention",
+    ];
+    assert_eq!(shop.story("o1"), story);
 }
 
 #[test]
