@@ -4,6 +4,7 @@
 //! its tasks and commits them. [`kafka`] and [`embedded`] are the two logs; [`queries`] reads what tasks have committed.
 
 mod application;
+pub mod clock_watch;
 pub mod commands;
 pub mod commit_record;
 pub mod embedded;

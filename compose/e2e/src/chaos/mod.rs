@@ -21,6 +21,8 @@ use crate::random::Random;
 use field::Field;
 use probe::Probe;
 
+/// So long orders come before the first fault.
+const WARM_UP: Duration = Duration::from_secs(10);
 /// Between two faults nothing goes wrong for a time in this range, in milliseconds.
 const CALM_MS: std::ops::Range<u64> = 500..2_500;
 
@@ -56,6 +58,12 @@ fn carry_out(
     let mut probe = Probe::new(field)?;
     probe.until_paid(field)?;
     field.begin_load()?;
+    field.watch(WARM_UP)?;
+    report.undisturbed = probe.until_paid(field)?;
+    say(&format!(
+        "without any fault an order is paid after {:.1} s",
+        report.undisturbed.as_secs_f64()
+    ));
     let began = Instant::now();
     for strikes in plan.rounds(&report.left_out) {
         if plan.is_over(began.elapsed()) {

@@ -16,6 +16,8 @@ pub struct Report {
     pub seed: u64,
     /// From the first fault to the last order after one.
     pub took: Duration,
+    /// How long an order took to be paid before anything went wrong.
+    pub undisturbed: Duration,
     /// Every round: its faults, and how long the first order after them took to be paid.
     pub recoveries: Vec<Recovery>,
     /// Faults that this machine cannot make, and why.
@@ -87,6 +89,7 @@ impl Report {
         json!({
             "seed": self.seed,
             "seconds": self.took.as_secs_f64(),
+            "undisturbed_s": self.undisturbed.as_secs_f64(),
             "faults_injected": self.injected(),
             "faults": Fault::ALL.iter().map(row).collect::<Vec<_>>(),
             "recovery_p50_s": seconds(&times, 50),
@@ -115,11 +118,12 @@ impl fmt::Display for Report {
         let orders: usize = self.orders.values().sum();
         write!(
             f,
-            "seed {}: {} faults in {:.0} s, recovery p50 {middle:.1} s p99 {most:.1} s; {orders} orders {:?}, {} records, \
+            "seed {}: {} faults in {:.0} s, recovery p50 {middle:.1} s p99 {most:.1} s, undisturbed {:.1} s; {orders} orders {:?}, {} records, \
              {} restarts after an end of a process by itself; {} violations",
             self.seed,
             self.injected(),
             self.took.as_secs_f64(),
+            self.undisturbed.as_secs_f64(),
             self.orders,
             self.records,
             self.restarts,

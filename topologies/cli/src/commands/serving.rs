@@ -30,6 +30,7 @@ use crate::platform::{self, Platform};
 use crate::settings::{Serving, Settings};
 use crate::terminal;
 
+mod clock;
 mod keys;
 mod preparing;
 mod watched;
@@ -189,6 +190,7 @@ impl Server {
             ended = entrance.serve(state, async move { drop(shutdown.wait_for(|asked| *asked).await) }) => ended.context("the server failed"),
             reason = self.failed() => Err(anyhow::anyhow!(reason)),
             () = announcing => Ok(()),
+            back = clock::set_back(), if settings.kafka.is_some() => clock::end(back),
         }
     }
 
