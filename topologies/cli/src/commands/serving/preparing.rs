@@ -1,6 +1,5 @@
 //! What has to be there before a stream thread starts: the log, its topics, the registry and its schemas.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,8 @@ use crate::settings::Settings;
 const PARTS_WAIT_MAX: Duration = Duration::from_mins(10);
 /// Wait between two looks for them.
 const PARTS_RETRY_WAIT: Duration = Duration::from_secs(1);
+/// Every broker knows the settings of a topic that another process has just created after this time at the latest.
+const SETTINGS_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// The log and the registry with everything in them that the topologies need.
 pub(super) struct Prepared {
@@ -55,19 +56,15 @@ fn prepare_once(settings: &Settings, runs_here: &impl Fn(&str) -> bool) -> anyho
     let platform = platform::open(settings)?;
     tracing::info!(log = platform.describe(), "using");
     let registry = platform.registry()?;
-    let found = platform.topics()?;
-    create(
-        platform.as_ref(),
-        platform::external(settings.partitions, &found),
-        &found,
-    )?;
+    let external = platform::external(settings.partitions, &platform.topics()?);
+    create(platform.as_ref(), &external)?;
     let schemas = Arc::new(SchemaTable::new());
     register(registry.as_ref(), &schemas)?;
     let topologies = commerce::topologies::all(&schemas)?.into_iter().map(Arc::new);
     let place = |topology: Arc<Topology>| {
         let layout = platform::place(platform.as_ref(), settings, &topology)?;
         if runs_here(topology.name()) {
-            create(platform.as_ref(), platform::internal(&layout), &platform.topics()?)?;
+            create(platform.as_ref(), &platform::internal(&layout))?;
         }
         Ok((topology, layout))
     };
@@ -81,13 +78,9 @@ fn prepare_once(settings: &Settings, runs_here: &impl Fn(&str) -> bool) -> anyho
 }
 
 /// Creates what is missing; a topic that exists in another shape is refused with what to do.
-fn create(
-    platform: &dyn Platform,
-    wanted: Vec<platform::WantedTopic>,
-    found: &BTreeMap<String, platform::WantedTopic>,
-) -> anyhow::Result<()> {
+fn create(platform: &dyn Platform, wanted: &[platform::WantedTopic]) -> anyhow::Result<()> {
     let mut missing = Vec::new();
-    for step in platform::plan(wanted, found) {
+    for step in settled_plan(platform, wanted)? {
         match step {
             TopicPlan::Keep { .. } => {}
             TopicPlan::Create { topic } => missing.push(topic),
@@ -101,6 +94,19 @@ fn create(
         }
     }
     platform.create_topics(&missing)
+}
+
+/// What there is to do. A topic in another shape is looked at again: a broker may not have heard of its settings yet.
+fn settled_plan(platform: &dyn Platform, wanted: &[platform::WantedTopic]) -> anyhow::Result<Vec<TopicPlan>> {
+    let deadline = Instant::now() + SETTINGS_WAIT_MAX;
+    loop {
+        let plan = platform::plan(wanted.to_vec(), &platform.topics()?);
+        let differs = plan.iter().any(|step| matches!(step, TopicPlan::Differs { .. }));
+        if !differs || Instant::now() >= deadline {
+            return Ok(plan);
+        }
+        std::thread::sleep(PARTS_RETRY_WAIT);
+    }
 }
 
 /// Registers every schema.
