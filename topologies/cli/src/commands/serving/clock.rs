@@ -7,13 +7,29 @@ use runtime::{Machine, OsMachine};
 
 use crate::exit;
 
+/// Both clocks are read within this time, or they are read again: a process that is stopped in between would take the time
+/// for which it stood for a step of the clock.
+const READING_MAX: Duration = Duration::from_millis(100);
+
 /// Resolves when the clock was set back, to how far.
 pub(super) async fn set_back() -> Duration {
-    let mut watch = ClockWatch::new(Instant::now(), OsMachine.now_ms());
+    let (instant, wall_ms) = reading();
+    let mut watch = ClockWatch::new(instant, wall_ms);
     loop {
         tokio::time::sleep(CLOCK_LOOK_INTERVAL).await;
-        if let Some(back) = watch.look(Instant::now(), OsMachine.now_ms()) {
+        let (instant, wall_ms) = reading();
+        if let Some(back) = watch.look(instant, wall_ms) {
             return back;
+        }
+    }
+}
+
+/// The same moment by both clocks.
+fn reading() -> (Instant, i64) {
+    loop {
+        let (instant, wall_ms) = (Instant::now(), OsMachine.now_ms());
+        if instant.elapsed() < READING_MAX {
+            return (instant, wall_ms);
         }
     }
 }
