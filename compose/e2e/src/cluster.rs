@@ -5,7 +5,7 @@
 //! reach each other through proxies too, one in front of each broker.
 
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -209,11 +209,7 @@ impl Cluster {
     }
 
     fn data(&self, node: usize) -> PathBuf {
-        self.directory().join(format!("broker-{}", id(node)))
-    }
-
-    fn directory(&self) -> &Path {
-        self.directory.path()
+        self.directory.path().join(format!("broker-{}", id(node)))
     }
 }
 

@@ -153,7 +153,19 @@ impl Sluice {
     pub fn output(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
+
+    /// The end of it.
+    #[must_use]
+    pub fn output_tail(&self) -> String {
+        let output = self.output();
+        let lines: Vec<&str> = output.lines().collect();
+        let start = lines.len().saturating_sub(LINES_SHOWN);
+        lines.get(start..).unwrap_or_default().join("\n")
+    }
 }
+
+/// Lines of an output that a failure shows.
+const LINES_SHOWN: usize = 40;
 
 /// The `sluice` binary of this build: beside the running program, or one directory above that of a test.
 pub fn binary() -> anyhow::Result<PathBuf> {

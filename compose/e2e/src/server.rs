@@ -15,8 +15,6 @@ use crate::stack::{Stack, free_port};
 const READY_WAIT: Duration = Duration::from_secs(180);
 /// Time for one answer; longer than any wait of the server's own.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
-/// The tail of a log that a failure shows.
-const LINES_SHOWN: usize = 40;
 const PASSWORD: &str = "seven-lamps-light-the-hall";
 
 /// A process with its listeners, its log and its state directory below the stack's.
@@ -107,10 +105,7 @@ impl Server {
     /// The end of what it has printed.
     #[must_use]
     pub fn log_tail(&self) -> String {
-        let output = self.sluice.output();
-        let lines: Vec<&str> = output.lines().collect();
-        let start = lines.len().saturating_sub(LINES_SHOWN);
-        lines.get(start..).unwrap_or_default().join("\n")
+        self.sluice.output_tail()
     }
 
     /// Registers an account and logs in.

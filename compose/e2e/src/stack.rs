@@ -10,6 +10,7 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 
+use crate::command::{Ended, run};
 use crate::process::{Lifeline, wait_until};
 
 /// A first start fetches jars; every start boots a JVM on a machine that may be busy.
@@ -140,6 +141,13 @@ impl Stack {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec()
+    }
+
+    /// What `sluice audit` says of the books, and of the stores in a state directory.
+    pub fn audit(&self, state: &Path) -> anyhow::Result<Ended> {
+        let mut environment = self.environment();
+        environment.push(("SLUICE_STATE_DIR".to_owned(), state.display().to_string()));
+        run(&["audit"], &environment)
     }
 
     fn port(&self, part: Part) -> u16 {

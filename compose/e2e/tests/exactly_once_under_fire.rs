@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use e2e::books::{Accepted, check};
+use e2e::books::{check, read_ledger};
 use e2e::topics::{RawRecord, TopicReader};
-use e2e::{Random, Server, Sluice, Stack, run, wait_until};
+use e2e::{Random, Server, Sluice, Stack, wait_until};
 use schemas::SchemaTable;
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::store::{KeyRange, KeyValueStore};
@@ -65,7 +65,7 @@ fn the_books_are_right_after_instances_were_killed_at_random_moments() {
         assert!(
             began.elapsed() < RUN_WAIT,
             "the load did not end\n{}",
-            tail(&load.output())
+            load.output_tail()
         );
         // Either the load ends or it is time for the next kill.
         if wait_until("the load ends", random.time(KILL_EVERY_MS), || {
@@ -88,17 +88,17 @@ fn the_books_are_right_after_instances_were_killed_at_random_moments() {
     println!(
         "load ended after {:?} and {kills} kills\n{}",
         began.elapsed(),
-        tail(&load.output())
+        load.output_tail()
     );
     assert!(kills > 0 && audits > 0);
 
     let mut reader = TopicReader::new(&stack.kafka(), &stack.registry());
-    let accepted = read_ledger(&ledger);
+    let accepted = read_ledger(&ledger).unwrap();
     assert_eq!(
         accepted.len(),
         orders,
         "every order was accepted in the end\n{}",
-        tail(&load.output())
+        load.output_tail()
     );
     for instance in &instances {
         instance.wait_until_ready().unwrap();
@@ -152,16 +152,9 @@ fn load(stack: &Stack, url: &str, orders: usize, ledger: &Path) -> Sluice {
 
 /// What `sluice audit` says of the books and of the stores in a state directory; it must find nothing wrong.
 fn audit(stack: &Stack, state: &Path) -> String {
-    let mut environment = stack.environment();
-    environment.push(("SLUICE_STATE_DIR".to_owned(), state.display().to_string()));
-    let ended = run(&["audit"], &environment).unwrap();
+    let ended = stack.audit(state).unwrap();
     assert_eq!(ended.code, 0, "{}\n{}", ended.printed, ended.said);
     ended.printed
-}
-
-fn read_ledger(path: &Path) -> Vec<Accepted> {
-    let text = std::fs::read_to_string(path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Compares each store on disk with its changelog, up to the position that the store itself names: state that an instance
@@ -239,10 +232,4 @@ fn compare_application(state: &Path, topology: &Topology, memory: &StoreMemory, 
         }
     }
     compared
-}
-
-fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    let start = lines.len().saturating_sub(40);
-    lines.get(start..).unwrap_or_default().join("\n")
 }

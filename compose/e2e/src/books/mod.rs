@@ -5,8 +5,10 @@ mod orders;
 mod stock;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::topics::{Seen, TopicReader};
 
@@ -17,6 +19,18 @@ pub struct Accepted {
     pub order_id: String,
     /// The last status that the client saw.
     pub status: Option<String>,
+}
+
+/// The orders in the ledger of `sluice load`. A POST that was never answered promises nothing: its line has no id.
+pub fn read_ledger(path: &Path) -> anyhow::Result<Vec<Accepted>> {
+    let mut accepted = Vec::new();
+    for line in std::fs::read_to_string(path)?.lines() {
+        let entry: Value = serde_json::from_str(line)?;
+        if entry.get("order_id").is_some_and(Value::is_string) {
+            accepted.push(serde_json::from_value(entry)?);
+        }
+    }
+    Ok(accepted)
 }
 
 /// What a check found.

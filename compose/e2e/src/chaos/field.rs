@@ -1,18 +1,16 @@
 //! The system, and who looks after it as an orchestrator would: a process that ends by itself is started again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use serde_json::Value;
 
 use super::fault::Fault;
 use super::report::Report;
 use super::terrain::{FakeClock, SmallDisk};
-use crate::books::{Accepted, check};
+use crate::books::{Accepted, check, read_ledger};
 use crate::cluster::Cluster;
-use crate::command::run;
 use crate::process::{Sluice, wait_until};
 use crate::server::Server;
 use crate::stack::Stack;
@@ -244,35 +242,26 @@ impl Field {
         if code != Some(0) {
             report.violations.push(format!(
                 "orders did not end: sluice load ended with {code:?}\n{}",
-                tail(&load.output())
+                load.output_tail()
             ));
         }
         Ok(())
     }
 
-    /// What `sluice audit` says of the books and of the stores in a state directory.
-    fn audit(&self, report: &mut Report, when: &str, state: &std::path::Path) -> anyhow::Result<()> {
-        let mut environment = self.stack.environment();
-        environment.push(("SLUICE_STATE_DIR".to_owned(), state.display().to_string()));
-        let ended = run(&["audit"], &environment)?;
+    fn audit(&self, report: &mut Report, when: &str, state: &Path) -> anyhow::Result<()> {
+        let ended = self.stack.audit(state)?;
         if ended.code != 0 {
+            let (printed, said) = (ended.printed, ended.said);
             report
                 .violations
-                .push(format!("sluice audit {when}: {}\n{}", ended.printed, ended.said));
+                .push(format!("sluice audit {when}: {printed}\n{said}"));
         }
         Ok(())
     }
 
-    /// The orders that clients were told of. A POST that was never answered promises nothing.
+    /// The orders that clients were told of.
     fn accepted(&self, probed: &[String]) -> anyhow::Result<Vec<Accepted>> {
-        let text = std::fs::read_to_string(self.ledger())?;
-        let mut accepted = Vec::new();
-        for line in text.lines() {
-            let entry: Value = serde_json::from_str(line)?;
-            if entry.get("order_id").is_some_and(Value::is_string) {
-                accepted.push(serde_json::from_value(entry)?);
-            }
-        }
+        let mut accepted = read_ledger(&self.ledger())?;
         accepted.extend(probed.iter().map(|order| Accepted {
             order_id: order.clone(),
             status: Some("PAID".to_owned()),
@@ -283,15 +272,4 @@ impl Field {
     fn ledger(&self) -> PathBuf {
         self.stack.directory().join("ledger.jsonl")
     }
-}
-
-/// Lines of the load's output that a failure shows.
-const LINES_SHOWN: usize = 20;
-
-fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines
-        .get(lines.len().saturating_sub(LINES_SHOWN)..)
-        .unwrap_or_default()
-        .join("\n")
 }

@@ -126,14 +126,13 @@ impl Game {
 
     /// Every other round aborts the transaction in which the late request arrives.
     fn round(&mut self, number: usize) -> Result<(), String> {
-        let end = self.end();
         match self.late {
             Late::End => self.commit_with(Api::EndTxn, number)?,
             Late::RepeatedBatch => self.commit_with(Api::Produce, number)?,
             Late::AbortedBatch => self.abort_with_batch(number)?,
         }
         let value = format!("next of {number}");
-        let before = self.end().max(end);
+        let before = self.end();
         self.open_next(&value)?;
         wait_for("the next transaction to be open", || {
             (self.end() > before).then_some(())

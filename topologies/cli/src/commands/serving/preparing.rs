@@ -1,5 +1,6 @@
 //! What has to be there before a stream thread starts: the log, its topics, the registry and its schemas.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use streams::{Layout, Topology};
 use tokio::sync::watch;
 
 use crate::exit::{self, Refusal};
-use crate::platform::{self, Platform, TopicPlan};
+use crate::platform::{self, Platform, TopicPlan, WantedTopic};
 use crate::settings::Settings;
 
 /// A process waits so long for parts that are not there yet. Then it ends with its own exit code, and whoever supervises it
@@ -20,6 +21,9 @@ const PARTS_WAIT_MAX: Duration = Duration::from_mins(10);
 const PARTS_RETRY_WAIT: Duration = Duration::from_secs(1);
 /// Every broker knows the settings of a topic that another process has just created after this time at the latest.
 const SETTINGS_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// The log's topics by name.
+type FoundTopics = BTreeMap<String, WantedTopic>;
 
 /// The log and the registry with everything in them that the topologies need.
 pub(super) struct Prepared {
@@ -56,15 +60,16 @@ fn prepare_once(settings: &Settings, runs_here: &impl Fn(&str) -> bool) -> anyho
     let platform = platform::open(settings)?;
     tracing::info!(log = platform.describe(), "using");
     let registry = platform.registry()?;
-    let external = platform::external(settings.partitions, &platform.topics()?);
-    create(platform.as_ref(), &external)?;
+    let found = platform.topics()?;
+    let external = platform::external(settings.partitions, &found);
+    create(platform.as_ref(), &external, found)?;
     let schemas = Arc::new(SchemaTable::new());
     register(registry.as_ref(), &schemas)?;
     let topologies = commerce::topologies::all(&schemas)?.into_iter().map(Arc::new);
     let place = |topology: Arc<Topology>| {
         let layout = platform::place(platform.as_ref(), settings, &topology)?;
         if runs_here(topology.name()) {
-            create(platform.as_ref(), &platform::internal(&layout))?;
+            create(platform.as_ref(), &platform::internal(&layout), platform.topics()?)?;
         }
         Ok((topology, layout))
     };
@@ -78,9 +83,9 @@ fn prepare_once(settings: &Settings, runs_here: &impl Fn(&str) -> bool) -> anyho
 }
 
 /// Creates what is missing; a topic that exists in another shape is refused with what to do.
-fn create(platform: &dyn Platform, wanted: &[platform::WantedTopic]) -> anyhow::Result<()> {
+fn create(platform: &dyn Platform, wanted: &[WantedTopic], found: FoundTopics) -> anyhow::Result<()> {
     let mut missing = Vec::new();
-    for step in settled_plan(platform, wanted)? {
+    for step in settled_plan(platform, wanted, found)? {
         match step {
             TopicPlan::Keep { .. } => {}
             TopicPlan::Create { topic } => missing.push(topic),
@@ -97,15 +102,20 @@ fn create(platform: &dyn Platform, wanted: &[platform::WantedTopic]) -> anyhow::
 }
 
 /// What there is to do. A topic in another shape is looked at again: a broker may not have heard of its settings yet.
-fn settled_plan(platform: &dyn Platform, wanted: &[platform::WantedTopic]) -> anyhow::Result<Vec<TopicPlan>> {
+fn settled_plan(
+    platform: &dyn Platform,
+    wanted: &[WantedTopic],
+    mut found: FoundTopics,
+) -> anyhow::Result<Vec<TopicPlan>> {
     let deadline = Instant::now() + SETTINGS_WAIT_MAX;
     loop {
-        let plan = platform::plan(wanted.to_vec(), &platform.topics()?);
+        let plan = platform::plan(wanted.to_vec(), &found);
         let differs = plan.iter().any(|step| matches!(step, TopicPlan::Differs { .. }));
         if !differs || Instant::now() >= deadline {
             return Ok(plan);
         }
         std::thread::sleep(PARTS_RETRY_WAIT);
+        found = platform.topics()?;
     }
 }
 
