@@ -7,6 +7,7 @@
     reason = "librdkafka is a C library; batch reads, rebalance events and raw transaction calls have no safe wrapper"
 )]
 
+mod aside;
 mod batch;
 mod consumer;
 mod ends;
@@ -77,11 +78,13 @@ fn of_settings(reason: String) -> ClientError {
 struct Client {
     rk: NonNull<sys::rd_kafka_t>,
     // The callbacks read it, so it is kept until the handle is destroyed.
-    _witness: Arc<Witness>,
+    witness: Arc<Witness>,
 }
 
 // SAFETY: every call on a handle is documented as thread safe; the pointer is owned by this value alone.
 unsafe impl Send for Client {}
+// SAFETY: as above.
+unsafe impl Sync for Client {}
 
 impl Client {
     fn consumer(settings: &Settings, witness: Arc<Witness>) -> Result<Self, ClientError> {
@@ -118,16 +121,14 @@ impl Client {
             sys::rd_kafka_conf_set_log_cb(conf, Some(on_log));
             sys::rd_kafka_new(kind, conf, text.as_mut_ptr(), text.len())
         };
-        NonNull::new(rk)
-            .map(|rk| Self { rk, _witness: witness })
-            .ok_or_else(|| {
-                // SAFETY: the failed call left `conf` with us, and a terminated string in `text`.
-                let reason = unsafe {
-                    sys::rd_kafka_conf_destroy(conf);
-                    text_of(text.as_ptr())
-                };
-                of_settings(format!("the Kafka client refuses to start: {reason}"))
-            })
+        NonNull::new(rk).map(|rk| Self { rk, witness }).ok_or_else(|| {
+            // SAFETY: the failed call left `conf` with us, and a terminated string in `text`.
+            let reason = unsafe {
+                sys::rd_kafka_conf_destroy(conf);
+                text_of(text.as_ptr())
+            };
+            of_settings(format!("the Kafka client refuses to start: {reason}"))
+        })
     }
 
     fn ptr(&self) -> *mut sys::rd_kafka_t {

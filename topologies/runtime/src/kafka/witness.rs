@@ -88,6 +88,13 @@ impl Witness {
         self.health.note(reason);
     }
 
+    /// A call has outlasted its time by far, and may have sent something that nobody waits for.
+    pub fn call_overdue(&self, reason: &str) {
+        self.troubled.store(true, Ordering::Relaxed);
+        tracing::warn!(reason, "the client is given up and replaced");
+        self.health.note(reason);
+    }
+
     /// A log line is the only place where the client says at once that a request was lost, so it is read as well as passed on.
     pub fn logged(&self, level: i64, facility: &str, text: &str) {
         if is_lost_request(facility, text) {

@@ -12,6 +12,9 @@ use crate::kafka::port::{ClientError, Partition};
 /// partitions keeps a consumer from closing.
 pub(super) struct PartitionList(NonNull<sys::rd_kafka_topic_partition_list_t>);
 
+// SAFETY: a list is plain memory that may be used and freed from any thread; the pointer is owned by this value alone.
+unsafe impl Send for PartitionList {}
+
 impl PartitionList {
     /// The partitions as a list.
     pub(super) fn new(partitions: &[Partition]) -> Result<Self, ClientError> {

@@ -8,6 +8,7 @@ use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaErrorCode;
 use streams::record::{Headers, OutputRecord};
 
+use super::aside::Aside;
 use super::group_metadata::GroupMetadata;
 use super::topic::Topic;
 use super::{Client, PartitionList, checked, destroy_aside, of_settings, terminated, timeout_ms};
@@ -17,11 +18,17 @@ use crate::kafka::witness::Witness;
 /// A record's own arguments to the produce call: topic, partition, flags, time, key, value and tag.
 const PRODUCE_ARGUMENTS: usize = 7;
 
+/// By how much a call may outlast the time that it was given.
+const OVERDUE_MAX: Duration = Duration::from_secs(1);
+
 /// A transactional producer for a fixed list of topics.
 pub struct Producer {
     // Topics are freed before the handle.
     topics: Vec<Topic>,
-    client: Client,
+    /// A call that never returns keeps the handle.
+    client: Arc<Client>,
+    /// Makes the one call that waits without a limit of its own.
+    aside: Aside,
 }
 
 impl KafkaProducer for Producer {
@@ -74,11 +81,17 @@ impl KafkaProducer for Producer {
         timeout: Duration,
     ) -> Result<(), ClientError> {
         let list = PartitionList::new(offsets)?;
-        // SAFETY: the handle, the list and the membership live across the call.
-        self.client.take_error(unsafe {
-            let (rk, list) = (self.client.ptr(), list.ptr());
-            sys::rd_kafka_send_offsets_to_transaction(rk, list, member.ptr(), timeout_ms(timeout))
-        })
+        let (client, member) = (Arc::clone(&self.client), member.clone());
+        // The timeout is looked at only when a connection comes or goes (`rd_kafka_coord_req_fsm` in `rdkafka_coord.c`): while
+        // the group's coordinator is away and everything else is quiet, the call waits for ever.
+        let sent = self.aside.call(timeout + OVERDUE_MAX, move || {
+            // SAFETY: the handle, the list and the membership live across the call.
+            client.take_error(unsafe {
+                let (rk, list) = (client.ptr(), list.ptr());
+                sys::rd_kafka_send_offsets_to_transaction(rk, list, member.ptr(), timeout_ms(timeout))
+            })
+        });
+        sent.unwrap_or_else(|| Err(self.overdue("the offsets of a transaction")))
     }
 
     fn flush(&self, timeout: Duration) -> Result<(), ClientError> {
@@ -118,12 +131,13 @@ impl KafkaProducer for Producer {
 impl Producer {
     /// A producer with these settings. Records name a topic by its position in `topics`.
     pub(super) fn new(settings: &Settings, topics: &[&str], witness: Arc<Witness>) -> Result<Self, ClientError> {
-        let client = Client::producer(settings, witness)?;
+        let client = Arc::new(Client::producer(settings, witness)?);
         let topics = topics
             .iter()
             .map(|name| Topic::new(&client, name))
             .collect::<Result<_, _>>()?;
-        Ok(Self { topics, client })
+        let aside = Aside::new("kafka-offsets")?;
+        Ok(Self { topics, client, aside })
     }
 
     /// Hands one record for the first topic to the client, which copies it, with the plainest call there is:
@@ -154,6 +168,18 @@ impl Producer {
             } else {
                 Err(sys::rd_kafka_last_error().into())
             }
+        }
+    }
+
+    /// A call has not returned. The handle is of no more use, and nobody knows what of the call reached a broker.
+    fn overdue(&self, what: &str) -> ClientError {
+        let reason = format!("the Kafka client did not return from sending {what}");
+        self.client.witness.call_overdue(&reason);
+        ClientError {
+            code: RDKafkaErrorCode::OperationTimedOut,
+            reason,
+            fatal: true,
+            retriable: false,
         }
     }
 
