@@ -9,9 +9,9 @@
 use e2e::Random;
 use e2e::chaos::{Fault, Plan, run};
 
-/// Faults of processes, the network, disks, and what the system leans on. Those of brokers are left to `./dev chaos`: after one
-/// the C client may hang for good (the README beside says how).
-const FAULTS: [Fault; 5] = [
+/// Faults of processes, brokers, the network, disks, and what the system leans on.
+const FAULTS: [Fault; 6] = [
+    Fault::KillLeader,
     Fault::KillInstance,
     Fault::PauseInstance,
     Fault::ResetConnections,

@@ -1,4 +1,5 @@
-//! The broker that coordinates a thread's group dies while the thread commits, and does not come back.
+//! The broker that coordinates a thread's group dies while the thread commits, and does not come back. Every call has to return.
+//! Whether the client would wait for ever depends on what it was doing at that moment, so there are several rounds.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,7 +23,7 @@ use fixture::{commit_of, layout, start, start_all, task, wait_for};
 
 /// Partitions of the topics in which the test brokers keep groups and transactions (`compose/kafka/server.properties`).
 const COORDINATOR_PARTITIONS: i32 = 4;
-/// Rounds of one group each: whether the client waits for ever depends on what it was doing when the broker died.
+/// Rounds of one group each.
 const ROUNDS: usize = 3;
 const TRANSACTION_TIMEOUT_MS: u32 = 5_000;
 /// A call may use up its transaction's time, and a new producer that of its initialisation.
