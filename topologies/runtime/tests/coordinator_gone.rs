@@ -10,16 +10,18 @@
 
 #[path = "log_contract/fixture.rs"]
 mod fixture;
+mod support;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use e2e::{Cluster, NODES};
-use runtime::kafka::{KafkaAdmin, KafkaConfig, KafkaHealth, KafkaLog, TopicSpec, ensure_internal_topics};
-use streams::log::{Event, Log};
-use streams::{Layout, LogError};
+use runtime::kafka::{KafkaAdmin, KafkaConfig, KafkaHealth, KafkaLog, ensure_internal_topics};
+use streams::Layout;
+use streams::log::Log;
 
-use fixture::{commit_of, layout, start, start_all, task, wait_for};
+use fixture::{commit_of, layout, start_all, task, tried, wait_for};
+use support::topic;
 
 /// Partitions of the topics in which the test brokers keep groups and transactions (`compose/kafka/server.properties`).
 const COORDINATOR_PARTITIONS: i32 = 4;
@@ -63,15 +65,10 @@ fn joined(cluster: &Cluster, layout: &Arc<Layout>) -> KafkaLog {
         ..KafkaConfig::new(&cluster.side(0), &layout.application_id, "test", 0)
     };
     let admin = KafkaAdmin::connect(&config).unwrap();
-    let topic = |name: &str| TopicSpec {
-        name: name.to_owned(),
-        partitions: 1,
-        replication: i32::try_from(NODES).unwrap(),
-        settings: [("retention.ms".to_owned(), "-1".to_owned())].into(),
-    };
-    let topics: Vec<_> = layout.topics[..2].iter().map(|made| topic(&made.name)).collect();
-    admin.create(&topics).unwrap();
-    ensure_internal_topics(&admin, layout, i32::try_from(NODES).unwrap()).unwrap();
+    let replication = i32::try_from(NODES).unwrap();
+    let topics = layout.topics[..2].iter().map(|made| topic(&made.name, 1, replication));
+    admin.create(&topics.collect::<Vec<_>>()).unwrap();
+    ensure_internal_topics(&admin, layout, replication).unwrap();
     let mut log = KafkaLog::connect(config, Arc::clone(layout), Arc::new(KafkaHealth::default())).unwrap();
     start_all(&mut log, 1);
     log
@@ -90,39 +87,20 @@ fn committed_while(log: &mut KafkaLog, done: impl FnOnce() + Send) -> u64 {
     })
 }
 
-/// Does what a stream thread does until this commit has come true. No call may take longer than it says.
+/// Tries until this commit has come true. No call may take longer than it says.
 fn committed(log: &mut KafkaLog, sequence: u64) {
+    let commit = commit_of(task(0), sequence, i64::try_from(sequence).unwrap(), "key", "value");
     let began = Instant::now();
-    loop {
+    wait_for("the commit", || {
         let called = Instant::now();
-        let next = i64::try_from(sequence).unwrap();
-        match log.commit(&[commit_of(task(0), sequence, next, "key", "value")]) {
-            Ok(_) => return,
-            Err(LogError::Fatal(reason)) => panic!("{reason}"),
-            Err(LogError::Migrated(reason)) => {
-                println!("{reason}");
-                follow(log);
-            }
-            Err(LogError::Abortable(reason) | LogError::Retriable(reason)) => {
-                println!("{reason}");
-                drop(log.abort());
-            }
-        }
+        let done = tried(log, &commit);
         assert!(called.elapsed() < CALL_MAX, "one call took {:?}", called.elapsed());
         assert!(
             began.elapsed() < RECOVERY_MAX,
             "nothing was committed in {RECOVERY_MAX:?}"
         );
-    }
-}
-
-/// Gives up and takes over what the group says.
-fn follow(log: &mut KafkaLog) {
-    match log.poll(Duration::from_millis(50)).unwrap() {
-        Event::Lost(tasks) | Event::Revoked(tasks) => log.stop(&tasks).unwrap(),
-        Event::Assigned(_) => start(log, task(0)),
-        Event::Records | Event::Idle => {}
-    }
+        done
+    });
 }
 
 /// The broker that coordinates what is kept under a name in one of Kafka's own topics. Its partition is Java's hash of the

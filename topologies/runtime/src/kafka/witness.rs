@@ -89,7 +89,7 @@ impl Witness {
     }
 
     /// A call has outlasted its time by far, and may have sent something that nobody waits for.
-    pub fn call_overdue(&self, reason: &str) {
+    pub(super) fn call_overdue(&self, reason: &str) {
         self.troubled.store(true, Ordering::Relaxed);
         tracing::warn!(reason, "the client is given up and replaced");
         self.health.note(reason);

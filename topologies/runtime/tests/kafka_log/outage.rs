@@ -7,7 +7,7 @@ use runtime::kafka::{KafkaConfig, KafkaHealth, KafkaLog};
 use streams::LogError;
 use streams::log::{Event, Log};
 
-use crate::fixture::{LogFixture, OUTPUT, append, commit_of, pair, read, start, taken, task, wait_for};
+use crate::fixture::{LogFixture, OUTPUT, append, commit_of, follow, pair, read, start, taken, task, tried, wait_for};
 use crate::kafka_fixture::KafkaFixture;
 use crate::support::KafkaServer;
 
@@ -41,7 +41,8 @@ fn a_hanging_broker_costs_time_but_no_restart() {
         follow(&mut log);
         health.is_reachable().then_some(())
     });
-    commit_again(&mut log);
+    let commit = commit_of(task(0), 1, 1, "k", "found");
+    wait_for("a commit", || tried(&mut log, &commit));
     assert_eq!(read(&fixture, OUTPUT, 0), [pair("k", "found")]);
 }
 
@@ -57,31 +58,4 @@ fn patient_thread(fixture: &KafkaFixture) -> (KafkaLog, Arc<KafkaHealth>) {
     });
     start(&mut log, task(0));
     (log, health)
-}
-
-/// Does what a stream thread does after a failed commit, until one succeeds.
-fn commit_again(log: &mut KafkaLog) {
-    wait_for("a commit", || {
-        match log.commit(&[commit_of(task(0), 1, 1, "k", "found")]) {
-            Ok(_) => Some(()),
-            Err(LogError::Fatal(reason)) => panic!("{reason}"),
-            Err(LogError::Migrated(_)) => {
-                follow(log);
-                None
-            }
-            Err(LogError::Abortable(_) | LogError::Retriable(_)) => {
-                drop(log.abort());
-                None
-            }
-        }
-    });
-}
-
-/// Gives up and takes over what the group says.
-fn follow(log: &mut KafkaLog) {
-    match log.poll(Duration::from_millis(50)).unwrap() {
-        Event::Lost(tasks) | Event::Revoked(tasks) => log.stop(&tasks).unwrap(),
-        Event::Assigned(_) => start(log, task(0)),
-        Event::Records | Event::Idle => {}
-    }
 }

@@ -201,6 +201,31 @@ pub(crate) fn committed(log: &mut impl Log, commits: &[Commit]) -> Vec<streams::
     wait_for("the commit", || settled(log.commit(commits)))
 }
 
+/// Commits as a stream thread does, which gives up and takes over what a failure costs it; nothing while it is not true yet.
+pub(crate) fn tried(log: &mut impl Log, commit: &Commit) -> Option<()> {
+    match log.commit(std::slice::from_ref(commit)) {
+        Ok(_) => Some(()),
+        Err(LogError::Fatal(reason)) => panic!("{reason}"),
+        Err(LogError::Migrated(_)) => {
+            follow(log);
+            None
+        }
+        Err(LogError::Abortable(_) | LogError::Retriable(_)) => {
+            drop(log.abort());
+            None
+        }
+    }
+}
+
+/// Gives up and takes over what the group says.
+pub(crate) fn follow(log: &mut impl Log) {
+    match log.poll(LOOK).unwrap() {
+        Event::Lost(tasks) | Event::Revoked(tasks) => log.stop(&tasks).unwrap(),
+        Event::Assigned(tasks) => tasks.into_iter().for_each(|task| start(log, task)),
+        Event::Records | Event::Idle => {}
+    }
+}
+
 /// Keys and values of a partition, in their order.
 pub(crate) fn read(fixture: &impl LogFixture, topic: TopicIndex, partition: i32) -> Vec<(String, String)> {
     read_topic(fixture, &name(fixture, topic), partition)

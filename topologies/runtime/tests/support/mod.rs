@@ -93,13 +93,7 @@ impl KafkaServer {
 
     /// Creates a topic without retention or compaction.
     pub(crate) fn create_topic(&self, name: &str, partitions: i32) {
-        let topic = TopicSpec {
-            name: name.to_owned(),
-            partitions,
-            replication: 1,
-            settings: [("retention.ms".to_owned(), "-1".to_owned())].into(),
-        };
-        assert_eq!(self.admin().create(&[topic]).unwrap(), [name]);
+        assert_eq!(self.admin().create(&[topic(name, partitions, 1)]).unwrap(), [name]);
     }
 
     /// Stops the broker in the middle of whatever it does, as a machine that hangs would.
@@ -136,6 +130,16 @@ impl Drop for KafkaServer {
         self.thaw();
         drop(self.lifeline.take());
         drop(self.script.wait());
+    }
+}
+
+/// A topic without retention or compaction.
+pub(crate) fn topic(name: &str, partitions: i32, replication: i32) -> TopicSpec {
+    TopicSpec {
+        name: name.to_owned(),
+        partitions,
+        replication,
+        settings: [("retention.ms".to_owned(), "-1".to_owned())].into(),
     }
 }
 

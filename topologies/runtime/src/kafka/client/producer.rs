@@ -91,7 +91,7 @@ impl KafkaProducer for Producer {
                 sys::rd_kafka_send_offsets_to_transaction(rk, list, member.ptr(), timeout_ms(timeout))
             })
         });
-        sent.unwrap_or_else(|| Err(self.overdue("the offsets of a transaction")))
+        sent.unwrap_or_else(|| Err(self.offsets_overdue()))
     }
 
     fn flush(&self, timeout: Duration) -> Result<(), ClientError> {
@@ -171,9 +171,9 @@ impl Producer {
         }
     }
 
-    /// A call has not returned. The handle is of no more use, and nobody knows what of the call reached a broker.
-    fn overdue(&self, what: &str) -> ClientError {
-        let reason = format!("the Kafka client did not return from sending {what}");
+    /// The call has not returned. The handle is of no more use, and nobody knows what of the call reached a broker.
+    fn offsets_overdue(&self) -> ClientError {
+        let reason = "the Kafka client did not return from sending the offsets of a transaction".to_owned();
         self.client.witness.call_overdue(&reason);
         ClientError {
             code: RDKafkaErrorCode::OperationTimedOut,
