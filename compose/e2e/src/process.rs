@@ -154,6 +154,14 @@ impl Sluice {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// The last line that says something.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let output = self.output();
+        let last = output.lines().rev().find(|line| !line.trim().is_empty());
+        last.unwrap_or("it said nothing").to_owned()
+    }
+
     /// The end of it.
     #[must_use]
     pub fn output_tail(&self) -> String {

@@ -3,6 +3,7 @@
 //! Every view is one store of one topology. The first part of a key decides the partition, so
 //! that part is also the routing key of a query.
 
+use planted::Bug;
 use schemas::wire::{account, order, product};
 use serde::{Deserialize, Serialize};
 use streams::serde::SerdeError;
@@ -319,7 +320,8 @@ pub fn order_for_seller(order: &order::Order, seller_id: &str) -> Option<order::
 
 /// The order with one seller's lines only, and their sum as its total.
 pub(crate) fn part_of_seller(order: &order::Order, seller_id: &str) -> order::Order {
-    let own = |line: &&order::OrderLine| line.seller_id.as_deref() == Some(seller_id);
+    let own =
+        |line: &&order::OrderLine| line.seller_id.as_deref() == Some(seller_id) || planted::is(Bug::ForeignLinesShown);
     let lines: Vec<order::OrderLine> = order.lines.iter().filter(own).cloned().collect();
     let total = order.total.as_ref().and_then(|total| {
         let amounts = lines

@@ -4,6 +4,7 @@ mod batch;
 mod commands;
 mod consumer;
 mod fetcher;
+mod flight;
 mod line;
 mod member;
 mod producer;

@@ -1,11 +1,12 @@
 //! Faults: what happens to a run, drawn from its seed before it begins.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::cluster::{BrokerId, Cluster};
-use crate::deployment::Deployment;
+use crate::cluster::{BrokerId, Cluster, PartitionId};
+use crate::deployment::{Deployment, Placed};
 use crate::kafka::{Cut, Kafka};
 use crate::sometimes::Moment;
 use crate::world::Random;
@@ -88,6 +89,8 @@ pub enum Fault {
     },
     /// Changelogs are compacted.
     Compaction,
+    /// Records that every application has processed are deleted.
+    Retention,
 }
 
 impl Fault {
@@ -102,7 +105,7 @@ impl Fault {
             | Self::DiskFull { time, .. }
             | Self::DiskSlow { time, .. }
             | Self::Clock { time, .. } => *time,
-            Self::Crash { .. } | Self::Election | Self::Compaction => Duration::ZERO,
+            Self::Crash { .. } | Self::Election | Self::Compaction | Self::Retention => Duration::ZERO,
         }
     }
 }
@@ -175,7 +178,7 @@ fn draw(instances: usize, brokers: u32, random: &mut Random) -> Fault {
     let bound = u64::try_from(instances).unwrap_or(1).max(1);
     let instance = usize::try_from(random.within(0..bound)).unwrap_or(0);
     let time = random.time(Duration::from_millis(100)..Duration::from_secs(16));
-    match random.within(0..20) {
+    match random.within(0..21) {
         0..=3 => Fault::Crash {
             steps: random.within(1..80),
         },
@@ -215,6 +218,7 @@ fn draw(instances: usize, brokers: u32, random: &mut Random) -> Fault {
             by_ms: i64::try_from(random.within(0..7_200_000)).unwrap_or(0) - 3_600_000,
             time,
         },
+        19 => Fault::Retention,
         _ => Fault::Compaction,
     }
 }
@@ -282,6 +286,7 @@ pub(crate) fn inject(fault: &Fault, deployment: &Deployment, kafka: &Kafka) {
                 }
             });
         }
+        Fault::Retention => forget_processed(deployment, kafka),
     }
 }
 
@@ -317,6 +322,29 @@ fn break_broker(kafka: &Kafka, broker: BrokerId, time: Duration) {
     let healed = kafka.clone();
     kafka.world.after(time.max(failover), move |_| {
         healed.weather(|weather| weather.down.remove(&broker));
+    });
+}
+
+/// Deletes what is older than the committed offsets of every application that reads it.
+fn forget_processed(deployment: &Deployment, kafka: &Kafka) {
+    kafka.change(|cluster| {
+        let mut processed: BTreeMap<PartitionId, i64> = BTreeMap::new();
+        for Placed { layout, .. } in deployment.placed() {
+            for task in &layout.tasks {
+                let inputs = task.inputs.iter().filter_map(|input| layout.topic(*input));
+                for topic in inputs.filter_map(|input| cluster.topic(&input.name)) {
+                    let partition = task.id.partition;
+                    let at = PartitionId { topic, partition };
+                    let committed = cluster.committed_offset(&layout.application_id, at).unwrap_or(0);
+                    let least = processed.entry(at).or_insert(committed);
+                    *least = committed.min(*least);
+                }
+            }
+        }
+        for (partition, offset) in processed.into_iter().filter(|(_, offset)| *offset > 0) {
+            kafka.world.reached(Moment::Forgotten);
+            cluster.delete_before(partition, offset);
+        }
     });
 }
 

@@ -37,6 +37,8 @@ struct State {
     readers: BTreeMap<PartitionId, BTreeSet<ThreadId>>,
     /// When the cluster is looked at again for what is due.
     expires_at: Option<Duration>,
+    /// When the last of the requests arrives that are on their way.
+    arrived_at: Duration,
     committed: bool,
 }
 
@@ -48,6 +50,7 @@ impl Kafka {
             calls: Calls::default(),
             readers: BTreeMap::new(),
             expires_at: None,
+            arrived_at: Duration::ZERO,
             committed: false,
         };
         Self {
@@ -70,6 +73,11 @@ impl Kafka {
     /// Looks at the weather or changes it.
     pub(crate) fn weather<T>(&self, change: impl FnOnce(&mut Weather) -> T) -> T {
         change(&mut self.lock().weather)
+    }
+
+    /// When nothing that was sent until now is on its way any more.
+    pub(crate) fn arrived_at(&self) -> Duration {
+        self.lock().arrived_at
     }
 
     /// Whether readers can read more since the last [`take_committed`](Self::take_committed).

@@ -192,11 +192,12 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// When all is done, every process has still to learn what it has and what it has not. Answers what is not done after all.
+    /// When all is done, every process has still to learn what it has and what it has not, and one whose request to join is held
+    /// up learns it when that arrives. Answers what is not done after all.
     /// A renewal of offsets may be under way at any moment, so it is looked for a while.
     fn come_to_rest(&mut self) -> Option<String> {
         let kafka = self.stage.kafka.clone();
-        let rested = kafka.world.now().max(healed(&self.faults)) + REST;
+        let rested = kafka.world.now().max(healed(&self.faults)).max(kafka.arrived_at()) + REST;
         while kafka.world.now() < rested {
             self.go_on();
         }

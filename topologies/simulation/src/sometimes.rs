@@ -51,6 +51,10 @@ moments! {
     ProduceAnswerLost,
     /// A produce request reached its broker after the client had given up waiting.
     ProduceLate,
+    /// A producer's thread went on while its records were on their way.
+    SentAside,
+    /// An abort took back a batch that may still have been on its way.
+    TakenBack,
     /// The answer to transactional offsets was lost.
     OffsetsAnswerLost,
     /// A producer was told that another one has its transactional id.
@@ -91,6 +95,8 @@ moments! {
     ClockJumped,
     /// A changelog was compacted while its task ran.
     Compacted,
+    /// Records that had been processed were deleted.
+    Forgotten,
     /// A command was sent again because nobody had acknowledged it.
     CommandRepeated,
     /// A task replayed the end of its changelog over its own state.

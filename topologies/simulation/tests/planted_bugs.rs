@@ -47,8 +47,9 @@ fn every_planted_bug_is_found() {
             Some((sample, seeds, run)) => {
                 let violation = run.violations.first().unwrap();
                 println!(
-                    "| {bug:?} | {} | {sample} | {seeds} | {} |",
+                    "| {bug:?} | {} | {} | {sample} | {seeds} | {} |",
                     bug.words(),
+                    bug.breaks(),
                     short(violation)
                 );
             }

@@ -11,6 +11,7 @@ use super::report::Report;
 use super::terrain::{FakeClock, SmallDisk};
 use crate::books::{Accepted, check, read_ledger};
 use crate::cluster::Cluster;
+use crate::command::Ended;
 use crate::process::{Sluice, wait_until};
 use crate::server::Server;
 use crate::stack::Stack;
@@ -51,7 +52,10 @@ pub(super) struct Field {
     /// Instances that are down on purpose.
     pub(super) down: BTreeSet<usize>,
     pub(super) edge_is_down: bool,
-    restarts: usize,
+    /// Stores of which a file was damaged.
+    pub(super) damaged: BTreeSet<PathBuf>,
+    /// Processes that ended by themselves, each with its last words.
+    pub(super) ended: Vec<String>,
     pub(super) clock: Result<FakeClock, String>,
     pub(super) disk: Result<SmallDisk, String>,
     pub(super) stack: Stack,
@@ -91,7 +95,8 @@ impl Field {
             guest,
             down: BTreeSet::new(),
             edge_is_down: false,
-            restarts: 0,
+            damaged: BTreeSet::new(),
+            ended: Vec::new(),
             clock,
             disk,
             stack,
@@ -171,12 +176,13 @@ impl Field {
     fn look_after(&mut self) -> anyhow::Result<()> {
         for (number, instance) in self.instances.iter_mut().enumerate() {
             if !self.down.contains(&number) && !instance.sluice.is_running() {
-                self.restarts += 1;
+                self.ended
+                    .push(format!("instance {number}: {}", instance.sluice.last_words()));
                 instance.sluice.start()?;
             }
         }
         if !self.edge_is_down && !self.edge.sluice.is_running() {
-            self.restarts += 1;
+            self.ended.push(format!("the edge: {}", self.edge.sluice.last_words()));
             self.edge.sluice.start()?;
         }
         Ok(())
@@ -205,7 +211,7 @@ impl Field {
         say("no further orders come; those on their way are followed to their end");
         self.end_load(report)?;
         self.instances.iter().try_for_each(Server::wait_until_ready)?;
-        self.audit(report, "while everything runs", self.edge.state())?;
+        Self::judge(report, "while everything runs", &self.stack.audit(self.edge.state())?);
         for server in self.instances.iter_mut().chain([&mut self.edge]) {
             if let Err(error) = Self::end(&mut server.sluice) {
                 report.violations.push(format!("{error:#}\n{}", server.log_tail()));
@@ -218,13 +224,13 @@ impl Field {
                 .map(|open| format!("a transaction stayed open: {open}")),
         );
         for instance in &self.instances {
-            self.audit(report, "after the end", instance.state())?;
+            Self::judge(report, "after the end", &self.audit_stores(instance.state())?);
         }
         let findings = check(&mut reader, &self.accepted(probed)?)?;
         report.violations.extend(findings.violations);
         report.orders = findings.orders;
         report.records = findings.records;
-        report.restarts = self.restarts;
+        report.ended.clone_from(&self.ended);
         Ok(())
     }
 
@@ -248,15 +254,26 @@ impl Field {
         Ok(())
     }
 
-    fn audit(&self, report: &mut Report, when: &str, state: &Path) -> anyhow::Result<()> {
+    /// Looks at an instance's stores. One that was damaged and that no instance has opened since is damaged still. The audit has
+    /// found it then, and what it advises has to help.
+    fn audit_stores(&self, state: &Path) -> anyhow::Result<Ended> {
         let ended = self.stack.audit(state)?;
-        if ended.code != 0 {
-            let (printed, said) = (ended.printed, ended.said);
+        let is_named = |store: &&PathBuf| ended.printed.contains(&store.display().to_string());
+        let named: Vec<_> = self.damaged.iter().filter(is_named).collect();
+        if named.is_empty() {
+            return Ok(ended);
+        }
+        named.into_iter().try_for_each(std::fs::remove_dir_all)?;
+        self.stack.audit(state)
+    }
+
+    fn judge(report: &mut Report, when: &str, audit: &Ended) {
+        if audit.code != 0 {
+            let (printed, said) = (&audit.printed, &audit.said);
             report
                 .violations
                 .push(format!("sluice audit {when}: {printed}\n{said}"));
         }
-        Ok(())
     }
 
     /// The orders that clients were told of.

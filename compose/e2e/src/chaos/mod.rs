@@ -69,7 +69,12 @@ fn carry_out(
         if plan.is_over(began.elapsed()) {
             break;
         }
-        let recovered = round(field, &mut probe, &strikes, random, say)?;
+        let ended = field.ended.len();
+        let recovered = round(field, &mut probe, &strikes, random, say);
+        for words in field.ended.iter().skip(ended) {
+            say(&format!("  ended by itself and started again: {words}"));
+        }
+        let recovered = recovered?;
         report.recovered(&strikes, recovered);
         field.watch(random.time(CALM_MS))?;
     }

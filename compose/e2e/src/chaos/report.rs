@@ -24,8 +24,8 @@ pub struct Report {
     pub left_out: BTreeMap<Fault, String>,
     /// Orders that were accepted, by the status that the topics say.
     pub orders: BTreeMap<String, usize>,
-    /// Processes that ended by themselves and were started again.
-    pub restarts: usize,
+    /// Processes that ended by themselves and were started again, each with its last words.
+    pub ended: Vec<String>,
     /// Records that the checker read.
     pub records: usize,
     /// Everything that is wrong; empty when the books are right.
@@ -95,7 +95,7 @@ impl Report {
             "recovery_p50_s": seconds(&times, 50),
             "recovery_p99_s": seconds(&times, 99),
             "orders": self.orders,
-            "restarts": self.restarts,
+            "ended_by_themselves": self.ended,
             "records": self.records,
             "violations": self.violations,
         })
@@ -119,14 +119,14 @@ impl fmt::Display for Report {
         write!(
             f,
             "seed {}: {} faults in {:.0} s, recovery p50 {middle:.1} s p99 {most:.1} s, undisturbed {:.1} s; {orders} orders {:?}, {} records, \
-             {} restarts after an end of a process by itself; {} violations",
+             {} processes ended by themselves; {} violations",
             self.seed,
             self.injected(),
             self.took.as_secs_f64(),
             self.undisturbed.as_secs_f64(),
             self.orders,
             self.records,
-            self.restarts,
+            self.ended.len(),
             self.violations.len()
         )?;
         self.violations

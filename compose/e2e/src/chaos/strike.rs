@@ -166,7 +166,7 @@ impl Field {
     }
 
     /// Damages one file of a store below an instance's state.
-    fn damage(&self, instance: usize, random: &mut Random) -> anyhow::Result<()> {
+    fn damage(&mut self, instance: usize, random: &mut Random) -> anyhow::Result<()> {
         let state = self
             .instances
             .get(instance)
@@ -178,6 +178,7 @@ impl Field {
         let Some(file) = random.pick(&files) else {
             return Ok(());
         };
+        self.damaged.extend(file.parent().map(Path::to_path_buf));
         let mut bytes = std::fs::read(file)?;
         match random.below(3) {
             0 => std::fs::remove_file(file)?,

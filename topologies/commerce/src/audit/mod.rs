@@ -12,7 +12,10 @@ pub use order::OrderBook;
 pub use product::ProductBook;
 pub use wallet::WalletBook;
 
-use crate::invariants::Violation;
+use streams::serde::SerdeError;
+
+use crate::invariants::{Violation, i6_waits_with_a_deadline};
+use crate::state_serde::decode;
 
 /// Where a record stands in its topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +62,12 @@ impl Finding {
         let at = |violation| Self::at(topic, place, violation);
         violations.into_iter().map(at).collect()
     }
+}
+
+/// I6 of the saga's own state, an entry of [`ORDERS`](crate::views::ORDERS) as it is kept: what waits has a deadline, or
+/// somebody was called.
+pub fn waits(state: &[u8]) -> Result<Vec<Violation>, SerdeError> {
+    Ok(i6_waits_with_a_deadline(&decode(state)?))
 }
 
 /// I5 of one id: the records of `topic` that have it, in the order in which they were read.

@@ -1,5 +1,7 @@
 //! What the saga asks of the other participants.
 
+use planted::Bug;
+
 use crate::ids::{AccountId, LineNo, ProductId, RecordId, refund_id, step_command_id};
 use crate::money::Money;
 use crate::order::state::{LineStatus, OrderLine, OrderState, PaymentStatus, SagaStep};
@@ -146,7 +148,11 @@ fn confirm(state: &OrderState, line: &OrderLine, attempt: u32) -> Effect {
 }
 
 fn give_back(state: &OrderState, attempt: u32) -> Vec<Effect> {
-    let open = state.lines.iter().filter(|line| !line.status.is_given_back());
+    let is_open = |line: &&OrderLine| {
+        let is_ignored = planted::is(Bug::LateAcceptanceIgnored) && line.status == LineStatus::Requested;
+        !line.status.is_given_back() && !is_ignored
+    };
+    let open = state.lines.iter().filter(is_open);
     open.map(|line| {
         // Once a confirmation has been asked for, only a restock undoes the line whatever became of it.
         if state.confirm_asked || line.status.is_confirmed() {

@@ -281,7 +281,7 @@ impl Turn {
         if (self.step_before, self.state.step()) == (SagaStep::Confirming, SagaStep::Capturing) {
             return;
         }
-        let waits = !self.state.step().is_final();
+        let waits = !self.state.step().is_final() && !planted::is(Bug::DeadlineForgotten);
         self.state.deadline = waits.then(|| Deadline::first(self.now));
         if planted::is(Bug::CompensationForgotten) && self.state.step() == SagaStep::Voiding {
             return;

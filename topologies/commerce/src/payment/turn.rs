@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use planted::Bug;
+
 use crate::ids::{AccountId, OrderId, RefundId};
 use crate::money::Money;
 use crate::payment::ledger::{self, LedgerKind};
@@ -168,7 +170,7 @@ impl Turn<'_> {
         };
         match payment.status {
             Standing::Captured => match payment.refunds.get(&refund_id) {
-                Some(known) if *known == amount.amount => {
+                Some(known) if *known == amount.amount && !planted::is(Bug::RefundedTwice) => {
                     let account_id = self.account_id.clone();
                     self.answer(
                         order_id,
@@ -179,8 +181,10 @@ impl Turn<'_> {
                         },
                     )
                 }
-                Some(_) => self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::Conflict),
-                None => self.refund_first(order_id, refund_id, amount, payment),
+                Some(_) if !planted::is(Bug::RefundedTwice) => {
+                    self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::Conflict)
+                }
+                _ => self.refund_first(order_id, refund_id, amount, payment),
             },
             Standing::Held => self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::InvalidAmount),
             Standing::Voided => self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::AlreadyVoided),
@@ -199,7 +203,8 @@ impl Turn<'_> {
         let same_currency = payment
             .amount
             .is_some_and(|captured| captured.currency == amount.currency);
-        let allowed = same_currency && (0..=left).contains(&amount.amount) && payment.refunds.len() < REFUNDS_MAX;
+        let is_left = (0..=left).contains(&amount.amount) || planted::is(Bug::RefundedTwice);
+        let allowed = same_currency && is_left && payment.refunds.len() < REFUNDS_MAX;
         let mut wallet = self
             .wallet
             .clone()

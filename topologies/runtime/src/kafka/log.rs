@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use planted::Bug;
 use rdkafka::types::RDKafkaErrorCode;
 use streams::log::{Event, Log};
-use streams::{ChangelogEnd, Commit, InputOffset, InputRecord, Layout, LogError, OutputBuffer, TaskId};
+use streams::{ChangelogEnd, Commit, InputOffset, InputRecord, Layout, LogError, OutputBuffer, TaskId, TopicIndex};
 
 use super::client::Librdkafka;
 use super::config::KafkaConfig;
@@ -162,7 +162,7 @@ impl<C: KafkaClient> Log for KafkaLog<C> {
             match hand_over(&mut self.batch, &mut self.inputs, take) {
                 HandedOver::All => {}
                 HandedOver::Enough => return Ok(()),
-                HandedOver::Error { code, text, topic } => self.fetch_error(code, &text, &topic)?,
+                HandedOver::Error { code, text, input } => self.fetch_error(code, &text, input)?,
             }
         }
         Ok(())
@@ -305,7 +305,8 @@ enum HandedOver {
     Error {
         code: RDKafkaErrorCode,
         text: String,
-        topic: String,
+        /// The topic, where it is one of the application's, and the partition.
+        input: (Option<TopicIndex>, i32),
     },
 }
 
@@ -318,8 +319,8 @@ fn hand_over<C>(
         let topic = inputs.topic(fetched.topic());
         if let Some(code) = fetched.error() {
             let text = fetched.error_text();
-            let topic = topic.map_or("", |topic| inputs.name(topic)).to_owned();
-            return HandedOver::Error { code, text, topic };
+            let input = (topic, fetched.partition());
+            return HandedOver::Error { code, text, input };
         }
         let Some(topic) = topic else { continue };
         let record = InputRecord {

@@ -48,8 +48,24 @@ impl Line {
         }
     }
 
+    /// Another line of the same client, with connections of its own.
+    pub(super) fn sibling(&self) -> Self {
+        Self::new(&self.kafka, self.process, &self.witness, self.request_timeout)
+    }
+
     /// Sends the request until a broker answers it, or until the deadline.
     pub(super) fn ask(&mut self, target: &Target, request: &Request, deadline: Duration) -> Result<Response, Refusal> {
+        self.ask_unless(target, request, deadline, &|| false)
+    }
+
+    /// The same, not again when it is given up meanwhile.
+    pub(super) fn ask_unless(
+        &mut self,
+        target: &Target,
+        request: &Request,
+        deadline: Duration,
+        is_given_up: &dyn Fn() -> bool,
+    ) -> Result<Response, Refusal> {
         loop {
             let backoff = match self.once(target, request, deadline) {
                 Some(Ok(response)) => return Ok(response),
@@ -74,6 +90,9 @@ impl Line {
                 return Err(Refusal::TimedOut);
             }
             world.sleep(backoff);
+            if is_given_up() {
+                return Err(Refusal::TimedOut);
+            }
         }
     }
 

@@ -6,9 +6,11 @@ use std::time::Duration;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::Refusal;
+use super::flight::Flight;
 use super::line::{Line, Target};
 use super::producer::initialised;
 use crate::cluster::{PartitionId, ProducerEpoch, Request, Response, StoredRecord};
+use crate::sometimes::Moment;
 
 /// The transaction of one producer, and what waits to be sent in it.
 pub(super) struct Sending {
@@ -20,6 +22,8 @@ pub(super) struct Sending {
     waiting: BTreeMap<PartitionId, Vec<(StoredRecord, usize)>>,
     added: BTreeSet<PartitionId>,
     group: bool,
+    /// Batches that are on their way, at most one to a partition.
+    flying: Vec<Flight>,
     /// What went wrong in the background.
     failed: Option<Refusal>,
 }
@@ -34,6 +38,7 @@ impl Sending {
             waiting: BTreeMap::new(),
             added: BTreeSet::new(),
             group: false,
+            flying: Vec::new(),
             failed: None,
         }
     }
@@ -67,6 +72,7 @@ impl Sending {
         self.waiting.clear();
         self.added.clear();
         self.group = false;
+        self.flying.clear();
         self.failed = None;
     }
 
@@ -74,23 +80,63 @@ impl Sending {
         self.waiting.entry(partition).or_default().push((record, tag));
     }
 
-    /// Sends what waits, and keeps what went wrong for the next call.
+    /// Lets what waits go, and does not wait for the answers. What goes wrong is kept for the next call.
     pub(super) fn send_in_background(&mut self, line: &mut Line, deadline: Duration) {
-        if let Err(refusal) = self.send(line, deadline) {
+        if let Err(refusal) = self.add_partitions(line, deadline) {
             self.failed = Some(refusal);
+            return;
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        for (partition, batch) in waiting {
+            // Behind one that is on its way another one has to wait.
+            if self.flying.iter().any(|flight| flight.partition == partition) {
+                self.waiting.insert(partition, batch);
+                continue;
+            }
+            line.kafka().world.reached(Moment::SentAside);
+            let (request, tags) = self.batch(partition, batch);
+            let flight = Flight::begin(line, partition, tags, request, deadline);
+            self.flying.push(flight);
         }
     }
 
-    /// Sends what waits: first the coordinator hears of new partitions, then each leader gets its batch.
+    /// Sends what waits: first what is on its way has to arrive, then the coordinator hears of new partitions, then each leader
+    /// gets its batch.
     pub(super) fn send(&mut self, line: &mut Line, deadline: Duration) -> Result<(), Refusal> {
         if let Some(refusal) = self.failed {
             return Err(refusal);
         }
+        self.land(line, deadline)?;
         self.add_partitions(line, deadline)?;
         while let Some((partition, batch)) = self.waiting.pop_first() {
-            self.send_batch(line, partition, batch, deadline)?;
+            let (request, tags) = self.batch(partition, batch);
+            let answer = line.ask(&Target::Leader(partition), &request, deadline);
+            self.arrived(line, partition, tags, answer)?;
         }
         Ok(())
+    }
+
+    /// Waits for everything that is on its way.
+    fn land(&mut self, line: &mut Line, deadline: Duration) -> Result<(), Refusal> {
+        while let Some(mut flight) = self.flying.pop() {
+            let answer = flight.land(line, deadline);
+            let tags = std::mem::take(&mut flight.tags);
+            self.arrived(line, flight.partition, tags, answer)?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what is on its way. A request that is waited for is waited for, but no batch is repeated; one that was not
+    /// answered leaves its sequence to the next.
+    fn take_back(&mut self, line: &mut Line, deadline: Duration) {
+        self.flying.iter().for_each(Flight::take_back);
+        while let Some(flight) = self.flying.pop() {
+            if flight.land(line, deadline).is_ok() {
+                self.advance(flight.partition, flight.tags.len());
+            } else {
+                line.kafka().world.reached(Moment::TakenBack);
+            }
+        }
     }
 
     fn add_partitions(&mut self, line: &mut Line, deadline: Duration) -> Result<(), Refusal> {
@@ -113,26 +159,30 @@ impl Sending {
         Ok(())
     }
 
-    fn send_batch(
-        &mut self,
-        line: &mut Line,
-        partition: PartitionId,
-        batch: Vec<(StoredRecord, usize)>,
-        deadline: Duration,
-    ) -> Result<(), Refusal> {
-        let base_sequence = self.sequences.get(&partition).copied().unwrap_or(0);
-        let (records, tags): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let count = i32::try_from(records.len()).unwrap_or(i32::MAX);
+    /// A batch with the next sequence of its partition, and what the witness knows its records by.
+    fn batch(&self, partition: PartitionId, batch: Vec<(StoredRecord, usize)>) -> (Request, Vec<usize>) {
+        let (records, tags) = batch.into_iter().unzip();
         let request = Request::Produce {
             transactional_id: Some(self.transactional_id.clone()),
             producer: self.producer(),
             partition,
-            base_sequence,
+            base_sequence: self.sequences.get(&partition).copied().unwrap_or(0),
             records,
         };
-        match line.ask(&Target::Leader(partition), &request, deadline) {
+        (request, tags)
+    }
+
+    /// What became of a batch.
+    fn arrived(
+        &mut self,
+        line: &mut Line,
+        partition: PartitionId,
+        tags: Vec<usize>,
+        answer: Result<Response, Refusal>,
+    ) -> Result<(), Refusal> {
+        match answer {
             Ok(response) => {
-                self.sequences.insert(partition, base_sequence.wrapping_add(count));
+                self.advance(partition, tags.len());
                 if let Response::Produced { base_offset } = response {
                     for (offset, tag) in (base_offset..).zip(tags) {
                         line.witness().delivered(tag, offset);
@@ -151,6 +201,11 @@ impl Sending {
                 Err(refusal)
             }
         }
+    }
+
+    fn advance(&mut self, partition: PartitionId, records: usize) {
+        let sequence = self.sequences.entry(partition).or_insert(0);
+        *sequence = sequence.wrapping_add(i32::try_from(records).unwrap_or(i32::MAX));
     }
 
     /// Tells the coordinator that the transaction has offsets of a group.
@@ -172,6 +227,9 @@ impl Sending {
     /// of the two comes first.
     pub(super) fn end(&mut self, line: &mut Line, commit: bool, deadline: Duration) -> Result<(), Refusal> {
         self.waiting.clear();
+        if !commit {
+            self.take_back(line, deadline);
+        }
         if !self.added.is_empty() || self.group {
             let request = Request::EndTxn {
                 transactional_id: self.transactional_id.clone(),

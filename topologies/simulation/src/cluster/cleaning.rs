@@ -27,7 +27,7 @@ impl Partition {
     /// Moves the log's start to `offset`, at most to its end, and never back.
     pub(super) fn delete_before(&mut self, offset: i64) {
         self.start = self.start.max(offset.min(self.high_watermark()));
-        let start = self.start;
-        self.entries.retain(|entry| entry.offset >= start);
+        let gone = self.entries.partition_point(|entry| entry.offset < self.start);
+        self.deleted.extend(self.entries.drain(..gone));
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Partition {
     end: i64,
     /// What is left of the log, by ascending offset.
     pub(super) entries: Vec<Entry>,
+    /// What was deleted, for the oracles alone.
+    pub(super) deleted: Vec<Entry>,
     producers: Producers,
 }
 
@@ -38,6 +40,7 @@ impl Partition {
             start: 0,
             end: 0,
             entries: Vec::new(),
+            deleted: Vec::new(),
             producers: Producers::default(),
         }
     }
@@ -135,16 +138,18 @@ impl Partition {
         }
     }
 
-    /// Records that readers of committed records can see.
+    /// Records that readers of committed records can see, or could see before they were deleted.
     pub(super) fn committed(&self) -> impl Iterator<Item = (i64, &StoredRecord)> {
-        self.committed_since(self.start)
+        self.committed_since(0)
     }
 
     /// Those of them at `offset` and behind it.
     pub(super) fn committed_since(&self, offset: i64) -> impl Iterator<Item = (i64, &StoredRecord)> {
         let end = self.last_stable_offset();
+        let gone = self.deleted.partition_point(|entry| entry.offset < offset);
         let entries = self.entries.iter().skip(self.position(offset));
-        let stable = entries.take_while(move |entry| entry.offset < end);
+        let all = self.deleted.iter().skip(gone).chain(entries);
+        let stable = all.take_while(move |entry| entry.offset < end);
         let visible = stable.filter(|entry| !entry.aborted);
         visible.filter_map(|entry| entry.record.as_ref().map(|record| (entry.offset, record)))
     }

@@ -136,6 +136,11 @@ impl Kafka {
     }
 
     fn arrive(&self, packet: Packet, after: Duration) {
+        let at = self.world.now() + after;
+        {
+            let mut state = self.lock();
+            state.arrived_at = state.arrived_at.max(at);
+        }
         let kafka = self.clone();
         self.world.after(after, move |_| kafka.heard(packet));
     }

@@ -7,11 +7,12 @@ use commerce::audit::{Finding, OrderBook, Place, ProductBook, Seen, WalletBook};
 use commerce::ids::OrderId;
 use commerce::stock::StockEventKind;
 use commerce::wire::{count, order_event, payment, stock};
-use schemas::wire::{Wire, order as order_wire, payment as payment_wire, product as product_wire, stock as stock_wire};
-use schemas::{AvroSerde, SchemaTable};
-use streams::serde::Serde;
+use schemas::SchemaTable;
+use schemas::topics::ORDER_COMMANDS;
+use schemas::wire::{order as order_wire, payment as payment_wire, product as product_wire, stock as stock_wire};
 
-use crate::cluster::{PartitionId, StoredRecord};
+use super::customers::Accepted;
+use super::topic::{Heard, Topic};
 use crate::workload::Stage;
 
 /// What the topics have said so far.
@@ -30,47 +31,6 @@ pub(super) struct Books {
 
 /// The ledger of a product, its newest snapshot, and the last entry of the ledger.
 type OfProduct = (ProductBook, Option<Seen<product_wire::Product>>, Option<Place>);
-
-/// A topic that is read on as it grows.
-struct Topic<T> {
-    serde: AvroSerde<T>,
-    next: BTreeMap<i32, i64>,
-}
-
-impl<T: Wire> Topic<T> {
-    fn new(schemas: &Arc<SchemaTable>) -> Self {
-        Self {
-            serde: AvroSerde::new(schemas),
-            next: BTreeMap::new(),
-        }
-    }
-
-    /// What was committed since the last call.
-    fn news(&mut self, stage: &Stage) -> Vec<(Place, StoredRecord)> {
-        let name = T::topic().name;
-        let Self { next, .. } = self;
-        stage.kafka.look(|cluster| {
-            let Some(topic) = cluster.topic(name) else {
-                return Vec::new();
-            };
-            let mut news = Vec::new();
-            for partition in 0..cluster.partitions(topic) {
-                let from = next.entry(partition).or_default();
-                for (offset, record) in cluster.committed_since(PartitionId { topic, partition }, *from) {
-                    news.push((Place { partition, offset }, record.clone()));
-                    *from = offset + 1;
-                }
-            }
-            news
-        })
-    }
-
-    fn read(&self, record: &StoredRecord) -> Result<T, String> {
-        self.serde
-            .deserialize(record.value.as_deref())
-            .map_err(|error| error.to_string())
-    }
-}
 
 impl Books {
     pub(super) fn new(schemas: &Arc<SchemaTable>) -> Self {
@@ -98,8 +58,8 @@ impl Books {
     }
 
     /// Whether every accepted order has ended.
-    pub(super) fn is_settled(&self, _: &Stage, accepted: &[String]) -> bool {
-        accepted.iter().all(|order| {
+    pub(super) fn is_settled(&self, _: &Stage, accepted: &[Accepted]) -> bool {
+        orders(accepted).all(|order| {
             let book = self.of_orders.get(order);
             let refused = book.is_some_and(|book| book.refused);
             let snapshot = book.and_then(|book| book.snapshot.as_ref());
@@ -108,10 +68,10 @@ impl Books {
     }
 
     /// Everything about each order, product and accepted request.
-    pub(super) fn judge(&mut self, stage: &Stage, accepted: &[String]) -> Vec<String> {
+    pub(super) fn judge(&mut self, stage: &Stage, accepted: &[Accepted]) -> Vec<String> {
         let mut found = self.observe(stage);
         let now = stage.kafka.world.clock_ms(stage.outside);
-        for order in accepted.iter().filter(|order| !self.of_orders.contains_key(*order)) {
+        for order in orders(accepted).filter(|order| !self.of_orders.contains_key(*order)) {
             found.push(format!("I10: the accepted order {order} does not exist"));
         }
         for book in self.of_orders.values() {
@@ -124,10 +84,12 @@ impl Books {
     }
 
     fn stock(&mut self, stage: &Stage) {
-        for (place, record) in self.stock_events.news(stage) {
-            let Some((key, event)) = self.heard(place, &record, |books, record| books.stock_events.read(record)) else {
-                continue;
-            };
+        for heard in self.stock_events.news(stage, &mut self.found) {
+            let Heard {
+                place,
+                key,
+                value: event,
+            } = heard;
             self.once("stock-events", &event.id);
             let (Ok(seq), Ok(kind)) = (count(event.seq), stock::event(event.payload)) else {
                 self.found
@@ -151,11 +113,12 @@ impl Books {
     }
 
     fn money(&mut self, stage: &Stage) {
-        for (place, record) in self.ledger_entries.news(stage) {
-            let Some((key, entry)) = self.heard(place, &record, |books, record| books.ledger_entries.read(record))
-            else {
-                continue;
-            };
+        for heard in self.ledger_entries.news(stage, &mut self.found) {
+            let Heard {
+                place,
+                key,
+                value: entry,
+            } = heard;
             let Ok(entry) = payment::entry(entry) else {
                 self.found
                     .push(format!("ledger-entries {place:?} says nothing that the shop knows"));
@@ -176,10 +139,12 @@ impl Books {
     }
 
     fn events(&mut self, stage: &Stage) {
-        for (place, record) in self.order_events.news(stage) {
-            let Some((key, event)) = self.heard(place, &record, |books, record| books.order_events.read(record)) else {
-                continue;
-            };
+        for heard in self.order_events.news(stage, &mut self.found) {
+            let Heard {
+                place,
+                key,
+                value: event,
+            } = heard;
             let id = event.id.clone();
             match order_event::recorded(event) {
                 Ok(recorded) if recorded.seq > 0 => {
@@ -197,39 +162,11 @@ impl Books {
     }
 
     fn snapshots(&mut self, stage: &Stage) {
-        for (place, record) in self.orders.news(stage) {
-            if let Some((key, order)) = self.heard(place, &record, |books, record| books.orders.read(record)) {
-                self.order(&key).snapshot = Some(Seen { place, record: order });
-            }
+        for Heard { place, key, value } in self.orders.news(stage, &mut self.found) {
+            self.order(&key).snapshot = Some(Seen { place, record: value });
         }
-        for (place, record) in self.products.news(stage) {
-            if let Some((key, product)) = self.heard(place, &record, |books, record| books.products.read(record)) {
-                self.product(&key).1 = Some(Seen { place, record: product });
-            }
-        }
-    }
-
-    /// Key and value of a record that the shop can read.
-    fn heard<T: Wire>(
-        &mut self,
-        place: Place,
-        record: &StoredRecord,
-        read: impl Fn(&Self, &StoredRecord) -> Result<T, String>,
-    ) -> Option<(String, T)> {
-        let key = record
-            .key
-            .as_deref()
-            .and_then(|key| String::from_utf8(key.to_vec()).ok());
-        match (key, read(self, record)) {
-            (Some(key), Ok(value)) => Some((key, value)),
-            (_, Err(error)) => {
-                self.found.push(format!("{} {place:?}: {error}", T::topic().name));
-                None
-            }
-            (None, _) => {
-                self.found.push(format!("{} {place:?} has no key", T::topic().name));
-                None
-            }
+        for Heard { place, key, value } in self.products.news(stage, &mut self.found) {
+            self.product(&key).1 = Some(Seen { place, record: value });
         }
     }
 
@@ -249,6 +186,12 @@ impl Books {
         let book = || (ProductBook::new(id.into()), None, None);
         self.of_products.entry(id.to_owned()).or_insert_with(book)
     }
+}
+
+/// The orders that accepted commands are about.
+fn orders(accepted: &[Accepted]) -> impl Iterator<Item = &String> {
+    let of_orders = accepted.iter().filter(|accepted| accepted.topic == ORDER_COMMANDS.name);
+    of_orders.map(|accepted| &accepted.key)
 }
 
 fn words(finding: &Finding) -> String {

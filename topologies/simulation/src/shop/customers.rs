@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use commerce::ids::{self, AccountId};
 use schemas::SchemaTable;
+use schemas::wire::Wire;
 use schemas::wire::envelope::{Actor, Envelope, Money, Role};
 use schemas::wire::{order, payment, product};
 
@@ -22,6 +23,8 @@ const ASKED_AGAIN: u64 = 100;
 const BESIDE: u64 = 150;
 /// Times in a thousand that a cancellation comes while the order is still on its way through the saga.
 const CANCELLED_AT_ONCE: u64 = 700;
+/// Times in a thousand that it is a price that changes.
+const REPRICED: u64 = 300;
 /// How long after an order its cancellation comes then.
 const AT_ONCE: std::ops::Range<Duration> = Duration::from_millis(1)..Duration::from_millis(250);
 /// How long after an order its cancellation comes otherwise.
@@ -30,11 +33,18 @@ const SECOND_THOUGHTS: std::ops::Range<Duration> = Duration::from_millis(250)..D
 /// Everybody outside the shop.
 pub(super) struct Customers {
     left: Arc<AtomicUsize>,
-    accepted: Accepted,
+    accepted: Book,
 }
 
-/// Orders of which a buyer was told that they are stored.
-type Accepted = Arc<Mutex<Vec<String>>>;
+/// A command of which somebody was told that it is stored.
+#[derive(Debug, Clone)]
+pub(super) struct Accepted {
+    pub(super) topic: &'static str,
+    pub(super) key: String,
+    pub(super) id: String,
+}
+
+type Book = Arc<Mutex<Vec<Accepted>>>;
 
 impl Customers {
     pub(super) fn begin(stage: &Stage, schemas: &Arc<SchemaTable>, orders: usize) -> Self {
@@ -65,7 +75,7 @@ impl Customers {
         self.left.load(Ordering::Relaxed) == 0
     }
 
-    pub(super) fn accepted(&self) -> Vec<String> {
+    pub(super) fn accepted(&self) -> Vec<Accepted> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -90,7 +100,7 @@ impl Customers {
 struct Act {
     stage: Stage,
     gateway: Gateway,
-    accepted: Accepted,
+    accepted: Book,
 }
 
 impl Act {
@@ -120,10 +130,23 @@ impl Act {
         );
     }
 
-    /// Something between two orders: stock comes, or money goes.
+    /// Something between two orders: stock comes, a price changes, or money goes.
     fn beside(&self, turn: usize) {
-        if self.permille(500) {
-            let number = self.pick(PRODUCTS);
+        let number = self.pick(PRODUCTS);
+        if self.permille(REPRICED) {
+            let change = product::ChangeProduct {
+                name: None,
+                price: Some(krw(self.draw(500..4_000))),
+            };
+            let payload = product::ProductCommandPayload::ChangeProduct(change);
+            self.send(
+                &product(number),
+                &seller(number),
+                Role::Seller,
+                &format!("change-{turn}"),
+                payload,
+            );
+        } else if self.permille(500) {
             let adjust = product::AdjustStock {
                 delta: self.draw(1..9) - 3,
                 adjustment_id: format!("adjustment-{turn}"),
@@ -164,11 +187,7 @@ impl Act {
             request_hash: key,
         });
         let command = self.envelope(&order_id, &buyer, Role::Buyer, "place", payload);
-        self.gateway.store(&order_id, &command);
-        self.accepted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(order_id.clone());
+        self.store(&order_id, &command);
         if self.permille(ASKED_AGAIN) {
             self.gateway.ask(&order_id, &command);
         }
@@ -203,7 +222,23 @@ impl Act {
         Envelope<P>: edge_api::commands::Command + Clone + 'static,
     {
         let command = self.envelope(key, by, role, what, payload);
-        self.gateway.store(key, &command);
+        self.store(key, &command);
+    }
+
+    fn store<P>(&self, key: &str, command: &Envelope<P>)
+    where
+        Envelope<P>: edge_api::commands::Command + Clone + 'static,
+    {
+        self.gateway.store(key, command);
+        let accepted = Accepted {
+            topic: Envelope::<P>::topic().name,
+            key: key.to_owned(),
+            id: command.id.clone(),
+        };
+        self.accepted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(accepted);
     }
 
     fn envelope<P>(&self, key: &str, by: &str, role: Role, what: &str, payload: P) -> Envelope<P> {

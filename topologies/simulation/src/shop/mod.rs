@@ -3,6 +3,9 @@
 mod books;
 mod customers;
 mod gateway;
+mod reference;
+mod topic;
+mod waits;
 
 use std::sync::Arc;
 
@@ -14,12 +17,15 @@ use crate::simulation::{Impossible, Simulation};
 use crate::workload::{Progress, Stage, Workload};
 use books::Books;
 use customers::Customers;
+use reference::Reference;
+use waits::Waits;
 
 /// Orders of a run, unless said otherwise.
 pub const ORDERS_DEFAULT: usize = 24;
 
 impl Simulation {
-    /// The shop with all its topologies and this many orders, checked by the invariants I1 to I10.
+    /// The shop with all its topologies and this many orders, checked by the invariants I1 to I10, and
+    /// told again by a model that shares nothing with it.
     pub fn shop(orders: usize) -> Result<Self, Impossible> {
         let schemas = Arc::new(SchemaTable::with_current_schemas());
         let topologies = topologies::all(&schemas)?;
@@ -39,6 +45,8 @@ impl Workload for Shop {
         Box::new(Trading {
             customers,
             books: Books::new(&self.schemas),
+            reference: Reference::new(&self.schemas),
+            waits: Waits::default(),
         })
     }
 }
@@ -46,6 +54,8 @@ impl Workload for Shop {
 struct Trading {
     customers: Customers,
     books: Books,
+    reference: Reference,
+    waits: Waits,
 }
 
 impl Progress for Trading {
@@ -54,10 +64,17 @@ impl Progress for Trading {
     }
 
     fn observe(&mut self, stage: &Stage) -> Vec<String> {
-        self.books.observe(stage)
+        let mut found = self.books.observe(stage);
+        found.extend(self.reference.observe(stage));
+        found.extend(self.waits.observe(stage));
+        found
     }
 
     fn judge(&mut self, stage: &Stage) -> Vec<String> {
-        self.books.judge(stage, &self.customers.accepted())
+        let accepted = self.customers.accepted();
+        let mut found = self.reference.observe(stage);
+        found.extend(self.books.judge(stage, &accepted));
+        found.extend(self.reference.judge(stage, &accepted));
+        found
     }
 }

@@ -14,6 +14,11 @@ impl Task {
     pub fn prepare_commit(&mut self) -> Commit {
         let (spare, mut changelog) = std::mem::take(&mut self.spare);
         self.write_changelog(&mut changelog);
+        if planted::is(Bug::StoredBeforeCommit) {
+            let changes = changelog.iter();
+            let mut writes = changes.filter_map(|record| self.changelog_stores.write(record.key, record.value));
+            drop(self.committed.write(&mut writes, &self.positions));
+        }
         let changed = |(_, progress): &(&TopicIndex, &InputProgress)| progress.processed != progress.committed;
         let offset = |(topic, progress): (&TopicIndex, &InputProgress)| InputOffset {
             topic: *topic,

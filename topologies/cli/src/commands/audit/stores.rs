@@ -142,7 +142,13 @@ impl LocalState {
 fn unusable(error: &StoreError, changelog: &Changelog<'_>, report: &mut Report) {
     match error {
         StoreError::Locked(_) | StoreError::Io(_) => report.unchecked(error.to_string()),
-        StoreError::Corrupted(cause) => changelog.note(report, STORE, None, 0, cause.clone()),
+        StoreError::Corrupted(cause) => {
+            let found = format!(
+                "{cause}; an instance that opens it restores it from the changelog, and so does one that finds this directory \
+                 removed (remove it while no instance runs here)"
+            );
+            changelog.note(report, STORE, None, 0, found);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use planted::Bug;
 use rdkafka::types::RDKafkaErrorCode;
-use streams::{InputOffset, LogError, TaskId};
+use streams::{InputOffset, LogError, TaskId, TopicIndex};
 
 use super::{KafkaLog, retriable};
 use crate::kafka::port::{FetchedBatch, KafkaClient, KafkaConsumer, Partition};
@@ -80,19 +80,55 @@ impl<C: KafkaClient> KafkaLog<C> {
     }
 
     /// What an error in place of a record means: the partition cannot go on, or the client goes on by itself.
-    pub(super) fn fetch_error(&self, code: RDKafkaErrorCode, text: &str, topic: &str) -> Result<(), LogError> {
-        match code {
-            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => Err(LogError::Fatal(format!(
-                "the next record of {topic} is not there any more ({text}); decide with `sluice offsets reset` where to go on"
-            ))),
-            RDKafkaErrorCode::TopicAuthorizationFailed => {
-                Err(LogError::Fatal(format!("Kafka denies reading {topic}: {text}")))
+    pub(super) fn fetch_error(
+        &self,
+        code: RDKafkaErrorCode,
+        text: &str,
+        (topic, partition): (Option<TopicIndex>, i32),
+    ) -> Result<(), LogError> {
+        let name = topic.map_or("", |topic| self.inputs.name(topic));
+        match (code, topic) {
+            (RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange, Some(topic)) => {
+                Err(self.gone(topic, partition, text))
+            }
+            (RDKafkaErrorCode::TopicAuthorizationFailed, _) => {
+                Err(LogError::Fatal(format!("Kafka denies reading {name}: {text}")))
             }
             _ => {
                 self.health.note(text);
-                tracing::warn!(topic, ?code, "{text}");
+                tracing::warn!(topic = name, ?code, "{text}");
                 Ok(())
             }
+        }
+    }
+
+    /// Records that were deleted before this thread has read them. Where the group has committed beyond what the thread knows
+    /// of, another one has processed them: the task is not this thread's any more, and it was not told yet.
+    fn gone(&self, topic: TopicIndex, partition: i32, text: &str) -> LogError {
+        let name = self.inputs.name(topic);
+        let own = self.inputs.committed().into_iter();
+        let own = own.filter(|input| (input.topic, input.partition) == (topic, partition));
+        let own = own.map(|input| input.next).max().unwrap_or(0);
+        let asked = self
+            .consumer()
+            .map(|consumer| consumer.committed(&[Partition::new(name, partition)], START_WAIT));
+        let found = match asked {
+            Ok(Ok(found)) => found.into_iter().find(|found| found.error.is_none()),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        match found {
+            Some(found) if found.offset > own && !planted::is(Bug::ProcessedTakenForLost) => {
+                LogError::Migrated(format!(
+                    "records {own} to {} of {name}/{partition} were processed by another thread of the group and deleted since",
+                    found.offset
+                ))
+            }
+            Some(_) => LogError::Fatal(format!(
+                "the next record of {name} is not there any more ({text}); decide with `sluice offsets reset` where to go on"
+            )),
+            None => LogError::Abortable(format!(
+                "the next record of {name} is not there any more ({text}), and who has read it is not to be had"
+            )),
         }
     }
 }

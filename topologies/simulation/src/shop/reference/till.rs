@@ -1,0 +1,287 @@
+//! The till, told again by hand: what each command to a wallet has to lead to.
+
+use std::collections::BTreeMap;
+
+use schemas::wire::envelope::Money;
+use schemas::wire::payment::{
+    AuthorizePayment, Deposit, DepositPosted, DepositRefused, LedgerEntryKind, PaymentAuthorized, PaymentCaptured,
+    PaymentCommandPayload as Command, PaymentDeclined, PaymentEventPayload as Event, PaymentOperation, PaymentRefunded,
+    PaymentRefusal, PaymentRefused, PaymentVoided, RefundPayment, Withdraw, WithdrawalPosted, WithdrawalRefused,
+};
+
+/// One wallet in the one currency of the simulation.
+#[derive(Debug, Default)]
+pub(super) struct Till {
+    account: String,
+    pub(super) free: i64,
+    pub(super) held: i64,
+    transfers: BTreeMap<String, i64>,
+    payments: BTreeMap<String, Payment>,
+}
+
+/// What a command leads to: an event, and an entry of the books with its amount.
+pub(super) type Told = (Option<Event>, Option<(LedgerEntryKind, i64)>);
+
+#[derive(Debug, Clone)]
+struct Payment {
+    stands: Stands,
+    /// What was asked for. None for a void that came before its authorisation.
+    amount: Option<Money>,
+    refunds: Vec<(String, Money)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    Held,
+    Captured,
+    Voided,
+    Declined,
+}
+
+impl Till {
+    pub(super) fn of(account: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn take(&mut self, command: &Command) -> Told {
+        match command {
+            Command::Deposit(deposit) => self.deposit(deposit),
+            Command::Withdraw(withdraw) => self.withdraw(withdraw),
+            Command::AuthorizePayment(authorize) => self.authorize(authorize),
+            Command::CapturePayment(capture) => self.capture(&capture.order_id),
+            Command::VoidPayment(void) => self.void(&void.order_id),
+            Command::RefundPayment(refund) => self.refund(refund),
+        }
+    }
+
+    fn deposit(&mut self, deposit: &Deposit) -> Told {
+        let (deposit_id, amount, account_id) =
+            (deposit.deposit_id.clone(), deposit.amount.clone(), self.account.clone());
+        match self.transfers.get(&deposit_id) {
+            Some(known) if *known == amount.amount => (None, None),
+            known => {
+                let reason = match known {
+                    Some(_) => Some(PaymentRefusal::Conflict),
+                    None if amount.amount <= 0 => Some(PaymentRefusal::InvalidAmount),
+                    None => None,
+                };
+                if let Some(reason) = reason {
+                    let refused = DepositRefused {
+                        deposit_id,
+                        account_id,
+                        amount,
+                        reason,
+                    };
+                    return (Some(Event::DepositRefused(refused)), None);
+                }
+                self.free += amount.amount;
+                self.transfers.insert(deposit_id.clone(), amount.amount);
+                let entry = (LedgerEntryKind::Deposit, amount.amount);
+                let posted = DepositPosted {
+                    deposit_id,
+                    account_id,
+                    amount,
+                };
+                (Some(Event::DepositPosted(posted)), Some(entry))
+            }
+        }
+    }
+
+    fn withdraw(&mut self, withdraw: &Withdraw) -> Told {
+        let (withdrawal_id, amount, account_id) = (
+            withdraw.withdrawal_id.clone(),
+            withdraw.amount.clone(),
+            self.account.clone(),
+        );
+        match self.transfers.get(&withdrawal_id) {
+            Some(known) if *known == -amount.amount => (None, None),
+            known => {
+                let reason = match known {
+                    Some(_) => Some(PaymentRefusal::Conflict),
+                    None if amount.amount <= 0 => Some(PaymentRefusal::InvalidAmount),
+                    None if amount.amount > self.free => Some(PaymentRefusal::InsufficientFunds),
+                    None => None,
+                };
+                if let Some(reason) = reason {
+                    let refused = WithdrawalRefused {
+                        withdrawal_id,
+                        account_id,
+                        amount,
+                        reason,
+                    };
+                    return (Some(Event::WithdrawalRefused(refused)), None);
+                }
+                self.free -= amount.amount;
+                self.transfers.insert(withdrawal_id.clone(), -amount.amount);
+                let entry = (LedgerEntryKind::Withdrawal, amount.amount);
+                let posted = WithdrawalPosted {
+                    withdrawal_id,
+                    account_id,
+                    amount,
+                };
+                (Some(Event::WithdrawalPosted(posted)), Some(entry))
+            }
+        }
+    }
+
+    fn authorize(&mut self, asked: &AuthorizePayment) -> Told {
+        let Some(payment) = self.payments.get(&asked.order_id).cloned() else {
+            let can_pay = asked.amount.amount <= self.free;
+            let payment = Payment {
+                stands: if can_pay { Stands::Held } else { Stands::Declined },
+                amount: Some(asked.amount.clone()),
+                refunds: Vec::new(),
+            };
+            let event = self.answer(&asked.order_id, &payment, asked.attempt);
+            self.payments.insert(asked.order_id.clone(), payment);
+            if can_pay {
+                self.free -= asked.amount.amount;
+                self.held += asked.amount.amount;
+            }
+            let entry = (LedgerEntryKind::Authorization, asked.amount.amount);
+            return (Some(event), can_pay.then_some(entry));
+        };
+        if payment.amount.as_ref().is_some_and(|known| *known != asked.amount) {
+            return self.refuse(&asked.order_id, PaymentOperation::Authorize, PaymentRefusal::Conflict);
+        }
+        // Money that was taken is held from the order's point of view, as long as it is not back.
+        let is_taken = payment.stands == Stands::Captured && !payment.is_refunded();
+        let payment = Payment {
+            stands: if is_taken { Stands::Held } else { payment.stands },
+            ..payment
+        };
+        (Some(self.answer(&asked.order_id, &payment, asked.attempt)), None)
+    }
+
+    fn capture(&mut self, order: &str) -> Told {
+        let Some(payment) = self.payments.get_mut(order) else {
+            return self.refuse(order, PaymentOperation::Capture, PaymentRefusal::UnknownPayment);
+        };
+        let amount = payment.amount.as_ref().map_or(0, |amount| amount.amount);
+        let is_held = payment.stands == Stands::Held;
+        if is_held {
+            payment.stands = Stands::Captured;
+            self.held -= amount;
+        }
+        let payment = payment.clone();
+        let entry = is_held.then_some((LedgerEntryKind::Capture, amount));
+        (Some(self.answer(order, &payment, 1)), entry)
+    }
+
+    fn void(&mut self, order: &str) -> Told {
+        let unknown = Payment {
+            stands: Stands::Voided,
+            amount: None,
+            refunds: Vec::new(),
+        };
+        let payment = self.payments.entry(order.to_owned()).or_insert(unknown);
+        let amount = payment.amount.as_ref().map_or(0, |amount| amount.amount);
+        let is_held = payment.stands == Stands::Held;
+        if is_held {
+            payment.stands = Stands::Voided;
+            self.held -= amount;
+            self.free += amount;
+        }
+        let payment = payment.clone();
+        let entry = is_held.then_some((LedgerEntryKind::Void, amount));
+        (Some(self.answer(order, &payment, 1)), entry)
+    }
+
+    fn refund(&mut self, asked: &RefundPayment) -> Told {
+        let refuse = |this: &Self, reason| this.refuse(&asked.order_id, PaymentOperation::Refund, reason);
+        let Some(payment) = self.payments.get_mut(&asked.order_id) else {
+            return refuse(self, PaymentRefusal::UnknownPayment);
+        };
+        match payment.stands {
+            Stands::Held => return refuse(self, PaymentRefusal::InvalidAmount),
+            Stands::Voided => return refuse(self, PaymentRefusal::AlreadyVoided),
+            Stands::Declined => return refuse(self, PaymentRefusal::UnknownPayment),
+            Stands::Captured => {}
+        }
+        let refunded = Event::PaymentRefunded(PaymentRefunded {
+            order_id: asked.order_id.clone(),
+            account_id: self.account.clone(),
+            refund_id: asked.refund_id.clone(),
+            amount: asked.amount.clone(),
+        });
+        let known = payment.refunds.iter().find(|(id, _)| *id == asked.refund_id);
+        match known {
+            Some((_, amount)) if *amount == asked.amount => (Some(refunded), None),
+            Some(_) => refuse(self, PaymentRefusal::Conflict),
+            None if asked.amount.amount > payment.left() => refuse(self, PaymentRefusal::InvalidAmount),
+            None => {
+                payment.refunds.push((asked.refund_id.clone(), asked.amount.clone()));
+                self.free += asked.amount.amount;
+                (Some(refunded), Some((LedgerEntryKind::Refund, asked.amount.amount)))
+            }
+        }
+    }
+
+    /// What a payment answers to whoever asks.
+    fn answer(&self, order: &str, payment: &Payment, attempt: i32) -> Event {
+        let (order_id, account_id) = (order.to_owned(), self.account.clone());
+        let amount = || {
+            payment.amount.clone().unwrap_or(Money {
+                amount: 0,
+                currency: String::new(),
+            })
+        };
+        match payment.stands {
+            Stands::Held => Event::PaymentAuthorized(PaymentAuthorized {
+                order_id,
+                account_id,
+                amount: amount(),
+                attempt,
+            }),
+            Stands::Captured => match payment.refunds.last().filter(|_| payment.is_refunded()) {
+                Some((refund_id, amount)) => Event::PaymentRefunded(PaymentRefunded {
+                    order_id,
+                    account_id,
+                    refund_id: refund_id.clone(),
+                    amount: amount.clone(),
+                }),
+                None => Event::PaymentCaptured(PaymentCaptured {
+                    order_id,
+                    account_id,
+                    amount: amount(),
+                }),
+            },
+            Stands::Voided => Event::PaymentVoided(PaymentVoided {
+                order_id,
+                account_id,
+                amount: payment.amount.clone(),
+            }),
+            Stands::Declined => Event::PaymentDeclined(PaymentDeclined {
+                order_id,
+                account_id,
+                amount: amount(),
+                attempt,
+                reason: PaymentRefusal::InsufficientFunds,
+            }),
+        }
+    }
+
+    fn refuse(&self, order: &str, operation: PaymentOperation, reason: PaymentRefusal) -> Told {
+        let refused = PaymentRefused {
+            order_id: order.to_owned(),
+            account_id: self.account.clone(),
+            operation,
+            reason,
+        };
+        (Some(Event::PaymentRefused(refused)), None)
+    }
+}
+
+impl Payment {
+    fn left(&self) -> i64 {
+        let refunded: i64 = self.refunds.iter().map(|(_, amount)| amount.amount).sum();
+        self.amount.as_ref().map_or(0, |amount| amount.amount) - refunded
+    }
+
+    fn is_refunded(&self) -> bool {
+        !self.refunds.is_empty() && self.left() == 0
+    }
+}

@@ -1,0 +1,118 @@
+//! What has to become of an order, seen from what it was told.
+
+use schemas::wire::order::{CancelReason, Order, OrderStatus, PlaceOrder, SagaStep};
+use schemas::wire::payment::PaymentEventPayload as Payment;
+use schemas::wire::stock::{StockRejection, StockReplyPayload as Reply};
+
+/// Everything that an order was asked and told.
+#[derive(Debug, Default)]
+pub(super) struct Case {
+    pub(super) placed: Option<PlaceOrder>,
+    /// Somebody asked to cancel it.
+    pub(super) is_given_up: bool,
+    pub(super) has_timed_out: bool,
+    pub(super) replies: Vec<Reply>,
+    pub(super) payments: Vec<Payment>,
+    pub(super) snapshot: Option<Order>,
+}
+
+impl Case {
+    /// What is wrong with an order that is over.
+    pub(super) fn judge(&self, id: &str) -> Vec<String> {
+        let (Some(order), Some(placed)) = (&self.snapshot, &self.placed) else {
+            return Vec::new();
+        };
+        if order.step != SagaStep::Done {
+            return Vec::new();
+        }
+        let wrong = match order.status {
+            OrderStatus::Paid => self.wrongly_paid(order),
+            OrderStatus::Cancelled => self.wrongly_cancelled(order),
+            other => Some(format!("it is over and {other:?}")),
+        };
+        let asked: Vec<_> = placed
+            .lines
+            .iter()
+            .map(|line| (line.line, &line.product_id, line.quantity))
+            .collect();
+        let has: Vec<_> = order
+            .lines
+            .iter()
+            .map(|line| (line.line, &line.product_id, line.quantity))
+            .collect();
+        let is_another = asked != has || placed.buyer_id != order.buyer_id;
+        let another = is_another.then(|| format!("I10: {id} was placed with {asked:?} and has {has:?}"));
+        another
+            .into_iter()
+            .chain(wrong.map(|wrong| format!("{id}: {wrong}")))
+            .collect()
+    }
+
+    /// A paid order has all its goods, at the prices that it was told, and its money was taken.
+    fn wrongly_paid(&self, order: &Order) -> Option<String> {
+        let mut due = 0;
+        for line in &order.lines {
+            let price = self.replies.iter().find_map(|reply| match reply {
+                Reply::StockReserved(held) if held.line == line.line => Some(held.unit_price.amount),
+                _ => None,
+            });
+            let is_sold = |reply: &Reply| matches!(reply, Reply::StockConfirmed(sold) if sold.line == line.line);
+            let Some(price) = price.filter(|_| self.replies.iter().any(is_sold)) else {
+                return Some(format!("it is paid, and line {} was not sold", line.line));
+            };
+            due += price * line.quantity;
+        }
+        let is_given_back = |reply: &Reply| {
+            matches!(
+                reply,
+                Reply::StockRejected(_) | Reply::StockReleased(_) | Reply::StockRestocked(_)
+            )
+        };
+        if self.replies.iter().any(is_given_back) {
+            return Some("it is paid, and goods of it were refused or given back".to_owned());
+        }
+        let is_taken =
+            |payment: &Payment| matches!(payment, Payment::PaymentCaptured(taken) if taken.amount.amount == due);
+        let is_back = |payment: &Payment| {
+            matches!(
+                payment,
+                Payment::PaymentVoided(_) | Payment::PaymentRefunded(_) | Payment::PaymentDeclined(_)
+            )
+        };
+        let is_right = self.payments.iter().any(is_taken) && !self.payments.iter().any(is_back);
+        let total = order.total.as_ref().map(|total| total.amount);
+        (!is_right || total != Some(due)).then(|| {
+            format!(
+                "it is paid with {total:?}, its goods cost {due}, and the wallet says {:?}",
+                self.payments
+            )
+        })
+    }
+
+    /// A cancelled order has a reason that somebody has given.
+    fn wrongly_cancelled(&self, order: &Order) -> Option<String> {
+        let is_refused = |reason| {
+            let is_it = |reply: &Reply| matches!(reply, Reply::StockRejected(refused) if refused.reason == reason);
+            self.replies.iter().any(is_it)
+        };
+        let is_declined = || {
+            let is_it = |payment: &Payment| matches!(payment, Payment::PaymentDeclined(_));
+            self.payments.iter().any(is_it)
+        };
+        let has_witness = match order.cancel_reason {
+            Some(CancelReason::OutOfStock) => is_refused(StockRejection::OutOfStock),
+            Some(CancelReason::UnknownProduct) => is_refused(StockRejection::UnknownProduct),
+            Some(CancelReason::InsufficientFunds) => is_declined(),
+            Some(CancelReason::CancelledByBuyer) => self.is_given_up,
+            Some(CancelReason::TimedOut) => self.has_timed_out,
+            // Nobody here declines a payment for other reasons, and no order is malformed.
+            _ => false,
+        };
+        (!has_witness).then(|| {
+            format!(
+                "it is cancelled as {:?}, and nobody gave that reason",
+                order.cancel_reason
+            )
+        })
+    }
+}
