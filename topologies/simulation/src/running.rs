@@ -10,7 +10,7 @@ use crate::cluster::{Cluster, Policy, Settings};
 use crate::deployment::{Deployment, Placed};
 use crate::faults::{Fault, healed, inject};
 use crate::kafka::{Kafka, Weather};
-use crate::oracle::{check_changelogs, check_dead_letters, check_partitions, unfinished};
+use crate::oracle::{check_changelogs, check_dead_letters, check_partitions, unfinished, unopened};
 use crate::outcome::Outcome;
 use crate::report::Run;
 use crate::simulation::{Impossible, Simulation, counts};
@@ -26,6 +26,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const START_SPREAD: Duration = Duration::from_millis(400);
 /// Longer than a session and a rebalance.
 const REST: Duration = Duration::from_secs(15);
+/// A crash at a numbered step may come late: until its process is there again, is in its group and has restored what it got.
+const RECOVERY: Duration = Duration::from_secs(60);
 
 pub(crate) struct Running<'a> {
     simulation: &'a Simulation,
@@ -201,12 +203,17 @@ impl<'a> Running<'a> {
         while kafka.world.now() < rested {
             self.go_on();
         }
-        let mut waits = unfinished(&kafka, self.stage.deployment.placed());
-        while waits.is_some() && kafka.world.now() < rested + REST {
+        let mut waits = self.not_at_rest();
+        while waits.is_some() && kafka.world.now() < rested + RECOVERY {
             self.go_on();
-            waits = unfinished(&kafka, self.stage.deployment.placed());
+            waits = self.not_at_rest();
         }
         waits
+    }
+
+    fn not_at_rest(&self) -> Option<String> {
+        let Stage { kafka, deployment, .. } = &self.stage;
+        unfinished(kafka, deployment.placed()).or_else(|| unopened(deployment))
     }
 
     fn judge(&mut self, waits: Option<String>, outcome: &Outcome) -> Vec<String> {

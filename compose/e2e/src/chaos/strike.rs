@@ -76,17 +76,11 @@ impl Field {
     /// Unmakes a fault. What ended meanwhile is started again.
     pub(super) fn heal(&mut self, strike: Strike, victim: usize) -> anyhow::Result<()> {
         match strike.fault {
-            Fault::KillInstance | Fault::DamagedStore => {
-                self.down.remove(&victim);
-                Ok(())
-            }
-            Fault::KillAllInstances => {
-                self.down.clear();
-                Ok(())
-            }
+            Fault::KillInstance | Fault::DamagedStore => self.revive(victim),
+            Fault::KillAllInstances => (0..INSTANCES).try_for_each(|instance| self.revive(instance)),
             Fault::KillEdge => {
                 self.edge_is_down = false;
-                Ok(())
+                self.edge.sluice.start()
             }
             Fault::PauseInstance => self.freeze(victim, false),
             Fault::RebalanceStorm | Fault::RollingUpgrade | Fault::ResetConnections => Ok(()),
@@ -111,6 +105,12 @@ impl Field {
         self.down.insert(instance);
         let server = self.instances.get_mut(instance).context("there is no such instance")?;
         server.sluice.kill_9()
+    }
+
+    fn revive(&mut self, instance: usize) -> anyhow::Result<()> {
+        self.down.remove(&instance);
+        let server = self.instances.get_mut(instance).context("there is no such instance")?;
+        server.sluice.start()
     }
 
     /// An instance that has ended meanwhile does not hang any more.

@@ -4,11 +4,13 @@ mod changelogs;
 
 pub(crate) use changelogs::check_changelogs;
 
+use std::collections::BTreeSet;
+
 use streams::partition::partition_for_key;
-use streams::{Layout, TopicKind};
+use streams::{Layout, TaskId, TopicKind};
 
 use crate::cluster::PartitionId;
-use crate::deployment::Placed;
+use crate::deployment::{Deployment, Placed};
 use crate::kafka::Kafka;
 use crate::outcome::Outcome;
 
@@ -35,6 +37,18 @@ pub(crate) fn unfinished(kafka: &Kafka, placed: &[Placed]) -> Option<String> {
             }
         }
         None
+    })
+}
+
+/// A task with state that no live process has open, in words.
+pub(crate) fn unopened(deployment: &Deployment) -> Option<String> {
+    let disks = deployment.disks();
+    deployment.placed().iter().find_map(|Placed { layout, .. }| {
+        let application = &layout.application_id;
+        let open: BTreeSet<TaskId> = disks.iter().flat_map(|disk| disk.open_tasks(application)).collect();
+        let mut with_state = layout.tasks.iter().filter(|task| !task.stores.is_empty());
+        let task = with_state.find(|task| !open.contains(&task.id))?;
+        Some(format!("nobody runs task {} of {application}", task.id))
     })
 }
 
