@@ -352,6 +352,34 @@ fn money_that_was_not_asked_for_yet_is_noted_once() {
     assert_eq!(again.events, []);
 }
 
+/// An order of two lines, one of which is not to be had, gives back the other one alone.
+#[test]
+fn only_what_is_still_held_is_given_back() {
+    let OrderInput::Place(mut two) = place("h") else {
+        panic!("a request")
+    };
+    two.lines.push(RequestedLine {
+        line: LineNo(2),
+        product_id: "q".into(),
+        quantity: 1,
+    });
+    let rejected = OrderInput::Stock(StockReply::Rejected(Rejection {
+        line: LineNo(2),
+        attempt: 1,
+        product_id: "q".into(),
+        reason: StockRejection::OutOfStock,
+        requested: 1,
+        available: 0,
+    }));
+    let held = reach(vec![OrderInput::Place(two), stock("reserved")]);
+    let turn = step(Some(held), &order_id(), rejected, 0);
+    let sent = turn.effects.iter().map(|effect| match effect {
+        Effect::Stock(ask) => ask.id.as_str(),
+        Effect::Payment(ask) => ask.id.as_str(),
+    });
+    assert_eq!(sent.collect::<Vec<_>>(), ["o.release.1.1"]);
+}
+
 type OfLine = fn(LineStatus) -> InputKind;
 
 /// Every pair of the decision table itself, reachable or not.
