@@ -353,4 +353,26 @@ mod tests {
             Err(AccountRefusal::UnknownAccount)
         );
     }
+
+    #[test]
+    fn an_account_has_a_name_and_a_hash_within_their_bounds() {
+        let register = |name: &str, hash: &str| AccountCommand::Register {
+            account_id: "ann".into(),
+            display_name: name.to_owned(),
+            role: Role::Buyer,
+            password_hash: hash.to_owned(),
+        };
+        let (long_name, long_hash) = (
+            "n".repeat(DISPLAY_NAME_CHARS_MAX + 1),
+            "h".repeat(PASSWORD_HASH_BYTES_MAX + 1),
+        );
+        for (name, hash) in [("", "hash"), (&long_name, "hash"), ("Ann", ""), ("Ann", &long_hash)] {
+            let taken = take(None, register(name, hash), &ann());
+            assert_eq!(taken, Err(AccountRefusal::Invalid), "{name} {hash}");
+        }
+        let change = AccountCommand::ChangePassword {
+            password_hash: long_hash,
+        };
+        assert_eq!(take(Some(registered()), change, &ann()), Err(AccountRefusal::Invalid));
+    }
 }

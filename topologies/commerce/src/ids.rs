@@ -214,4 +214,11 @@ mod tests {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
     }
+
+    #[test]
+    fn a_request_is_known_again_by_its_body() {
+        assert_eq!(request_hash(b"body").len(), 64);
+        assert_eq!(request_hash(b"body"), request_hash(b"body"));
+        assert_ne!(request_hash(b"body"), request_hash(b"another body"));
+    }
 }

@@ -42,3 +42,14 @@ impl fmt::Display for Violation {
         write!(f, "{} is broken by {}: {}", self.invariant, self.subject, self.found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_violation_reads_as_a_sentence() {
+        let violation = Violation::new("I3", "ann", "5 KRW too much");
+        assert_eq!(violation.to_string(), "I3 is broken by ann: 5 KRW too much");
+    }
+}

@@ -162,3 +162,81 @@ pub fn i10_accepted_exactly_once<'a>(
         .map(|(order, times)| Violation::new("I10", order, format!("it was created {times} times")))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::LineNo;
+    use crate::order::{LineStatus, OrderLine, OrderStatus, PaymentStatus, SagaStep};
+
+    fn listed(sellers: &[&str], lines: &[&str]) -> wire::Order {
+        let line = |(number, seller): (u16, &&str)| OrderLine {
+            line: LineNo(number),
+            product_id: "p".into(),
+            quantity: 1,
+            status: LineStatus::Reserved,
+            product_name: None,
+            seller_id: Some((*seller).into()),
+            unit_price: None,
+        };
+        let snapshot = OrderSnapshot {
+            order_id: "o".into(),
+            buyer_id: "ann".into(),
+            request_hash: String::new(),
+            seller_ids: sellers.iter().map(|seller| (*seller).into()).collect(),
+            status: OrderStatus::Created,
+            cancel_reason: None,
+            payment: PaymentStatus::Unasked,
+            step: SagaStep::Reserving,
+            needs_attention: false,
+            lines: (1..).zip(lines).map(line).collect(),
+            currency: None,
+            total: None,
+            created_at: 0,
+            updated_at: 0,
+            version: 1,
+        };
+        crate::wire::order::snapshot(&snapshot)
+    }
+
+    #[test]
+    fn a_seller_who_reads_lines_of_others_or_none_is_found() {
+        let found = |sellers: &[&str], lines: &[&str]| i9_sellers_see_their_own("sam", &listed(sellers, lines)).len();
+        assert_eq!(found(&["sam"], &["sam", "sam"]), 0);
+        assert_eq!(found(&["sam"], &["sam", "sue"]), 1);
+        assert_eq!(found(&["sam", "sue"], &["sam"]), 1);
+        assert_eq!(found(&["sam"], &[]), 1);
+    }
+
+    #[test]
+    fn an_order_that_ended_or_called_somebody_may_stand_for_ever() {
+        let found = |step, needs_attention, now| {
+            let order = wire::Order {
+                step,
+                needs_attention,
+                ..listed(&["sam"], &["sam"])
+            };
+            i6_every_order_ends(&order, now).len()
+        };
+        assert_eq!(found(wire::SagaStep::Reserving, false, ORDER_BOUND_MS), 0);
+        assert_eq!(found(wire::SagaStep::Reserving, false, ORDER_BOUND_MS + 1), 1);
+        assert_eq!(found(wire::SagaStep::Reserving, true, ORDER_BOUND_MS + 1), 0);
+        assert_eq!(found(wire::SagaStep::Done, false, ORDER_BOUND_MS + 1), 0);
+        assert_eq!(ORDER_BOUND_MS, 490_000);
+    }
+
+    #[test]
+    fn a_request_that_became_no_order_or_two_is_found() {
+        let (order, created) = (
+            OrderId::from("o"),
+            OrderEvent::OrderCreated {
+                buyer_id: "ann".into(),
+                lines: Vec::new(),
+                currency: None,
+                request_hash: String::new(),
+            },
+        );
+        let found = |times| i10_accepted_exactly_once([&order], std::iter::repeat_n((&order, &created), times)).len();
+        assert_eq!([0, 1, 2].map(found), [1, 0, 1]);
+    }
+}

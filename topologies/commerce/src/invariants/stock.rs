@@ -106,7 +106,36 @@ fn balance(product: &ProductId, on_hand: i64, reserved: i64) -> Vec<Violation> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::authority::Actor;
+    use crate::money::{Currency, Money};
+    use crate::product::{ProductCommand, step};
+
+    /// Five on the shelf, two of them reserved.
+    fn product() -> Product {
+        let create = ProductCommand::Create {
+            seller_id: "sam".into(),
+            name: "P".to_owned(),
+            price: Money::new(10, Currency::parse("KRW").unwrap()),
+            stock: 5,
+        };
+        let created = step(&"p".into(), None, None, create, &Actor::system("test"), 0).product;
+        Product {
+            reserved: 2,
+            ..created.unwrap()
+        }
+    }
+
+    fn hold(status: HoldStatus) -> Hold {
+        Hold {
+            status,
+            quantity: 2,
+            unit_price: None,
+            product_name: None,
+            changed_at: 0,
+        }
+    }
 
     fn change(kind: StockChangeKind, deltas: (i64, i64), after: (i64, i64)) -> StockChange {
         StockChange {
@@ -137,5 +166,26 @@ mod tests {
         let product = ProductId::from("p");
         let oversold = change(StockChangeKind::Reserved, (5, 6), (5, 6));
         assert_eq!(i1_stock_changes([(&product, &oversold)]).len(), 1);
+    }
+
+    #[test]
+    fn what_is_reserved_is_what_the_live_holds_hold() {
+        let (live, over) = (hold(HoldStatus::Reserved), hold(HoldStatus::Confirmed));
+        assert_eq!(i1_stock(&product(), [&live, &over]), []);
+        assert_eq!(i1_stock(&product(), [&over]).len(), 1);
+        assert_eq!(i1_stock(&product(), [&live, &live]).len(), 1);
+    }
+
+    #[test]
+    fn a_product_that_holds_more_than_it_has_is_found() {
+        assert_eq!(i1_balance(&product()), []);
+        for (on_hand, reserved) in [(5, 6), (5, -1), (-1, 0)] {
+            let product = Product {
+                on_hand,
+                reserved,
+                ..product()
+            };
+            assert_eq!(i1_balance(&product).len(), 1, "{product:?}");
+        }
     }
 }

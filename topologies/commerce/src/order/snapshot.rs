@@ -111,3 +111,50 @@ impl Told {
         self.version > before.version && (self.step.is_final() || decisive(self) != decisive(&before))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOLD: Told = Told {
+        version: 2,
+        step: SagaStep::Reserving,
+        status: OrderStatus::Created,
+        cancel_reason: None,
+        needs_attention: false,
+    };
+
+    #[test]
+    fn only_what_people_decide_by_is_news_while_the_saga_works() {
+        let later = Told { version: 3, ..TOLD };
+        let authorizing = Told {
+            step: SagaStep::Authorizing,
+            ..later
+        };
+        assert!(!authorizing.is_news_after(Some(TOLD)));
+        let cancelling = Told {
+            cancel_reason: Some(CancelReason::CancelledByBuyer),
+            ..later
+        };
+        let alarmed = Told {
+            needs_attention: true,
+            ..later
+        };
+        for news in [cancelling, alarmed] {
+            assert!(news.is_news_after(Some(TOLD)), "{news:?}");
+        }
+    }
+
+    #[test]
+    fn every_event_of_an_order_that_waits_for_nothing_is_news_and_an_older_one_never() {
+        let paid = Told {
+            step: SagaStep::Paid,
+            status: OrderStatus::Paid,
+            ..TOLD
+        };
+        assert!(paid.is_news_after(None));
+        assert!(paid.is_news_after(Some(Told { version: 1, ..paid })));
+        assert!(!paid.is_news_after(Some(paid)));
+        assert!(!paid.is_news_after(Some(Told { version: 3, ..TOLD })));
+    }
+}

@@ -1,6 +1,6 @@
 use commerce::{ids, views};
 use schemas::wire::account::{
-    AccountCommandPayload, AccountEvent, AccountEventPayload, AccountStatus, ChangePassword, DisableAccount,
+    Account, AccountCommandPayload, AccountEvent, AccountEventPayload, AccountStatus, ChangePassword, DisableAccount,
     RegisterAccount,
 };
 use schemas::wire::envelope::Role;
@@ -41,6 +41,11 @@ fn the_first_registration_of_an_address_wins() {
     assert!(shop.get(views::ACCOUNTS, "a2").is_none());
     let events = shop.records::<AccountEvent>();
     assert_eq!(events.len(), 2);
+    assert_eq!(
+        shop.records::<Account>().len(),
+        1,
+        "what changes nothing publishes nothing"
+    );
     let refused = events.iter().find(|event| event.key == "a2").unwrap();
     assert!(matches!(
         refused.value.payload,

@@ -29,4 +29,5 @@ mod not_enough_stock;
 mod poison_records;
 mod products_belong_to_their_sellers;
 mod several_sellers;
+mod what_an_auditor_finds;
 mod what_is_resolved_is_forgotten;

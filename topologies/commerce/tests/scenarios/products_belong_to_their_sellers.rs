@@ -1,5 +1,6 @@
+use commerce::views::{self, View};
 use schemas::wire::envelope::Role;
-use schemas::wire::product::{ChangeProduct, ProductCommandPayload};
+use schemas::wire::product::{ChangeProduct, Product, ProductCommandPayload};
 use schemas::wire::stock::{ProductRefusal, ReserveStock, StockCommandPayload, StockEvent, StockEventPayload};
 
 use crate::shop::{Shop, actor, krw};
@@ -105,4 +106,29 @@ fn a_reservation_keeps_its_price_and_nobody_but_the_saga_reserves() {
     );
     assert_eq!(refusals(&shop), [ProductRefusal::NotOwner]);
     assert_eq!(shop.stock("book"), (10, 1));
+}
+
+#[test]
+fn every_version_of_a_product_is_published_and_a_refusal_makes_none() {
+    let mut shop = Shop::open().stocked();
+    shop.adjust_stock("book", "sam", "a1", 2);
+    shop.adjust_stock("book", "sue", "a2", 2);
+    shop.adjust_stock("book", "sam", "a3", 3);
+    let published: Vec<(i64, i64)> = shop
+        .records::<Product>()
+        .into_iter()
+        .map(|product| (product.value.version, product.value.on_hand))
+        .collect();
+    assert_eq!(published, [(1, 10), (2, 12), (3, 15)]);
+}
+
+#[test]
+fn adjustments_and_deposits_that_were_made_are_found_by_their_keys() {
+    let mut shop = Shop::open().stocked();
+    shop.adjust_stock("book", "sam", "a1", 2);
+    let stored = |view: View, key: Vec<u8>| shop.driver.store_get(view.topology, view.store, &key).unwrap();
+    let made = stored(views::ADJUSTMENTS, views::adjustment_key("book", "a1"));
+    assert_eq!(views::adjustment(&made).unwrap().delta, 2);
+    let made = stored(views::TRANSFERS, views::transfer_key("ann", "ann-first"));
+    assert_eq!(views::transfer(&made).unwrap().amount.amount, 10_000);
 }

@@ -303,7 +303,7 @@ impl Shop {
             .collect()
     }
 
-    fn changes(&self) -> Vec<(ProductId, StockChange)> {
+    pub fn changes(&self) -> Vec<(ProductId, StockChange)> {
         let event = |record: Record<String, stock::StockEvent>| {
             let kind = wire::stock::event(record.value.payload).unwrap();
             match kind {
@@ -317,14 +317,14 @@ impl Shop {
             .collect()
     }
 
-    fn entries(&self) -> Vec<LedgerEntry> {
+    pub fn entries(&self) -> Vec<LedgerEntry> {
         let entries = self.records::<payment::LedgerEntry>().into_iter();
         entries
             .map(|record| wire::payment::entry(record.value).unwrap())
             .collect()
     }
 
-    fn events(&self) -> BTreeMap<String, Vec<RecordedEvent>> {
+    pub fn events(&self) -> BTreeMap<String, Vec<RecordedEvent>> {
         let mut events: BTreeMap<String, Vec<RecordedEvent>> = BTreeMap::new();
         for record in self.records::<order::OrderEvent>() {
             let event = wire::order_event::recorded(record.value).unwrap();

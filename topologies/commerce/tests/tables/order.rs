@@ -2,6 +2,7 @@
 
 use commerce::authority::{Actor, Role};
 use commerce::ids::{LineNo, OrderId, ProductId, refund_id};
+use commerce::invariants::i6_waits_with_a_deadline;
 use commerce::money::{Currency, Money};
 use commerce::order::{
     CancelOrder, Effect, InputKind, LineStatus, OrderInput, OrderState, PlaceOrder, RequestedLine, SagaStep, Step,
@@ -292,6 +293,91 @@ fn a_timer_before_its_time_does_nothing() {
             (0, 0, Some(before))
         );
     }
+}
+
+/// A step that is entered early leaves the timer of the one before alone: it fires early and is set again. A timer that
+/// would be late is moved.
+#[test]
+fn an_early_timer_stays_and_a_late_one_is_moved() {
+    let reserving = reach(vec![place("h")]);
+    assert_eq!(reserving.timer, Some(10_000));
+    let early = step(Some(reserving.clone()), &order_id(), stock("reserved"), 5_000);
+    assert_eq!(early.state.unwrap().deadline.unwrap().due_at, 15_000);
+    assert_eq!((early.timer_before, early.timer_after), (Some(10_000), Some(10_000)));
+
+    let resent = step(Some(reserving), &order_id(), OrderInput::DeadlinePassed, 10_000);
+    assert_eq!((resent.timer_before, resent.timer_after), (None, Some(30_000)));
+    let late = step(resent.state, &order_id(), stock("reserved"), 11_000);
+    assert_eq!((late.timer_before, late.timer_after), (Some(30_000), Some(21_000)));
+}
+
+#[test]
+fn a_state_that_waits_for_nobody_or_waits_after_its_end_is_found() {
+    let found = |state: OrderState| i6_waits_with_a_deadline(&state).len();
+    for (name, way) in states() {
+        assert_eq!(found(reach(way)), 0, "{name}");
+    }
+    let waiting = reach(vec![place("h")]);
+    let paid = reach(states().swap_remove(5).1);
+    let (deadline, timer) = (waiting.deadline, waiting.timer);
+    let without_deadline = |needs_attention| OrderState {
+        deadline: None,
+        needs_attention,
+        ..waiting.clone()
+    };
+    assert_eq!([false, true].map(|called| found(without_deadline(called))), [1, 0]);
+    let with_timer = |timer| OrderState {
+        timer,
+        ..waiting.clone()
+    };
+    let timers = [None, Some(9_999), Some(10_000), Some(10_001)];
+    assert_eq!(timers.map(|timer| found(with_timer(timer))), [1, 0, 0, 1]);
+    assert_eq!(
+        found(OrderState {
+            deadline,
+            ..paid.clone()
+        }),
+        1
+    );
+    assert_eq!(found(OrderState { timer, ..paid }), 1);
+}
+
+/// Money from an earlier life of an order that reads its inputs again.
+#[test]
+fn money_that_was_not_asked_for_yet_is_noted_once() {
+    let reserving = reach(vec![place("h")]);
+    let noted = step(Some(reserving), &order_id(), payment("authorized"), 0);
+    assert_eq!(noted.events.len(), 1);
+    let again = step(noted.state, &order_id(), payment("authorized"), 0);
+    assert_eq!(again.events, []);
+}
+
+/// An order of two lines, one of which is not to be had, gives back the other one alone.
+#[test]
+fn only_what_is_still_held_is_given_back() {
+    let OrderInput::Place(mut two) = place("h") else {
+        panic!("a request")
+    };
+    two.lines.push(RequestedLine {
+        line: LineNo(2),
+        product_id: "q".into(),
+        quantity: 1,
+    });
+    let rejected = OrderInput::Stock(StockReply::Rejected(Rejection {
+        line: LineNo(2),
+        attempt: 1,
+        product_id: "q".into(),
+        reason: StockRejection::OutOfStock,
+        requested: 1,
+        available: 0,
+    }));
+    let held = reach(vec![OrderInput::Place(two), stock("reserved")]);
+    let turn = step(Some(held), &order_id(), rejected, 0);
+    let sent = turn.effects.iter().map(|effect| match effect {
+        Effect::Stock(ask) => ask.id.as_str(),
+        Effect::Payment(ask) => ask.id.as_str(),
+    });
+    assert_eq!(sent.collect::<Vec<_>>(), ["o.release.1.1"]);
 }
 
 type OfLine = fn(LineStatus) -> InputKind;

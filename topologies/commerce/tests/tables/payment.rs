@@ -4,8 +4,8 @@ use commerce::authority::Actor;
 use commerce::ids::AccountId;
 use commerce::money::{Currency, Money};
 use commerce::payment::{
-    LedgerEntry, Payment, PaymentCommand, PaymentEvent, PaymentStep, TransferKind, TransferStep, Wallet, step_payment,
-    step_transfer,
+    AMOUNT_MAX, LedgerEntry, Payment, PaymentCommand, PaymentEvent, PaymentStep, REFUNDS_MAX, TransferKind,
+    TransferStep, Wallet, step_payment, step_transfer,
 };
 
 use crate::{check, row, variant};
@@ -174,4 +174,81 @@ fn a_wallet_has_a_bounded_number_of_currencies() {
             .wallet;
     }
     assert_eq!(wallet.unwrap().balances.len(), commerce::payment::CURRENCIES_MAX);
+}
+
+#[test]
+fn the_answers_about_an_orders_payment_are_numbered() {
+    let numbers = [&[0usize] as &[usize], &[0, 3], &[0, 3, 3], &[0, 3, 7, 8]].map(|way| reach(way).1.unwrap().events);
+    assert_eq!(numbers, [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_payment_is_remembered_from_its_last_change() {
+    let (wallet, payment) = reach(&[0]);
+    let void = commands()[4].1.clone();
+    let step = step_payment(&ann(), wallet, payment, void, &Actor::system("orders"), 7).unwrap();
+    let kept_until = step.payment.and_then(|payment| payment.forget_at());
+    assert_eq!(kept_until, Some(7 + 7 * 24 * 3_600_000));
+}
+
+#[test]
+fn what_may_still_be_refunded_is_not_forgotten() {
+    let forget_at = |way: &[usize]| reach(way).1.unwrap().forget_at();
+    for way in [&[0usize] as &[usize], &[0, 3], &[0, 3, 7]] {
+        assert_eq!(forget_at(way), None, "{way:?}");
+    }
+    assert!(forget_at(&[0, 3, 5]).is_some());
+}
+
+#[test]
+fn an_authorisation_that_comes_after_two_refunds_hears_of_the_last() {
+    let (wallet, payment) = reach(&[0, 3, 6, 7]);
+    let Some(PaymentEvent::Fact { fact, .. }) = take(wallet, payment, commands()[0].1.clone()).event else {
+        panic!("it was given back whole")
+    };
+    assert_eq!(fact.amount(), Some(krw(20)));
+}
+
+#[test]
+fn a_payment_is_given_back_in_a_bounded_number_of_parts() {
+    let (mut wallet, mut payment) = reach(&[0, 3]);
+    for at in 0..=REFUNDS_MAX {
+        let refund = PaymentCommand::Refund {
+            order_id: "o".into(),
+            refund_id: format!("r{at}").into(),
+            amount: krw(0),
+        };
+        let step = take(wallet, payment, refund);
+        (wallet, payment) = (step.wallet, step.payment);
+    }
+    assert_eq!(payment.unwrap().refunds.len(), REFUNDS_MAX);
+}
+
+/// No way leads to such a payment; should there be one, nobody is told that it was taken or given up.
+#[test]
+fn a_payment_without_an_amount_that_was_not_given_up_is_an_alarm() {
+    let (wallet, payment) = reach(&[0, 3]);
+    let payment = payment.map(|payment| Payment {
+        amount: None,
+        ..payment
+    });
+    let step = take(wallet, payment, commands()[3].1.clone());
+    assert!(
+        matches!(step.event, Some(PaymentEvent::Refused { .. })),
+        "{:?}",
+        step.event
+    );
+}
+
+#[test]
+fn a_balance_has_an_upper_bound_and_a_conflict_forgets_no_transfer() {
+    let deposit = |wallet, made, amount| {
+        let transfer = (TransferKind::Deposit, "t1".into(), krw(amount));
+        step_transfer(&ann(), wallet, made, transfer, &Actor::system("test"), 0).unwrap()
+    };
+    let full = deposit(None, None, AMOUNT_MAX);
+    let over = deposit(full.wallet.clone(), None, 1);
+    assert_eq!(over.wallet.unwrap().balance(krw(0).currency).available, AMOUNT_MAX);
+    let conflict = deposit(full.wallet, full.transfer, 1);
+    assert_eq!(conflict.transfer, full.transfer);
 }

@@ -122,3 +122,17 @@ fn every_product_answers_every_command() {
     }
     check("product", &rows);
 }
+
+/// An adjustment that has been made stays known, whatever a second command under its name leads to.
+#[test]
+fn a_refused_command_forgets_no_adjustment() {
+    let made = Some(Adjustment { delta: 2, made_at: 0 });
+    let sue = Actor {
+        account_id: "sue".into(),
+        role: Role::Seller,
+    };
+    for (actor, delta) in [(sam(), 2), (sam(), 3), (sue, 2)] {
+        let step = step(&"p".into(), Some(product()), made, adjust(delta), &actor, 0);
+        assert_eq!(step.adjustment, made, "{actor:?} {delta}");
+    }
+}

@@ -4,7 +4,7 @@ use commerce::authority::{Actor, Role};
 use commerce::ids::LineNo;
 use commerce::money::{Currency, Money};
 use commerce::product::{self, Product, ProductCommand};
-use commerce::stock::{Hold, StockCommand, StockEventKind, StockStep, step};
+use commerce::stock::{Hold, StockCommand, StockEventKind, StockReply, StockStep, step};
 
 use crate::{check, row, variant};
 
@@ -131,4 +131,23 @@ fn a_resolved_hold_is_forgotten_after_its_retention_and_a_live_one_never() {
     for way in [&[0usize, 5] as &[usize], &[0, 4, 6], &[2], &[5]] {
         assert_eq!(forget_at(way), Some(commerce::stock::HOLD_RETENTION_MS));
     }
+}
+
+#[test]
+fn a_hold_is_remembered_from_its_last_change() {
+    let (product, hold) = reach(&[0]);
+    let release = &commands()[5].1;
+    let step = step(&"p".into(), product, hold, release, &Actor::system("orders"), 7);
+    let kept_until = step.hold.and_then(|hold| hold.forget_at());
+    assert_eq!(kept_until, Some(7 + 7 * 24 * 3_600_000));
+}
+
+#[test]
+fn what_is_held_for_another_order_is_not_free() {
+    let (product, _) = reach(&[0]);
+    let step = take(product, None, &commands()[0].1);
+    let Some(StockReply::Rejected(rejection)) = step.reply else {
+        panic!("{:?}", step.reply)
+    };
+    assert_eq!((rejection.requested, rejection.available), (3, 2));
 }
