@@ -82,6 +82,15 @@ impl Deployment {
         self.instances().len()
     }
 
+    /// The process of each instance that has one.
+    pub(crate) fn processes(&self) -> BTreeMap<usize, ProcessId> {
+        let instances = self.instances();
+        let running = instances
+            .iter()
+            .filter_map(|(number, instance)| Some((*number, instance.process?)));
+        running.collect()
+    }
+
     /// Begins a process of an instance that has none.
     pub(crate) fn start(&self, number: usize) {
         let world = &self.0.kafka.world;

@@ -26,7 +26,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const START_SPREAD: Duration = Duration::from_millis(400);
 /// Longer than a session and a rebalance.
 const REST: Duration = Duration::from_secs(15);
-/// A crash at a numbered step may come late: until its process is there again, is in its group and has restored what it got.
+/// A crash at a numbered step may come late. So long it may take until its process is there again, is in its group and has
+/// restored what it got.
 const RECOVERY: Duration = Duration::from_secs(60);
 
 pub(crate) struct Running<'a> {
@@ -195,20 +196,27 @@ impl<'a> Running<'a> {
     }
 
     /// When all is done, every process has still to learn what it has and what it has not, and one whose request to join is held
-    /// up learns it when that arrives. Answers what is not done after all.
-    /// A renewal of offsets may be under way at any moment, so it is looked for a while.
+    /// up learns it when that arrives. It is at rest when everything was done, and every task with state was open, for a while in
+    /// which no process came or went. Answers what is not done after all.
     fn come_to_rest(&mut self) -> Option<String> {
         let kafka = self.stage.kafka.clone();
-        let rested = kafka.world.now().max(healed(&self.faults)).max(kafka.arrived_at()) + REST;
-        while kafka.world.now() < rested {
+        let arrived = healed(&self.faults).max(kafka.arrived_at());
+        while kafka.world.now() < arrived {
             self.go_on();
         }
-        let mut waits = self.not_at_rest();
-        while waits.is_some() && kafka.world.now() < rested + RECOVERY {
-            self.go_on();
-            waits = self.not_at_rest();
+        let limit = kafka.world.now() + RECOVERY;
+        loop {
+            let (waited, processes) = (self.not_at_rest(), self.stage.deployment.processes());
+            let rested = kafka.world.now() + REST;
+            while kafka.world.now() < rested {
+                self.go_on();
+            }
+            let waits = waited.or_else(|| self.not_at_rest());
+            let is_at_rest = waits.is_none() && processes == self.stage.deployment.processes();
+            if is_at_rest || kafka.world.now() >= limit {
+                return waits;
+            }
         }
-        waits
     }
 
     fn not_at_rest(&self) -> Option<String> {

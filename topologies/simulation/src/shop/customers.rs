@@ -17,7 +17,7 @@ const PRODUCTS: u64 = 4;
 const BUYERS: u64 = 5;
 /// Times in a thousand that an order is cancelled by its buyer.
 const CANCELLED: u64 = 350;
-/// Times in a thousand that a buyer asks again for what is stored.
+/// Times in a thousand that somebody asks again for what is stored.
 const ASKED_AGAIN: u64 = 100;
 /// Times in a thousand that stock comes or a withdrawal is made between two orders.
 const BESIDE: u64 = 150;
@@ -188,9 +188,6 @@ impl Act {
         });
         let command = self.envelope(&order_id, &buyer, Role::Buyer, "place", payload);
         self.store(&order_id, &command);
-        if self.permille(ASKED_AGAIN) {
-            self.gateway.ask(&order_id, &command);
-        }
         if self.permille(CANCELLED) {
             let range = if self.permille(CANCELLED_AT_ONCE) {
                 AT_ONCE
@@ -239,6 +236,9 @@ impl Act {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(accepted);
+        if self.permille(ASKED_AGAIN) {
+            self.gateway.ask(key, command);
+        }
     }
 
     fn envelope<P>(&self, key: &str, by: &str, role: Role, what: &str, payload: P) -> Envelope<P> {
