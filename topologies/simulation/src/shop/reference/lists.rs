@@ -40,7 +40,7 @@ impl Lists {
         let mut found = Vec::new();
         let mut listed: BTreeMap<(&'static str, String), Vec<Order>> = BTreeMap::new();
         for order in newest.values() {
-            let own = self.one(views::ORDERS, order.order_id.as_bytes(), |bytes| views::order(bytes));
+            let own = self.one(views::ORDERS, order.order_id.as_bytes(), views::order);
             if own.as_ref().map(|view| &view.order) != Some(*order) {
                 found.push(format!(
                     "I8: {} was published as {order:?} and reads {own:?}",
