@@ -56,8 +56,6 @@ bugs! {
     OffsetsApart => "offsets",
     /// A producer of which a request was lost goes on.
     TroubledProducerKept => "fencing",
-    /// A producer of which a request was lost goes on after an abort.
-    TroubleForgottenByAbort => "fencing",
     /// An abort ends nothing, and the next transaction goes on with what was sent.
     AbortUnsent => "abort",
     /// A transaction whose end went unanswered is taken for committed.

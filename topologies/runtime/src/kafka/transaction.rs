@@ -196,10 +196,6 @@ impl<C: KafkaClient> Transactions<C> {
             self.health.note(&error.to_string());
             self.discard();
         }
-        if planted::is(Bug::TroubleForgottenByAbort) {
-            self.opened = None;
-            return;
-        }
         self.ended();
     }
 
