@@ -11,8 +11,13 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::{Map, Value, json};
 
+use crate::process::wait_until;
+
 /// Time for one answer of the broker.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
+/// Time in which a coordinator has ended every transaction: those of the killed time out after 10 s and are looked for every 10 s,
+/// and the markers of those that were committed follow their answer, late after a coordinator was killed.
+const TRANSACTIONS_WAIT: Duration = Duration::from_mins(1);
 
 /// A record that can be checked.
 #[derive(Debug, Clone)]
@@ -131,8 +136,19 @@ impl TopicReader {
             .collect()
     }
 
-    /// Partitions in which a transaction is open: the last stable offset is behind the high watermark.
+    /// Partitions in which a transaction stays open although nobody writes: the last stable offset does not reach the high
+    /// watermark within a minute.
     pub fn open_transactions(&self) -> anyhow::Result<Vec<String>> {
+        let mut open = Ok(Vec::new());
+        // What counts is the last look, so a limit that is over is no error of its own.
+        let _ = wait_until("the end of all transactions", TRANSACTIONS_WAIT, || {
+            open = self.open_now();
+            open.as_ref().map_or(true, Vec::is_empty).then_some(())
+        });
+        open
+    }
+
+    fn open_now(&self) -> anyhow::Result<Vec<String>> {
         let (stable, all) = (self.consumer("read_committed")?, self.consumer("read_uncommitted")?);
         let mut open = Vec::new();
         for (topic, partitions) in self.topics()? {

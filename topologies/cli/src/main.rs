@@ -6,6 +6,7 @@ mod exit;
 mod platform;
 mod progress;
 mod settings;
+mod signals;
 mod terminal;
 mod times;
 

@@ -65,15 +65,16 @@ fn carry_out(
         report.undisturbed.as_secs_f64()
     ));
     let began = Instant::now();
+    let mut told = 0;
     for strikes in plan.rounds(&report.left_out) {
         if plan.is_over(began.elapsed()) {
             break;
         }
-        let ended = field.ended.len();
         let recovered = round(field, &mut probe, &strikes, random, say);
-        for words in field.ended.iter().skip(ended) {
+        for words in field.ended.iter().skip(told) {
             say(&format!("  ended by itself and started again: {words}"));
         }
+        told = field.ended.len();
         let recovered = recovered?;
         report.recovered(&strikes, recovered);
         field.watch(random.time(CALM_MS))?;

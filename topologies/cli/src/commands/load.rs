@@ -17,9 +17,11 @@ use clap::Args;
 use self::cast::Cast;
 use self::ledger::Ledger;
 use self::shop::Shop;
+use self::tally::{Summary, Tally};
 use crate::exit;
 use crate::progress::Progress;
 use crate::settings::Settings;
+use crate::signals::Signals;
 use crate::terminal;
 
 #[derive(Debug, Clone, Args)]
@@ -99,10 +101,17 @@ pub(crate) fn run(settings: &Settings, arguments: &LoadArguments) -> anyhow::Res
     }))
 }
 
-async fn load(arguments: &LoadArguments) -> anyhow::Result<tally::Summary> {
+async fn load(arguments: &LoadArguments) -> anyhow::Result<Summary> {
+    let mut signals = Signals::listen()?;
     let ledger = arguments.ledger.as_deref().map(Ledger::create).transpose()?;
     let shop = Arc::new(Shop::new(&arguments.urls, arguments.patience())?);
-    let cast = Arc::new(Cast::assemble(&shop, arguments).await?);
+    let cast = tokio::select! {
+        cast = Cast::assemble(&shop, arguments) => Arc::new(cast?),
+        () = signals.next() => {
+            tracing::info!("interrupted before the first order");
+            return Ok(Tally::default().summary(Duration::ZERO, shop.retries()));
+        }
+    };
     let progress = Progress::start(arguments.orders, "orders");
-    drive::drive(shop, cast, arguments, ledger, progress).await
+    drive::drive(shop, cast, arguments, ledger, progress, signals).await
 }

@@ -28,6 +28,7 @@ use crate::commands::serving::watched::WatchedViews;
 use crate::exit::{self, Refusal};
 use crate::platform::{self, Platform};
 use crate::settings::{Serving, Settings};
+use crate::signals::Signals;
 use crate::terminal;
 
 mod clock;
@@ -77,7 +78,7 @@ pub(crate) fn serve(
         .context("cannot install the metrics recorder")?;
     let entered = runtime.enter();
     let entrance = Entrance::open(listener, admin_listener);
-    let shutdown = shutdown_signal();
+    let shutdown = shutdown(Signals::listen()?);
     let Some(prepared) = prepare(settings, &runs_here, &entrance, &shutdown)? else {
         return Ok(ExitCode::from(exit::SUCCESS));
     };
@@ -317,29 +318,15 @@ async fn announce(queries: &Queries, addresses: &Addresses, began: Instant) {
     )));
 }
 
-/// Becomes true at SIGINT or SIGTERM, and stays so. Listens from this call on, so that none is missed while the process starts.
-fn shutdown_signal() -> watch::Receiver<bool> {
+/// Becomes true at the first signal, and stays so.
+fn shutdown(mut signals: Signals) -> watch::Receiver<bool> {
     let (asked, shutdown) = watch::channel(false);
     tokio::spawn(async move {
-        until_signal().await;
+        signals.next().await;
+        tracing::info!("stopping: accepted requests finish, stream threads commit and leave");
         asked.send_replace(true);
         // Whoever waits for the end of the channel would take it for a signal.
         std::future::pending::<()>().await;
     });
     shutdown
-}
-
-/// Resolves at SIGINT or SIGTERM.
-async fn until_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
-        tracing::error!("cannot listen to signals; stop this process with SIGKILL, nothing is lost by it");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    tracing::info!("stopping: accepted requests finish, stream threads commit and leave");
 }

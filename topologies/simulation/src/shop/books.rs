@@ -1,27 +1,21 @@
 //! The oracle of the shop: the invariants after every commit, and everything held against everything at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use commerce::audit::{Finding, OrderBook, Place, ProductBook, Seen, WalletBook};
 use commerce::ids::OrderId;
 use commerce::stock::StockEventKind;
 use commerce::wire::{count, order_event, payment, stock};
-use schemas::SchemaTable;
 use schemas::topics::ORDER_COMMANDS;
-use schemas::wire::{order as order_wire, payment as payment_wire, product as product_wire, stock as stock_wire};
+use schemas::wire::{order as order_wire, product as product_wire};
 
 use super::customers::Accepted;
-use super::topic::{Heard, Topic};
+use super::topic::{Heard, News};
 use crate::workload::Stage;
 
 /// What the topics have said so far.
+#[derive(Default)]
 pub(super) struct Books {
-    order_events: Topic<order_wire::OrderEvent>,
-    orders: Topic<order_wire::Order>,
-    stock_events: Topic<stock_wire::StockEvent>,
-    products: Topic<product_wire::Product>,
-    ledger_entries: Topic<payment_wire::LedgerEntry>,
     of_orders: BTreeMap<String, OrderBook>,
     of_products: BTreeMap<String, OfProduct>,
     of_wallets: BTreeMap<String, WalletBook>,
@@ -33,32 +27,17 @@ pub(super) struct Books {
 type OfProduct = (ProductBook, Option<Seen<product_wire::Product>>, Option<Place>);
 
 impl Books {
-    pub(super) fn new(schemas: &Arc<SchemaTable>) -> Self {
-        Self {
-            order_events: Topic::new(schemas),
-            orders: Topic::new(schemas),
-            stock_events: Topic::new(schemas),
-            products: Topic::new(schemas),
-            ledger_entries: Topic::new(schemas),
-            of_orders: BTreeMap::new(),
-            of_products: BTreeMap::new(),
-            of_wallets: BTreeMap::new(),
-            ids: BTreeSet::new(),
-            found: Vec::new(),
-        }
-    }
-
-    /// Takes in what was committed since the last call, and answers what is wrong with it.
-    pub(super) fn observe(&mut self, stage: &Stage) -> Vec<String> {
-        self.stock(stage);
-        self.money(stage);
-        self.events(stage);
-        self.snapshots(stage);
+    /// Takes in what was committed, and answers what is wrong with it.
+    pub(super) fn observe(&mut self, news: &News) -> Vec<String> {
+        self.stock(news);
+        self.money(news);
+        self.events(news);
+        self.snapshots(news);
         std::mem::take(&mut self.found)
     }
 
     /// Whether every accepted order has ended.
-    pub(super) fn is_settled(&self, _: &Stage, accepted: &[Accepted]) -> bool {
+    pub(super) fn is_settled(&self, accepted: &[Accepted]) -> bool {
         orders(accepted).all(|order| {
             let book = self.of_orders.get(order);
             let refused = book.is_some_and(|book| book.refused);
@@ -68,8 +47,8 @@ impl Books {
     }
 
     /// Everything about each order, product and accepted request.
-    pub(super) fn judge(&mut self, stage: &Stage, accepted: &[Accepted]) -> Vec<String> {
-        let mut found = self.observe(stage);
+    pub(super) fn judge(&self, stage: &Stage, accepted: &[Accepted]) -> Vec<String> {
+        let mut found = Vec::new();
         let now = stage.kafka.world.clock_ms(stage.outside);
         for order in orders(accepted).filter(|order| !self.of_orders.contains_key(*order)) {
             found.push(format!("I10: the accepted order {order} does not exist"));
@@ -83,15 +62,11 @@ impl Books {
         found
     }
 
-    fn stock(&mut self, stage: &Stage) {
-        for heard in self.stock_events.news(stage, &mut self.found) {
-            let Heard {
-                place,
-                key,
-                value: event,
-            } = heard;
+    fn stock(&mut self, news: &News) {
+        for heard in &news.stock_events {
+            let (place, key, event) = (heard.place, &heard.key, &heard.value);
             self.once("stock-events", &event.id);
-            let (Ok(seq), Ok(kind)) = (count(event.seq), stock::event(event.payload)) else {
+            let (Ok(seq), Ok(kind)) = (count(event.seq), stock::event(event.payload.clone())) else {
                 self.found
                     .push(format!("stock-events {place:?} says nothing that the shop knows"));
                 continue;
@@ -105,21 +80,17 @@ impl Books {
                 };
                 self.order(order.as_str()).changes.push((key.as_str().into(), seen));
             }
-            let product = self.product(&key);
+            let product = self.product(key);
             product.2 = Some(place);
             let wrong = product.0.event(seq, &Seen { place, record: kind });
             self.found.extend(wrong.iter().map(words));
         }
     }
 
-    fn money(&mut self, stage: &Stage) {
-        for heard in self.ledger_entries.news(stage, &mut self.found) {
-            let Heard {
-                place,
-                key,
-                value: entry,
-            } = heard;
-            let Ok(entry) = payment::entry(entry) else {
+    fn money(&mut self, news: &News) {
+        for heard in &news.ledger_entries {
+            let (place, key, entry) = (heard.place, &heard.key, &heard.value);
+            let Ok(entry) = payment::entry(entry.clone()) else {
                 self.found
                     .push(format!("ledger-entries {place:?} says nothing that the shop knows"));
                 continue;
@@ -138,35 +109,30 @@ impl Books {
         }
     }
 
-    fn events(&mut self, stage: &Stage) {
-        for heard in self.order_events.news(stage, &mut self.found) {
-            let Heard {
-                place,
-                key,
-                value: event,
-            } = heard;
-            let id = event.id.clone();
-            match order_event::recorded(event) {
+    fn events(&mut self, news: &News) {
+        for heard in &news.order_events {
+            let (place, key, event) = (heard.place, &heard.key, &heard.value);
+            match order_event::recorded(event.clone()) {
                 Ok(recorded) if recorded.seq > 0 => {
-                    self.once("order-events", &id);
+                    self.once("order-events", &event.id);
                     let seen = Seen {
                         place,
                         record: recorded,
                     };
-                    self.order(&key).events.push(seen);
+                    self.order(key).events.push(seen);
                 }
-                Ok(_) => self.order(&key).refused = true,
+                Ok(_) => self.order(key).refused = true,
                 Err(error) => self.found.push(format!("order-events {place:?}: {error}")),
             }
         }
     }
 
-    fn snapshots(&mut self, stage: &Stage) {
-        for Heard { place, key, value } in self.orders.news(stage, &mut self.found) {
-            self.order(&key).snapshot = Some(Seen { place, record: value });
+    fn snapshots(&mut self, news: &News) {
+        for heard in &news.orders {
+            self.order(&heard.key).snapshot = Some(seen(heard));
         }
-        for Heard { place, key, value } in self.products.news(stage, &mut self.found) {
-            self.product(&key).1 = Some(Seen { place, record: value });
+        for heard in &news.products {
+            self.product(&heard.key).1 = Some(seen(heard));
         }
     }
 
@@ -185,6 +151,13 @@ impl Books {
     fn product(&mut self, id: &str) -> &mut OfProduct {
         let book = || (ProductBook::new(id.into()), None, None);
         self.of_products.entry(id.to_owned()).or_insert_with(book)
+    }
+}
+
+fn seen<T: Clone>(heard: &Heard<T>) -> Seen<T> {
+    Seen {
+        place: heard.place,
+        record: heard.value.clone(),
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Customers {
 }
 
 /// A command of which somebody was told that it is stored.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Accepted {
     pub(super) topic: &'static str,
     pub(super) key: String,

@@ -18,6 +18,7 @@ use crate::workload::{Progress, Stage, Workload};
 use books::Books;
 use customers::Customers;
 use reference::Reference;
+use topic::Topics;
 use waits::Waits;
 
 /// Orders of a run, unless said otherwise.
@@ -44,8 +45,9 @@ impl Workload for Shop {
         let customers = Customers::begin(stage, &self.schemas, self.orders);
         Box::new(Trading {
             customers,
-            books: Books::new(&self.schemas),
-            reference: Reference::new(&self.schemas),
+            topics: Topics::new(&self.schemas),
+            books: Books::default(),
+            reference: Reference::default(),
             waits: Waits::default(),
         })
     }
@@ -53,26 +55,29 @@ impl Workload for Shop {
 
 struct Trading {
     customers: Customers,
+    topics: Topics,
     books: Books,
     reference: Reference,
     waits: Waits,
 }
 
 impl Progress for Trading {
-    fn is_done(&mut self, stage: &Stage) -> bool {
-        self.customers.are_done() && self.books.is_settled(stage, &self.customers.accepted())
+    fn is_done(&mut self, _: &Stage) -> bool {
+        self.customers.are_done() && self.books.is_settled(&self.customers.accepted())
     }
 
     fn observe(&mut self, stage: &Stage) -> Vec<String> {
-        let mut found = self.books.observe(stage);
-        found.extend(self.reference.observe(stage));
+        let mut news = self.topics.news(stage);
+        let mut found = std::mem::take(&mut news.unreadable);
+        found.extend(self.books.observe(&news));
+        self.reference.observe(news);
         found.extend(self.waits.observe(stage));
         found
     }
 
     fn judge(&mut self, stage: &Stage) -> Vec<String> {
+        let mut found = self.observe(stage);
         let accepted = self.customers.accepted();
-        let mut found = self.reference.observe(stage);
         found.extend(self.books.judge(stage, &accepted));
         found.extend(self.reference.judge(stage, &accepted));
         found

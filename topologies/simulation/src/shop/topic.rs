@@ -1,18 +1,69 @@
-//! One of the shop's topics, read on as it grows.
+//! The shop's topics, read on as they grow, each once for everybody who looks at them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use commerce::audit::Place;
 use schemas::wire::Wire;
+use schemas::wire::order::{Order, OrderCommand, OrderEvent};
+use schemas::wire::payment::{LedgerEntry, PaymentCommand, PaymentEvent};
+use schemas::wire::product::{Product, ProductCommand};
+use schemas::wire::stock::{StockCommand, StockEvent, StockReply};
 use schemas::{AvroSerde, SchemaTable};
 use streams::serde::Serde;
 
 use crate::cluster::{PartitionId, StoredRecord};
 use crate::workload::Stage;
 
+macro_rules! topics {
+    ($($name:ident: $record:ty,)+) => {
+        /// How far each topic has been read.
+        pub(super) struct Topics {
+            $($name: Topic<$record>,)+
+        }
+
+        /// What was committed since the last look.
+        pub(super) struct News {
+            $(pub(super) $name: Vec<Heard<$record>>,)+
+            /// Records that cannot be read.
+            pub(super) unreadable: Vec<String>,
+        }
+
+        impl Topics {
+            pub(super) fn new(schemas: &Arc<SchemaTable>) -> Self {
+                Self {
+                    $($name: Topic::new(schemas),)+
+                }
+            }
+
+            /// What was committed since the last call.
+            pub(super) fn news(&mut self, stage: &Stage) -> News {
+                let mut unreadable = Vec::new();
+                News {
+                    $($name: self.$name.news(stage, &mut unreadable),)+
+                    unreadable,
+                }
+            }
+        }
+    };
+}
+
+topics! {
+    payment_commands: PaymentCommand,
+    payment_events: PaymentEvent,
+    ledger_entries: LedgerEntry,
+    product_commands: ProductCommand,
+    stock_commands: StockCommand,
+    stock_events: StockEvent,
+    stock_replies: StockReply,
+    products: Product,
+    order_commands: OrderCommand,
+    order_events: OrderEvent,
+    orders: Order,
+}
+
 /// What has been read of a topic so far.
-pub(super) struct Topic<T> {
+struct Topic<T> {
     serde: AvroSerde<T>,
     reader: Reader,
 }
@@ -31,20 +82,19 @@ pub(super) struct Heard<T> {
 }
 
 impl<T: Wire> Topic<T> {
-    pub(super) fn new(schemas: &Arc<SchemaTable>) -> Self {
+    fn new(schemas: &Arc<SchemaTable>) -> Self {
         Self {
             serde: AvroSerde::new(schemas),
             reader: Reader::default(),
         }
     }
 
-    /// What was committed since the last call. What cannot be read is noted as wrong.
-    pub(super) fn news(&mut self, stage: &Stage, found: &mut Vec<String>) -> Vec<Heard<T>> {
+    fn news(&mut self, stage: &Stage, unreadable: &mut Vec<String>) -> Vec<Heard<T>> {
         let mut heard = Vec::new();
         for (place, record) in self.reader.records(stage, T::topic().name) {
             match self.read(&record) {
                 Ok((key, value)) => heard.push(Heard { place, key, value }),
-                Err(error) => found.push(format!("{} {place:?}: {error}", T::topic().name)),
+                Err(error) => unreadable.push(format!("{} {place:?}: {error}", T::topic().name)),
             }
         }
         heard

@@ -12,6 +12,7 @@ use super::ledger::Ledger;
 use super::shop::{Call, Shop};
 use super::tally::{Summary, Tally};
 use crate::progress::Progress;
+use crate::signals::Signals;
 
 /// Seconds that one GET lets the edge wait for the final status.
 const WAIT_PER_GET: Duration = Duration::from_secs(20);
@@ -35,13 +36,14 @@ pub(super) struct Outcome {
     pub(super) error: Option<String>,
 }
 
-/// Places every order and counts what becomes of them. An interrupt stops new orders; those under way are followed to their end.
+/// Places every order and counts what becomes of them. A signal stops new orders; those under way are followed to their end.
 pub(super) async fn drive(
     shop: Arc<Shop>,
     cast: Arc<Cast>,
     arguments: &LoadArguments,
     ledger: Option<Ledger>,
     progress: Progress,
+    mut signals: Signals,
 ) -> anyhow::Result<Summary> {
     let (report, outcomes) = mpsc::channel(OUTCOMES_WAITING_MAX);
     let began = Instant::now();
@@ -49,7 +51,7 @@ pub(super) async fn drive(
     let placing = place_all(Arc::clone(&shop), cast, arguments, report, began);
     tokio::select! {
         placed = placing => placed?,
-        _ = tokio::signal::ctrl_c() => tracing::info!("interrupted: no further orders, those under way are finished"),
+        () = signals.next() => tracing::info!("interrupted: no further orders, those under way are finished"),
     }
     let tally = counting.await??;
     Ok(tally.summary(began.elapsed(), shop.retries()))

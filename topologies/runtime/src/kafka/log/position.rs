@@ -91,6 +91,7 @@ impl<C: KafkaClient> KafkaLog<C> {
             (RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange, Some(topic)) => {
                 Err(self.gone(topic, partition, text))
             }
+            (RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange, None) => Err(lost(name, text)),
             (RDKafkaErrorCode::TopicAuthorizationFailed, _) => {
                 Err(LogError::Fatal(format!("Kafka denies reading {name}: {text}")))
             }
@@ -123,12 +124,17 @@ impl<C: KafkaClient> KafkaLog<C> {
                     found.offset
                 ))
             }
-            Some(_) => LogError::Fatal(format!(
-                "the next record of {name} is not there any more ({text}); decide with `sluice offsets reset` where to go on"
-            )),
+            Some(_) => lost(name, text),
             None => LogError::Abortable(format!(
                 "the next record of {name} is not there any more ({text}), and who has read it is not to be had"
             )),
         }
     }
+}
+
+/// Nobody has processed what is gone.
+fn lost(topic: &str, text: &str) -> LogError {
+    LogError::Fatal(format!(
+        "the next record of {topic} is not there any more ({text}); decide with `sluice offsets reset` where to go on"
+    ))
 }

@@ -10,6 +10,9 @@ use crate::workload::Stage;
 /// The entries of all stores that are open, by topology and store.
 pub(super) struct Lists(BTreeMap<(String, String), BTreeMap<Vec<u8>, Vec<u8>>>);
 
+/// Orders by who may list them.
+type Owned = BTreeMap<String, Vec<Order>>;
+
 impl Lists {
     pub(super) fn of(stage: &Stage) -> Self {
         let mut lists: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
@@ -38,36 +41,40 @@ impl Lists {
         let mut newest: BTreeMap<&str, &Order> = BTreeMap::new();
         newest.extend(published.iter().map(|order| (order.order_id.as_str(), order)));
         let mut found = Vec::new();
-        let mut listed: BTreeMap<(&'static str, String), Vec<Order>> = BTreeMap::new();
-        for order in newest.values() {
+        let (mut of_buyers, mut of_sellers) = (Owned::new(), Owned::new());
+        for order in newest.into_values() {
             let own = self.one(views::ORDERS, order.order_id.as_bytes(), views::order);
-            if own.as_ref().map(|view| &view.order) != Some(*order) {
+            if own.as_ref().map(|view| &view.order) != Some(order) {
                 found.push(format!(
                     "I8: {} was published as {order:?} and reads {own:?}",
                     order.order_id
                 ));
             }
-            let of_buyer = listed.entry((BUYER, order.buyer_id.clone())).or_default();
-            of_buyer.push((*order).clone());
+            let of_buyer = of_buyers.entry(order.buyer_id.clone()).or_default();
+            of_buyer.push(order.clone());
             for (seller, part) in parts(order) {
-                listed.entry((SELLER, seller)).or_default().push(part);
+                of_sellers.entry(seller).or_default().push(part);
             }
         }
-        for ((side, owner), mut expected) in listed {
-            expected.sort_by(|one, other| {
-                let key = |order: &Order| (std::cmp::Reverse(order.created_at), order.order_id.clone());
-                key(one).cmp(&key(other))
-            });
-            let read = self.listing(side, &owner);
+        found.extend(self.judge_listings("I10", views::ORDERS_BY_BUYER, of_buyers));
+        found.extend(self.judge_listings("I9", views::ORDERS_BY_SELLER, of_sellers));
+        found.extend(self.judge_buyers(published));
+        found
+    }
+
+    /// Every owner reads the own orders, the newest first.
+    fn judge_listings(&self, invariant: &str, view: View, owned: Owned) -> Vec<String> {
+        let mut found = Vec::new();
+        for (owner, mut expected) in owned {
+            expected.sort_by_key(|order| (std::cmp::Reverse(order.created_at), order.order_id.clone()));
+            let read = self.listing(view, &owner);
             if read != expected {
                 let (has, misses) = (ids(&read), ids(&expected));
-                let invariant = if side == SELLER { "I9" } else { "I10" };
                 found.push(format!(
-                    "{invariant}: {side} {owner} reads {has:?}, and it should be {misses:?}"
+                    "{invariant}: {owner} reads {has:?}, and it should be {misses:?}"
                 ));
             }
         }
-        found.extend(self.judge_buyers(published));
         found
     }
 
@@ -110,12 +117,7 @@ impl Lists {
         })
     }
 
-    fn listing(&self, side: &str, owner: &str) -> Vec<Order> {
-        let view = if side == SELLER {
-            views::ORDERS_BY_SELLER
-        } else {
-            views::ORDERS_BY_BUYER
-        };
+    fn listing(&self, view: View, owner: &str) -> Vec<Order> {
         let Some((range, entries)) = views::listing(owner, None).zip(self.entries(view)) else {
             return Vec::new();
         };
@@ -135,9 +137,6 @@ impl Lists {
         self.0.get(&(view.topology.to_owned(), view.store.to_owned()))
     }
 }
-
-const BUYER: &str = "buyer";
-const SELLER: &str = "seller";
 
 /// Each seller's own lines of an order, and what they cost.
 fn parts(order: &Order) -> BTreeMap<String, Order> {

@@ -10,10 +10,10 @@ mod shelf;
 mod till;
 mod verdict;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::SchemaTable;
+use schemas::wire::Wire;
+use schemas::wire::envelope::Envelope;
 use schemas::wire::order::{Order, OrderCommand, OrderCommandPayload, OrderEvent, OrderEventPayload};
 use schemas::wire::payment::{
     LedgerEntry, LedgerEntryKind, PaymentCommand, PaymentCommandPayload, PaymentEvent, PaymentEventPayload,
@@ -22,7 +22,7 @@ use schemas::wire::product::{Product, ProductCommand};
 use schemas::wire::stock::{StockCommand, StockEvent, StockReply};
 
 use super::customers::Accepted;
-use super::topic::Topic;
+use super::topic::{Heard, News};
 use crate::workload::Stage;
 use lists::Lists;
 use merge::Counter;
@@ -31,18 +31,8 @@ use till::Till;
 use verdict::Case;
 
 /// Everything that was asked for and everything that came of it.
+#[derive(Default)]
 pub(super) struct Reference {
-    payment_commands: Topic<PaymentCommand>,
-    payment_events: Topic<PaymentEvent>,
-    ledger_entries: Topic<LedgerEntry>,
-    product_commands: Topic<ProductCommand>,
-    stock_commands: Topic<StockCommand>,
-    stock_events: Topic<StockEvent>,
-    stock_replies: Topic<StockReply>,
-    products: Topic<Product>,
-    order_commands: Topic<OrderCommand>,
-    order_events: Topic<OrderEvent>,
-    orders: Topic<Order>,
     /// Commands by wallet.
     wallets: BTreeMap<String, Vec<(String, PaymentCommandPayload)>>,
     /// What came of commands to wallets, by command.
@@ -51,41 +41,17 @@ pub(super) struct Reference {
     counters: BTreeMap<String, Counter>,
     cases: BTreeMap<String, Case>,
     snapshots: Vec<Order>,
-    /// Ids of all commands, by topic and key.
-    commands: BTreeMap<(&'static str, String), Vec<String>>,
+    /// The commands from outside that stand in their topics.
+    commands: BTreeSet<Accepted>,
 }
 
 impl Reference {
-    pub(super) fn new(schemas: &Arc<SchemaTable>) -> Self {
-        Self {
-            payment_commands: Topic::new(schemas),
-            payment_events: Topic::new(schemas),
-            ledger_entries: Topic::new(schemas),
-            product_commands: Topic::new(schemas),
-            stock_commands: Topic::new(schemas),
-            stock_events: Topic::new(schemas),
-            stock_replies: Topic::new(schemas),
-            products: Topic::new(schemas),
-            order_commands: Topic::new(schemas),
-            order_events: Topic::new(schemas),
-            orders: Topic::new(schemas),
-            wallets: BTreeMap::new(),
-            paid: BTreeMap::new(),
-            booked: BTreeMap::new(),
-            counters: BTreeMap::new(),
-            cases: BTreeMap::new(),
-            snapshots: Vec::new(),
-            commands: BTreeMap::new(),
-        }
-    }
-
-    /// Takes in what was committed since the last call.
-    pub(super) fn observe(&mut self, stage: &Stage) -> Vec<String> {
-        let mut found = Vec::new();
-        self.hear_till(stage, &mut found);
-        self.hear_shelf(stage, &mut found);
-        self.hear_orders(stage, &mut found);
-        found
+    /// Takes in what was committed.
+    pub(super) fn observe(&mut self, news: News) {
+        self.hear_till(news.payment_commands, news.payment_events, news.ledger_entries);
+        self.hear_shelf_commands(news.product_commands, news.stock_commands);
+        self.hear_shelf(news.stock_events, news.stock_replies, news.products);
+        self.hear_orders(news.order_commands, news.order_events, news.orders);
     }
 
     /// Holds what came of it against what had to come of it.
@@ -100,86 +66,102 @@ impl Reference {
         found
     }
 
-    fn hear_till(&mut self, stage: &Stage, found: &mut Vec<String>) {
-        for heard in self.payment_commands.news(stage, found) {
-            note(&mut self.commands, &heard.key, &heard.value);
+    fn hear_till(
+        &mut self,
+        commands: Vec<Heard<PaymentCommand>>,
+        events: Vec<Heard<PaymentEvent>>,
+        entries: Vec<Heard<LedgerEntry>>,
+    ) {
+        for heard in commands {
+            self.stored(&heard);
             let command = (heard.value.id, heard.value.payload);
             self.wallets.entry(heard.key).or_default().push(command);
         }
-        for heard in self.payment_events.news(stage, found) {
-            let event = heard.value;
-            self.paid
-                .entry(event.causation)
-                .or_default()
-                .push(event.payload.clone());
-            self.cases.entry(heard.key).or_default().payments.push(event.payload);
+        for Heard { key, value: event, .. } in events {
+            let paid = self.paid.entry(event.causation).or_default();
+            paid.push(event.payload.clone());
+            self.cases.entry(key).or_default().payments.push(event.payload);
         }
-        for heard in self.ledger_entries.news(stage, found) {
-            let entry = heard.value;
+        for Heard { value: entry, .. } in entries {
             let amount = entry.postings.iter().map(|posting| posting.amount.max(0)).sum();
             let booked = self.booked.entry(entry.causation).or_default();
             booked.push((entry.kind, amount));
         }
     }
 
-    fn hear_shelf(&mut self, stage: &Stage, found: &mut Vec<String>) {
-        for heard in self.product_commands.news(stage, found) {
-            note(&mut self.commands, &heard.key, &heard.value);
+    fn hear_shelf_commands(&mut self, of_sellers: Vec<Heard<ProductCommand>>, of_orders: Vec<Heard<StockCommand>>) {
+        for heard in of_sellers {
+            self.stored(&heard);
             let command = (heard.value.id, Asked::BySeller(heard.value.payload));
             self.counters.entry(heard.key).or_default().of_sellers.push(command);
         }
-        for heard in self.stock_commands.news(stage, found) {
-            let command = (heard.value.id, Asked::ByOrder(heard.value.payload));
-            self.counters.entry(heard.key).or_default().of_orders.push(command);
-        }
-        for heard in self.stock_events.news(stage, found) {
-            let event = (heard.value.causation, heard.value.payload);
-            self.counters.entry(heard.key).or_default().events.push(event);
-        }
-        for heard in self.stock_replies.news(stage, found) {
-            let reply = heard.value;
-            let product = merge::product_of(&reply.payload).to_owned();
-            self.cases
-                .entry(heard.key)
-                .or_default()
-                .replies
-                .push(reply.payload.clone());
-            let replies = &mut self.counters.entry(product).or_default().replies;
-            replies.entry(reply.causation).or_default().push(reply.payload);
-        }
-        for heard in self.products.news(stage, found) {
-            self.counters.entry(heard.key).or_default().published = Some(heard.value);
+        for Heard { key, value, .. } in of_orders {
+            let command = (value.id, Asked::ByOrder(value.payload));
+            self.counters.entry(key).or_default().of_orders.push(command);
         }
     }
 
-    fn hear_orders(&mut self, stage: &Stage, found: &mut Vec<String>) {
-        for heard in self.order_commands.news(stage, found) {
-            note(&mut self.commands, &heard.key, &heard.value);
+    fn hear_shelf(
+        &mut self,
+        events: Vec<Heard<StockEvent>>,
+        replies: Vec<Heard<StockReply>>,
+        products: Vec<Heard<Product>>,
+    ) {
+        for Heard { key, value, .. } in events {
+            let event = (value.causation, value.payload);
+            self.counters.entry(key).or_default().events.push(event);
+        }
+        for Heard { key, value: reply, .. } in replies {
+            let product = merge::product_of(&reply.payload).to_owned();
+            let case = self.cases.entry(key).or_default();
+            case.replies.push(reply.payload.clone());
+            let replies = &mut self.counters.entry(product).or_default().replies;
+            replies.entry(reply.causation).or_default().push(reply.payload);
+        }
+        for Heard { key, value, .. } in products {
+            self.counters.entry(key).or_default().published = Some(value);
+        }
+    }
+
+    fn hear_orders(
+        &mut self,
+        commands: Vec<Heard<OrderCommand>>,
+        events: Vec<Heard<OrderEvent>>,
+        snapshots: Vec<Heard<Order>>,
+    ) {
+        for heard in commands {
+            self.stored(&heard);
             let case = self.cases.entry(heard.key).or_default();
             match heard.value.payload {
                 OrderCommandPayload::PlaceOrder(placed) => case.placed = Some(placed),
                 OrderCommandPayload::CancelOrder(_) => case.is_given_up = true,
             }
         }
-        for heard in self.order_events.news(stage, found) {
-            if let OrderEventPayload::StepTimedOut(_) = heard.value.payload {
-                self.cases.entry(heard.key).or_default().has_timed_out = true;
+        for Heard { key, value, .. } in events {
+            if let OrderEventPayload::StepTimedOut(_) = value.payload {
+                self.cases.entry(key).or_default().has_timed_out = true;
             }
         }
-        for heard in self.orders.news(stage, found) {
-            self.cases.entry(heard.key).or_default().snapshot = Some(heard.value.clone());
-            self.snapshots.push(heard.value);
+        for Heard { key, value, .. } in snapshots {
+            self.cases.entry(key).or_default().snapshot = Some(value.clone());
+            self.snapshots.push(value);
         }
+    }
+
+    fn stored<P>(&mut self, heard: &Heard<Envelope<P>>)
+    where
+        Envelope<P>: Wire,
+    {
+        self.commands.insert(Accepted {
+            topic: Envelope::<P>::topic().name,
+            key: heard.key.clone(),
+            id: heard.value.id.clone(),
+        });
     }
 
     /// I10: whatever somebody was told is stored stands in its topic.
     fn judge_accepted(&self, accepted: &[Accepted]) -> Vec<String> {
-        let is_lost = |accepted: &&Accepted| {
-            let place = (accepted.topic, accepted.key.clone());
-            let stored = self.commands.get(&place);
-            !stored.is_some_and(|ids| ids.contains(&accepted.id))
-        };
-        let lost = accepted.iter().filter(is_lost);
+        let lost = accepted.iter().filter(|accepted| !self.commands.contains(*accepted));
         lost.map(|Accepted { topic, key, id }| format!("I10: the accepted command {id} for {key} is not in {topic}"))
             .collect()
     }
@@ -200,18 +182,4 @@ impl Reference {
         found.extend(merge::difference("ledger-entries", &booked, &self.booked));
         found
     }
-}
-
-fn note<P>(
-    commands: &mut BTreeMap<(&'static str, String), Vec<String>>,
-    key: &str,
-    command: &schemas::wire::envelope::Envelope<P>,
-) where
-    schemas::wire::envelope::Envelope<P>: schemas::wire::Wire,
-{
-    let topic = <schemas::wire::envelope::Envelope<P> as schemas::wire::Wire>::topic().name;
-    commands
-        .entry((topic, key.to_owned()))
-        .or_default()
-        .push(command.id.clone());
 }

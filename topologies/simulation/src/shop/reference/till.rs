@@ -58,27 +58,11 @@ impl Till {
     }
 
     fn deposit(&mut self, deposit: &Deposit) -> Told {
-        let (deposit_id, amount, account_id) =
-            (deposit.deposit_id.clone(), deposit.amount.clone(), self.account.clone());
-        match self.transfers.get(&deposit_id) {
-            Some(known) if *known == amount.amount => (None, None),
-            known => {
-                let reason = match known {
-                    Some(_) => Some(PaymentRefusal::Conflict),
-                    None if amount.amount <= 0 => Some(PaymentRefusal::InvalidAmount),
-                    None => None,
-                };
-                if let Some(reason) = reason {
-                    let refused = DepositRefused {
-                        deposit_id,
-                        account_id,
-                        amount,
-                        reason,
-                    };
-                    return (Some(Event::DepositRefused(refused)), None);
-                }
-                self.free += amount.amount;
-                self.transfers.insert(deposit_id.clone(), amount.amount);
+        let Deposit { deposit_id, amount } = deposit.clone();
+        let account_id = self.account.clone();
+        match self.transfer(&deposit_id, amount.amount, amount.amount) {
+            Ok(false) => (None, None),
+            Ok(true) => {
                 let entry = (LedgerEntryKind::Deposit, amount.amount);
                 let posted = DepositPosted {
                     deposit_id,
@@ -87,35 +71,24 @@ impl Till {
                 };
                 (Some(Event::DepositPosted(posted)), Some(entry))
             }
+            Err(reason) => {
+                let refused = DepositRefused {
+                    deposit_id,
+                    account_id,
+                    amount,
+                    reason,
+                };
+                (Some(Event::DepositRefused(refused)), None)
+            }
         }
     }
 
     fn withdraw(&mut self, withdraw: &Withdraw) -> Told {
-        let (withdrawal_id, amount, account_id) = (
-            withdraw.withdrawal_id.clone(),
-            withdraw.amount.clone(),
-            self.account.clone(),
-        );
-        match self.transfers.get(&withdrawal_id) {
-            Some(known) if *known == -amount.amount => (None, None),
-            known => {
-                let reason = match known {
-                    Some(_) => Some(PaymentRefusal::Conflict),
-                    None if amount.amount <= 0 => Some(PaymentRefusal::InvalidAmount),
-                    None if amount.amount > self.free => Some(PaymentRefusal::InsufficientFunds),
-                    None => None,
-                };
-                if let Some(reason) = reason {
-                    let refused = WithdrawalRefused {
-                        withdrawal_id,
-                        account_id,
-                        amount,
-                        reason,
-                    };
-                    return (Some(Event::WithdrawalRefused(refused)), None);
-                }
-                self.free -= amount.amount;
-                self.transfers.insert(withdrawal_id.clone(), -amount.amount);
+        let Withdraw { withdrawal_id, amount } = withdraw.clone();
+        let account_id = self.account.clone();
+        match self.transfer(&withdrawal_id, amount.amount, -amount.amount) {
+            Ok(false) => (None, None),
+            Ok(true) => {
                 let entry = (LedgerEntryKind::Withdrawal, amount.amount);
                 let posted = WithdrawalPosted {
                     withdrawal_id,
@@ -123,6 +96,30 @@ impl Till {
                     amount,
                 };
                 (Some(Event::WithdrawalPosted(posted)), Some(entry))
+            }
+            Err(reason) => {
+                let refused = WithdrawalRefused {
+                    withdrawal_id,
+                    account_id,
+                    amount,
+                    reason,
+                };
+                (Some(Event::WithdrawalRefused(refused)), None)
+            }
+        }
+    }
+
+    /// Money comes or goes, once under each id. Answers whether it did now.
+    fn transfer(&mut self, id: &str, amount: i64, change: i64) -> Result<bool, PaymentRefusal> {
+        match self.transfers.get(id) {
+            Some(known) if *known == change => Ok(false),
+            Some(_) => Err(PaymentRefusal::Conflict),
+            None if amount <= 0 => Err(PaymentRefusal::InvalidAmount),
+            None if self.free + change < 0 => Err(PaymentRefusal::InsufficientFunds),
+            None => {
+                self.free += change;
+                self.transfers.insert(id.to_owned(), change);
+                Ok(true)
             }
         }
     }
