@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
 use axum::Router;
+use planted::Bug;
 use runtime::commands::CommandLog;
 use runtime::queries::Freshness;
 use tokio::sync::Semaphore;
@@ -151,6 +152,9 @@ impl EdgeState {
     /// Ends a session here and in the session store.
     pub(crate) async fn end_session(&self, session_id: &str) -> Result<(), Problem> {
         self.ended().insert(session_id, self.now_ms());
+        if planted::is(Bug::LogoutForgotten) {
+            return Ok(());
+        }
         self.sessions().end(session_id).await.map_err(sessions_unavailable)
     }
 

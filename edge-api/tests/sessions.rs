@@ -187,11 +187,47 @@ async fn a_refresh_token_is_good_once_and_its_retry_gets_the_same_answer() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_comes_again_later_ends_the_session() {
+async fn a_refresh_token_that_comes_again_later_ends_the_session_if_its_successor_is_used() {
     on_each_store(|session| async move {
         session.refresh(1, "t2", NOW + 1).await;
+        session.store.mark_used(&session.id, "t2").await.unwrap();
+        assert_eq!(session.refresh(1, "t3", NOW + 1 + GRACE).await, current("t2", NOW + 1));
         assert_eq!(session.refresh(1, "t3", NOW + 2 + GRACE).await, Exchanged::Reused);
         assert_eq!(session.refresh(2, "t3", NOW + 2 + GRACE).await, Exchanged::Ended);
+    })
+    .await;
+    // An expired token that is handed in is one that has arrived, too.
+    on_each_store(|session| async move {
+        session.refresh(1, "t2", NOW + 1).await;
+        session.access("t2", "t3", NOW + 1 + TTL).await;
+        assert_eq!(session.refresh(1, "t4", NOW + 2 + TTL).await, Exchanged::Reused);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_lost_answer_to_a_refresh_is_given_again_and_made_anew_when_it_has_run_out() {
+    on_each_store(|session| async move {
+        session.refresh(1, "t2", NOW).await;
+        session.store.mark_used(&session.id, "t1").await.unwrap();
+        assert_eq!(session.refresh(1, "t3", NOW + GRACE + 1).await, current("t2", NOW));
+        let later = NOW + TTL;
+        assert_eq!(session.refresh(1, "t4", later).await, current("t4", later));
+        assert_eq!(session.refresh(1, "t5", later + 1).await, current("t4", later));
+        assert_eq!(session.refresh(2, "t6", later + 2).await, current("t6", later + 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_retry_that_arrives_twice_is_answered_twice_even_if_the_first_answer_is_used_by_then() {
+    on_each_store(|session| async move {
+        let retried = NOW + GRACE + 1_000;
+        session.refresh(1, "t2", NOW).await;
+        assert_eq!(session.refresh(1, "t3", retried).await, current("t2", NOW));
+        session.store.mark_used(&session.id, "t2").await.unwrap();
+        assert_eq!(session.refresh(1, "t4", retried + GRACE).await, current("t2", NOW));
+        assert_eq!(session.refresh(1, "t5", retried + GRACE + 1).await, Exchanged::Reused);
     })
     .await;
 }

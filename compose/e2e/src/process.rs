@@ -80,6 +80,8 @@ impl Drop for Lifeline {
 
 /// One `sluice` process.
 pub struct Sluice {
+    /// Another build than this one.
+    program: Option<PathBuf>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     log: PathBuf,
@@ -92,6 +94,7 @@ impl Sluice {
     pub fn new(arguments: &[&str], environment: Vec<(String, String)>, log: PathBuf) -> Self {
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         Self {
+            program: None,
             arguments,
             environment,
             log,
@@ -99,9 +102,18 @@ impl Sluice {
         }
     }
 
+    /// From its next start on it is the other build, if it is this one now, and this one otherwise.
+    pub fn change_build(&mut self, other: Option<&Path>) {
+        self.program = match self.program {
+            None => other.map(Path::to_owned),
+            Some(_) => None,
+        };
+    }
+
     /// Starts it.
     pub fn start(&mut self) -> anyhow::Result<()> {
-        let mut command = vec![binary()?.display().to_string()];
+        let program = self.program.clone().map_or_else(binary, Ok)?;
+        let mut command = vec![program.display().to_string()];
         command.extend(self.arguments.iter().cloned());
         self.running = Some(Lifeline::start(command, &self.environment, &self.log)?);
         Ok(())

@@ -114,8 +114,8 @@ pub async fn login(State(state): State<EdgeState>, Body(login): Body<Login>) -> 
     Ok(Json(tokens))
 }
 
-/// Exchanges a refresh token. Each is good once; the one before the last gets the same answer for 30 seconds, in case
-/// the answer was lost; an older one ends the session.
+/// Exchanges a refresh token. Each is good once; the one before the last gets the same answer for 30 seconds, and as long as the
+/// answer is not used, in case it was lost; an older one ends the session.
 #[utoipa::path(
     post, path = "/auth/refresh", tag = "auth", request_body = Refresh, security(()),
     responses((status = 200, description = "The session's new tokens.", body = Tokens))
@@ -136,9 +136,10 @@ pub async fn refresh(State(state): State<EdgeState>, Body(refresh): Body<Refresh
         new_token_id: state.random_id()?,
         now_ms: state.now_ms(),
     };
-    let (_, access_token) = state.exchange(exchange).await?;
+    let (grant, access_token) = state.exchange(exchange).await?;
     auth_event(AuthEvent::Refreshed);
-    Ok(Json(tokens(access_token, next.write(state.keys()))))
+    let left_ms = grant.issued_at_ms + ACCESS_TOKEN_TTL_MS - state.now_ms();
+    Ok(Json(tokens(access_token, next.write(state.keys()), left_ms)))
 }
 
 /// Ends the caller's session: its refresh token and its access tokens are void.
@@ -190,15 +191,16 @@ async fn start_session(state: &EdgeState, record: LoginRecord, login_key: String
     };
     state.sessions().create(session).await.map_err(sessions_unavailable)?;
     let access_token = grant.sign(state.keys()).map_err(Problem::internal)?;
-    Ok(tokens(access_token, first.write(state.keys())))
+    Ok(tokens(access_token, first.write(state.keys()), ACCESS_TOKEN_TTL_MS))
 }
 
-fn tokens(access_token: String, refresh_token: String) -> Tokens {
+/// A token that is given again after a lost answer has less time left than a new one.
+fn tokens(access_token: String, refresh_token: String, left_ms: i64) -> Tokens {
     Tokens {
         access_token,
         refresh_token,
         token_type: "Bearer",
-        expires_in: ACCESS_TOKEN_TTL_MS / 1_000,
+        expires_in: left_ms.max(0) / 1_000,
     }
 }
 

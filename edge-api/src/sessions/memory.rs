@@ -5,6 +5,8 @@ use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use planted::Bug;
+
 use super::session::Session;
 use super::{Call, Exchange, Exchanged, NewSession, SessionOwner, SessionStore, SessionTimes, SessionsUnavailable};
 use crate::limits::MEMORY_SESSIONS_MAX;
@@ -58,7 +60,7 @@ impl MemorySessions {
             return Exchanged::Ended;
         };
         let answer = session.exchange(exchange.handle, exchange.new_token_id, exchange.now_ms, &self.times);
-        if answer == Exchanged::Reused {
+        if answer == Exchanged::Reused && !planted::is(Bug::ReuseUnpunished) {
             sessions.remove(&exchange.session_id);
         }
         answer

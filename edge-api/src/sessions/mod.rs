@@ -1,8 +1,8 @@
 //! Sessions: what is behind a refresh token and behind an expired access token.
 //!
 //! A session has one current access token and one current refresh token. Exchanging either makes its successor;
-//! the predecessor gets the same successor for a short grace (parallel calls, lost answers), and after that its
-//! return means that two parties hold it: the session is over for both.
+//! the predecessor gets the same successor for a short grace (parallel calls), and after that until something shows that
+//! the answer has arrived (lost answers). Then its return means that two parties hold it: the session is over for both.
 //! One call of [`SessionStore::exchange`] checks and changes a session at once, so two of them never both win.
 
 use std::future::Future;

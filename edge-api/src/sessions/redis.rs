@@ -172,7 +172,7 @@ fn fields(new: &NewSession, times: &SessionTimes) -> [(&'static str, String); 12
         ("generation", "1".to_owned()),
         ("fingerprint", new.refresh_fingerprint.clone()),
         ("previous_fingerprint", String::new()),
-        ("refreshed_at", now),
+        ("answered_at", now),
     ]
 }
 

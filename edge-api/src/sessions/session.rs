@@ -1,5 +1,7 @@
 //! One session, and what an exchange does to it. `exchange.lua` does the same inside Redis.
 
+use planted::Bug;
+
 use super::{Exchanged, Handle, NewSession, SessionOwner, SessionTimes};
 
 /// What is known of a session.
@@ -15,7 +17,8 @@ pub(super) struct Session {
     generation: u32,
     fingerprint: String,
     previous_fingerprint: String,
-    refreshed_at_ms: i64,
+    /// When the current token was last given to a client that did not have it.
+    answered_at_ms: i64,
 }
 
 impl Session {
@@ -34,7 +37,7 @@ impl Session {
             generation: 1,
             fingerprint: new.refresh_fingerprint,
             previous_fingerprint: String::new(),
-            refreshed_at_ms: new.now_ms,
+            answered_at_ms: new.now_ms,
         }
     }
 
@@ -64,14 +67,14 @@ impl Session {
                 if generation == self.generation && fingerprint == self.fingerprint {
                     self.generation += 1;
                     self.previous_fingerprint = std::mem::replace(&mut self.fingerprint, next_fingerprint);
-                    self.refreshed_at_ms = now_ms;
                     return self.advance(new_token_id, now_ms, times);
                 }
                 let is_predecessor = generation + 1 == self.generation && fingerprint == self.previous_fingerprint;
-                if is_predecessor && now_ms - self.refreshed_at_ms <= times.grace_ms {
-                    return self.current();
+                let is_unforgiven = planted::is(Bug::LostRefreshUnforgiven) && !self.is_in_grace(now_ms, times);
+                if !is_predecessor || is_unforgiven {
+                    return Exchanged::Reused;
                 }
-                Exchanged::Reused
+                self.again(new_token_id, now_ms, times)
             }
         }
     }
@@ -84,23 +87,35 @@ impl Session {
         times: &SessionTimes,
     ) -> Exchanged {
         if token_id == self.token_id {
+            // Whoever hands it in has had the answer that brought it: no refresh waits for its answer any more.
+            self.previous_fingerprint.clear();
             return self.advance(new_token_id, now_ms, times);
         }
         if token_id != self.previous_token_id {
             return Exchanged::Reused;
         }
-        if now_ms - self.issued_at_ms <= times.grace_ms {
+        self.again(new_token_id, now_ms, times)
+    }
+
+    /// Answers a predecessor: within the grace always, and after it as long as nothing shows that the answer has arrived.
+    fn again(&mut self, new_token_id: String, now_ms: i64, times: &SessionTimes) -> Exchanged {
+        if self.is_in_grace(now_ms, times) {
             return self.current();
         }
-        if self.is_used {
+        if self.is_used && !planted::is(Bug::ReuseForgiven) {
             return Exchanged::Reused;
         }
-        // The answer with the successor was lost. A successor that has run out by now is replaced,
-        // and the handle stays its predecessor.
+        // The answer with the successor was lost. A successor that has run out by now is replaced, and the handle stays its
+        // predecessor. The grace begins anew, for a request that was sent twice.
         if now_ms - self.issued_at_ms >= times.token_ttl_ms {
             self.issue(new_token_id, now_ms, times);
         }
+        self.answered_at_ms = now_ms;
         self.current()
+    }
+
+    fn is_in_grace(&self, now_ms: i64, times: &SessionTimes) -> bool {
+        now_ms - self.answered_at_ms <= times.grace_ms
     }
 
     fn advance(&mut self, new_token_id: String, now_ms: i64, times: &SessionTimes) -> Exchanged {
@@ -112,6 +127,7 @@ impl Session {
     fn issue(&mut self, token_id: String, now_ms: i64, times: &SessionTimes) {
         self.token_id = token_id;
         self.issued_at_ms = now_ms;
+        self.answered_at_ms = now_ms;
         self.is_used = false;
         self.idle_end_ms = now_ms.saturating_add(times.idle_ms);
     }

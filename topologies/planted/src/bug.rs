@@ -48,6 +48,8 @@ pub enum Part {
     Engine,
     /// In the shop: `commerce`.
     Shop,
+    /// In the sessions of the gateway: `edge-api`.
+    Sessions,
 }
 
 bugs! {
@@ -148,6 +150,15 @@ bugs! {
     AcceptedUnstored => "I10",
     /// An order that is asked for again begins again.
     CreatedAgain => "I10",
+    Sessions:
+    /// A token that was exchanged before is answered for ever.
+    ReuseForgiven => "sessions",
+    /// A session whose token came twice goes on.
+    ReuseUnpunished => "sessions",
+    /// A lost answer to a refresh is not given again after the grace.
+    LostRefreshUnforgiven => "sessions",
+    /// A logout is forgotten by the session store.
+    LogoutForgotten => "sessions",
 }
 
 #[cfg(test)]
@@ -186,8 +197,9 @@ mod tests {
         for step in STEPS {
             assert!(is_broken(step), "{step}");
         }
-        for bug in Bug::ALL.iter().filter(|bug| bug.part() != Part::Shop) {
-            assert!(STEPS.contains(&bug.breaks()), "{bug:?}");
+        for bug in Bug::ALL {
+            let is_of_protocol = matches!(bug.part(), Part::Protocol | Part::Engine);
+            assert_eq!(is_of_protocol, STEPS.contains(&bug.breaks()), "{bug:?}");
         }
     }
 }

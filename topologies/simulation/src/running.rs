@@ -51,7 +51,11 @@ impl<'a> Running<'a> {
         }
         // The faults are drawn apart from the rest, so that what happens to a seed does not move with its workload.
         let instances = simulation.instances;
-        let faults = simulation.faults.plan(instances, BROKERS, &mut Random::new(!seed));
+        let faults = match simulation.topologies.as_slice() {
+            // Nothing runs on Kafka, so nothing goes wrong there.
+            [] => Vec::new(),
+            _ => simulation.faults.plan(instances, BROKERS, &mut Random::new(!seed)),
+        };
         let placed: Vec<Placed> = simulation
             .topologies
             .iter()
@@ -82,6 +86,7 @@ impl<'a> Running<'a> {
             kafka,
             deployment,
             span: simulation.faults.span,
+            faults: simulation.faults.clone(),
         };
         world.spare(stage.outside);
         let workloads = simulation.workload.iter().map(Arc::as_ref);
@@ -119,11 +124,7 @@ impl<'a> Running<'a> {
             trace_hash: world.trace_hash(),
             steps: world.steps(),
             crashes: self.simulation.crashes.clone(),
-            faults: self
-                .faults
-                .iter()
-                .map(|(at, fault)| format!("{:>6.2} s {fault}", at.as_secs_f64()))
-                .collect(),
+            faults: self.told_faults(),
             time: world.now(),
             records: outcome.count(),
             story: world.story(),
@@ -263,6 +264,12 @@ impl<'a> Running<'a> {
             violations.extend(progress.judge(&self.stage));
         }
         violations
+    }
+
+    fn told_faults(&self) -> Vec<String> {
+        let told = |(at, fault): &(Duration, Fault)| format!("{:>6.2} s {fault}", at.as_secs_f64());
+        let around = self.progress.iter().flat_map(|progress| progress.faults());
+        self.faults.iter().map(told).chain(around).collect()
     }
 
     /// What the brokers know to have happened.

@@ -22,13 +22,15 @@ pub enum Sample {
     Join,
     /// The shop.
     Shop,
+    /// Logins, renewals and logouts at two gateways and one Redis.
+    Sessions,
 }
 
 impl Sample {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Copy, Self::Count, Self::Join, Self::Shop];
+    pub const ALL: [Self; 5] = [Self::Copy, Self::Count, Self::Join, Self::Shop, Self::Sessions];
 
-    /// The simulation of this application with so many records or orders.
+    /// The simulation of this application with so many records, orders or people.
     pub fn simulation(self, size: usize) -> Result<Simulation, TopologyError> {
         match self {
             Self::Copy => Ok(Simulation::new(copy()?)
@@ -48,14 +50,16 @@ impl Sample {
                 .input("right", numbered("right", size))
                 .check(joined)),
             Self::Shop => Simulation::shop(size),
+            Self::Sessions => Ok(Simulation::sessions(size)),
         }
     }
 
-    /// Records or orders of a run, unless said otherwise.
+    /// Records, orders or people of a run, unless said otherwise.
     #[must_use]
     pub fn usual_size(self) -> usize {
         match self {
             Self::Shop => crate::ORDERS_DEFAULT,
+            Self::Sessions => crate::PEOPLE_DEFAULT,
             Self::Copy | Self::Count | Self::Join => 60,
         }
     }
@@ -68,6 +72,7 @@ impl fmt::Display for Sample {
             Self::Count => "count",
             Self::Join => "join",
             Self::Shop => "shop",
+            Self::Sessions => "sessions",
         })
     }
 }
@@ -77,7 +82,7 @@ impl FromStr for Sample {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|sample| sample.to_string() == name);
-        found.ok_or_else(|| format!("there is no simulation {name:?}; choose copy, count, join or shop"))
+        found.ok_or_else(|| format!("there is no simulation {name:?}; choose copy, count, join, shop or sessions"))
     }
 }
 

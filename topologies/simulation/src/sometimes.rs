@@ -105,6 +105,37 @@ moments! {
     RestoredFromNothing,
     /// A request to join a group was heard after its sender had given up waiting.
     JoinLate,
+    /// Redis did not answer.
+    RedisSilent,
+    /// Redis lost what it had written.
+    RedisForgot,
+    /// Redis changed a session and its answer was lost.
+    RedisAnswerLost,
+    /// A token was renewed with a session in Redis.
+    TokenRenewed,
+    /// A token that had been exchanged already got the same successor again.
+    SuccessorRepeated,
+    /// Two parties held one token, and their session was ended.
+    TokenReused,
+    /// A valid token was let through while Redis did not answer.
+    ServedWithoutRedis,
+}
+
+impl Moment {
+    /// Whether it belongs to [`Sample::Sessions`](crate::Sample::Sessions); the others belong to what runs on Kafka.
+    #[must_use]
+    pub fn is_of_sessions(self) -> bool {
+        matches!(
+            self,
+            Self::RedisSilent
+                | Self::RedisForgot
+                | Self::RedisAnswerLost
+                | Self::TokenRenewed
+                | Self::SuccessorRepeated
+                | Self::TokenReused
+                | Self::ServedWithoutRedis
+        )
+    }
 }
 
 /// How often a run came to each moment.

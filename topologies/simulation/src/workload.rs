@@ -9,6 +9,7 @@ use runtime::commands::CommandRecord;
 
 use crate::client::{SimClient, SimCommandLog};
 use crate::deployment::Deployment;
+use crate::faults::Faults;
 use crate::kafka::Kafka;
 use crate::sometimes::Moment;
 use crate::world::ProcessId;
@@ -34,6 +35,11 @@ pub(crate) trait Progress {
 
     /// What it says about the run at its end.
     fn judge(&mut self, _: &Stage) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What went wrong around it, besides the faults of the run.
+    fn faults(&self) -> Vec<String> {
         Vec::new()
     }
 }
@@ -92,6 +98,8 @@ pub(crate) struct Stage {
     pub(crate) outside: ProcessId,
     /// Records come within this time.
     pub(crate) span: Duration,
+    /// How much goes wrong in a run.
+    pub(crate) faults: Faults,
 }
 
 impl Stage {

@@ -22,6 +22,7 @@ const FAR_APART: Duration = Duration::from_secs(2);
 fn samples(bug: Bug) -> &'static [Sample] {
     match bug.part() {
         Part::Shop => &[Sample::Shop],
+        Part::Sessions => &[Sample::Sessions],
         Part::Protocol | Part::Engine => &[Sample::Count, Sample::Copy, Sample::Shop],
     }
 }

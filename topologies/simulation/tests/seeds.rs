@@ -13,6 +13,8 @@ use simulation::{Faults, Moment, Report, Sample};
 const SHOP_SEEDS: u64 = 2_000;
 /// Seeds of each of the small applications.
 const SAMPLE_SEEDS: u64 = 400;
+/// Seeds of the sessions.
+const SESSION_SEEDS: u64 = 200;
 
 #[track_caller]
 fn clean(sample: Sample, seeds: Range<u64>) -> Report {
@@ -41,7 +43,21 @@ fn whatever_happens_both_sides_are_joined() {
 fn whatever_happens_every_order_ends_and_the_books_are_right_and_every_moment_was_reached() {
     let report = clean(Sample::Shop, 0..SHOP_SEEDS);
     println!("{report}");
-    assert_eq!(report.missing(), [] as [Moment; 0]);
+    assert_eq!(missing(&report, Sample::Shop), [] as [Moment; 0]);
+}
+
+#[test]
+fn whatever_happens_to_redis_nobody_loses_a_session_and_no_thief_keeps_one() {
+    let report = clean(Sample::Sessions, 0..SESSION_SEEDS);
+    println!("{report}");
+    assert_eq!(missing(&report, Sample::Sessions), [] as [Moment; 0]);
+}
+
+fn missing(report: &Report, sample: Sample) -> Vec<Moment> {
+    let missing = report.missing().into_iter();
+    missing
+        .filter(|moment| moment.is_of_sessions() == (sample == Sample::Sessions))
+        .collect()
 }
 
 #[test]

@@ -23,6 +23,10 @@ struct Arguments {
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     only: Vec<String>,
 
+    /// Another build of `sluice`: instances begin as it, a rolling upgrade brings them to this build, and the next one back.
+    #[arg(long, value_name = "FILE")]
+    upgrade_from: Option<PathBuf>,
+
     /// Write the report to a file as JSON too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -41,10 +45,14 @@ fn main() -> anyhow::Result<ExitCode> {
         "no fault has one of these words: {:?}",
         arguments.only
     );
+    if let Some(earlier) = arguments.upgrade_from.as_deref() {
+        anyhow::ensure!(earlier.is_file(), "there is no build at {}", earlier.display());
+    }
     let plan = match arguments.minutes {
         Some(minutes) => Plan::minutes(&faults, arguments.seed, minutes),
         None => Plan::each_once(&faults, arguments.seed),
     };
+    let plan = plan.upgrading_from(arguments.upgrade_from);
     let report = run(&plan, &mut |line| eprintln!("{line}"))?;
     println!("{report}");
     if let Some(file) = arguments.json {

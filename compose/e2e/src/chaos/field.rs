@@ -56,6 +56,8 @@ pub(super) struct Field {
     pub(super) damaged: BTreeSet<PathBuf>,
     /// Processes that ended by themselves, each with its last words.
     pub(super) ended: Vec<String>,
+    /// The build that instances are upgraded from, if it is another one.
+    pub(super) earlier: Option<PathBuf>,
     pub(super) clock: Result<FakeClock, String>,
     pub(super) disk: Result<SmallDisk, String>,
     pub(super) stack: Stack,
@@ -64,7 +66,8 @@ pub(super) struct Field {
 
 impl Field {
     /// Starts everything and waits until it is ready.
-    pub(super) fn set_up(say: &mut dyn FnMut(&str)) -> anyhow::Result<Self> {
+    /// Instances are of the earlier build, if there is one.
+    pub(super) fn set_up(earlier: Option<&Path>, say: &mut dyn FnMut(&str)) -> anyhow::Result<Self> {
         say("three brokers, the registry and Redis are starting");
         let cluster = Cluster::start(SIDES)?;
         let stack = Stack::beside(&cluster.tools())?;
@@ -84,7 +87,10 @@ impl Field {
             server(&format!("instance-{number}"), &RUN, number, &more)
         };
         let edge = server("edge", &["edge"], EDGE_SIDE, &[])?;
-        let instances: Vec<Server> = (0..INSTANCES).map(instance).collect::<anyhow::Result<_>>()?;
+        let mut instances: Vec<Server> = (0..INSTANCES).map(instance).collect::<anyhow::Result<_>>()?;
+        for server in &mut instances {
+            server.sluice.change_build(earlier);
+        }
         let guest = server("guest", &RUN, GUEST_SIDE, &[])?;
         let with_small_disk = instances.get(WITH_SMALL_DISK).context("there are three instances")?;
         let disk = SmallDisk::mount(with_small_disk.state());
@@ -97,6 +103,7 @@ impl Field {
             edge_is_down: false,
             damaged: BTreeSet::new(),
             ended: Vec::new(),
+            earlier: earlier.map(Path::to_owned),
             clock,
             disk,
             stack,

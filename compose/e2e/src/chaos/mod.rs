@@ -31,7 +31,7 @@ const CALM_MS: std::ops::Range<u64> = 500..2_500;
 /// An error is a system that could not be set up, or one that did not recover; wrong books are in the report.
 pub fn run(plan: &Plan, say: &mut dyn FnMut(&str)) -> anyhow::Result<Report> {
     let mut random = Random::new(plan.seed());
-    let mut field = Field::set_up(say)?;
+    let mut field = Field::set_up(plan.earlier(), say)?;
     let mut report = Report::new(plan.seed());
     report.left_out = field.impossible();
     for (fault, why) in &report.left_out {

@@ -1,6 +1,7 @@
 //! Which faults come, in which order, and when it is enough.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fault::Fault;
@@ -16,6 +17,8 @@ pub struct Plan {
     faults: Vec<Fault>,
     /// Without it each fault comes once.
     minutes: Option<u64>,
+    /// The build that instances are upgraded from.
+    earlier: Option<PathBuf>,
 }
 
 /// One fault.
@@ -35,7 +38,19 @@ impl Plan {
             seed,
             faults: faults.to_vec(),
             minutes: None,
+            earlier: None,
         }
+    }
+
+    /// The instances begin as this other build of `sluice`. A rolling upgrade brings them to this build, and the next one back.
+    #[must_use]
+    pub fn upgrading_from(self, earlier: Option<PathBuf>) -> Self {
+        Self { earlier, ..self }
+    }
+
+    /// The build that instances are upgraded from, if it is another one.
+    pub(super) fn earlier(&self) -> Option<&Path> {
+        self.earlier.as_deref()
     }
 
     /// These faults again and again, alone or two at a time, for so many minutes.

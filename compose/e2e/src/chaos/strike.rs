@@ -122,11 +122,12 @@ impl Field {
         Ok(())
     }
 
-    /// Ends an instance and starts it again, as an upgrade does.
+    /// Ends an instance and starts it again as the other build, where there is one.
     fn replace(&mut self, instance: usize) -> anyhow::Result<()> {
         self.down.insert(instance);
         let server = self.instances.get_mut(instance).context("there is no such instance")?;
         Self::end(&mut server.sluice)?;
+        server.sluice.change_build(self.earlier.as_deref());
         server.start()?;
         self.down.remove(&instance);
         Ok(())

@@ -21,7 +21,7 @@ Each seed is one life of an application on three simulated brokers: processes ar
 are late, lost and heard twice; disks are full, slow and damaged; clocks jump. The same seed always does the same, which its
 trace hash shows. A seed that fails is shown with the last things that happened. Exits with 1 when one fails.")]
 pub(crate) struct SimArguments {
-    /// What runs: copy, count, join or shop.
+    /// What runs: copy, count, join, shop or sessions.
     #[arg(long, value_name = "NAME", default_value = "shop")]
     sample: Sample,
 
@@ -42,7 +42,7 @@ pub(crate) struct SimArguments {
     #[arg(long, requires = "seed", conflicts_with = "sweep", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pairs: Option<u64>,
 
-    /// Orders or records of each run.
+    /// Orders, records or people of each run.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     size: Option<u32>,
 
