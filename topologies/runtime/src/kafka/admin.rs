@@ -18,6 +18,7 @@ use streams::{LogError, PartitionCounts};
 
 use super::config::KafkaConfig;
 use super::group::{GroupMember, GroupState, assigned_partitions};
+use super::leader::ask_leader;
 
 /// Every question waits this long for its answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
@@ -157,7 +158,9 @@ impl KafkaAdmin {
     /// The ends of a partition.
     pub fn ends(&self, topic: &str, partition: i32) -> Result<Ends, LogError> {
         let ask = |consumer: &BaseConsumer<Quiet>| {
-            let ends = consumer.fetch_watermarks(topic, partition, ANSWER_WAIT);
+            let ends = ask_leader(consumer, topic, ANSWER_WAIT, |wait| {
+                consumer.fetch_watermarks(topic, partition, wait)
+            });
             ends.map_err(|error| failed(&format!("cannot read the ends of {topic}/{partition}"), &error))
         };
         // In this order a record that is committed in between does not look like an open transaction.
@@ -175,10 +178,10 @@ impl KafkaAdmin {
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(topic, partition, Offset::Offset(time_ms));
         added.map_err(|error| failed(&what, &error))?;
-        let found = self
-            .committed
-            .offsets_for_times(list, ANSWER_WAIT)
-            .map_err(|error| failed(&what, &error))?;
+        let found = ask_leader(&self.committed, topic, ANSWER_WAIT, |wait| {
+            self.committed.offsets_for_times(list.clone(), wait)
+        });
+        let found = found.map_err(|error| failed(&what, &error))?;
         match found.find_partition(topic, partition).map(|element| element.offset()) {
             Some(Offset::Offset(offset)) => Ok(offset),
             _ => self.ends(topic, partition).map(|ends| ends.committed),

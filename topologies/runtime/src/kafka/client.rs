@@ -187,8 +187,22 @@ impl Client {
         }
     }
 
-    /// First offset and end of a partition; a `read_committed` consumer is told the end of what is committed.
-    fn watermarks(&self, topic: &CStr, partition: i32, timeout: Duration) -> Result<(i64, i64), ClientError> {
+    /// First offset and end of a partition; a `read_committed` consumer is told the end of what is committed. A leader that has
+    /// moved is looked for, see [`super::leader`].
+    fn watermarks(&self, topic: &str, partition: i32, timeout: Duration) -> Result<(i64, i64), ClientError> {
+        let (name, step) = (terminated(topic)?, timeout / 3);
+        self.watermarks_of_known_leader(&name, partition, step).or_else(|_| {
+            self.topic_metadata(&Topic::new(self, topic)?, step)?;
+            self.watermarks_of_known_leader(&name, partition, step)
+        })
+    }
+
+    fn watermarks_of_known_leader(
+        &self,
+        topic: &CStr,
+        partition: i32,
+        timeout: Duration,
+    ) -> Result<(i64, i64), ClientError> {
         let (mut low, mut high) = (0, 0);
         // SAFETY: the handle, the terminated name and both results live across the call.
         let code = unsafe {

@@ -18,6 +18,7 @@ use streams::partition::partition_for_key;
 use tokio::sync::oneshot;
 
 use super::config::KafkaConfig;
+use super::leader::ask_leader;
 use crate::commands::{Acknowledged, Append, CommandError, CommandLog, CommandRecord};
 
 /// A record that no broker has acknowledged by then is reported as unavailable. Milliseconds.
@@ -81,7 +82,10 @@ impl CommandLog for KafkaCommandLog {
         let topic = topic.to_owned();
         Box::pin(async move {
             off_the_runtime(&self.0, move |shared| {
-                let ends = shared.reader.fetch_watermarks(&topic, partition, ANSWER_WAIT);
+                let reader = &shared.reader;
+                let ends = ask_leader(reader, &topic, ANSWER_WAIT, |wait| {
+                    reader.fetch_watermarks(&topic, partition, wait)
+                });
                 ends.map(|(_, end)| end).map_err(|error| command_error(&error))
             })
             .await

@@ -9,6 +9,7 @@ mod group;
 mod health;
 mod inputs;
 mod internal_topics;
+mod leader;
 mod log;
 pub mod port;
 mod reader;

@@ -131,7 +131,7 @@ impl KafkaConsumer for Consumer {
     }
 
     fn watermarks(&self, topic: &str, partition: i32, timeout: Duration) -> Result<(i64, i64), ClientError> {
-        self.client.watermarks(&terminated(topic)?, partition, timeout)
+        self.client.watermarks(topic, partition, timeout)
     }
 
     fn partition_count(&self, topic: &str, timeout: Duration) -> Result<Option<i32>, ClientError> {

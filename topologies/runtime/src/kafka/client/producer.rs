@@ -38,8 +38,7 @@ impl KafkaProducer for Producer {
         // An initialisation that finds no broker is put off by half a second, and the first connection does not count,
         // because the client drops it as soon as it knows the brokers' own names. Therefore the question goes to the
         // leader of a partition.
-        let asked = terminated(topic).and_then(|topic| self.client.watermarks(&topic, 0, timeout));
-        if let Err(error) = asked {
+        if let Err(error) = self.client.watermarks(topic, 0, timeout) {
             tracing::debug!(%error, "no broker is connected yet");
         }
     }
