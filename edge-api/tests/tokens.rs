@@ -139,6 +139,14 @@ async fn a_refresh_token_that_comes_back_later_ends_the_session_for_everybody() 
     let retried = refresh(&shop, &buyer.refresh_token).await.expect(200);
     assert_eq!(first.body, retried.body, "a lost answer is given again");
     shop.clock.advance_ms(ROTATION_GRACE_MS + 1_000);
+    let late = refresh(&shop, &buyer.refresh_token).await.expect(200);
+    for token in ["/access_token", "/refresh_token"] {
+        assert_eq!(first.text(token), late.text(token), "nothing shows that it has arrived");
+    }
+    let left = ACCESS_TOKEN_TTL_MS - ROTATION_GRACE_MS - 1_000;
+    assert_eq!(late.body["expires_in"], left / 1_000, "what is left of the token");
+    shop.clock.advance_ms(ACCESS_TOKEN_TTL_MS);
+    me(&buyer, &first.text("/access_token")).await.expect(200);
     refresh(&shop, &buyer.refresh_token)
         .await
         .expect_problem(401, "TOKEN_REUSED");
