@@ -85,7 +85,6 @@ impl<'a> Running<'a> {
             outside: world.begin_process(),
             kafka,
             deployment,
-            span: simulation.faults.span,
             faults: simulation.faults.clone(),
         };
         world.spare(stage.outside);

@@ -31,7 +31,7 @@ impl Service {
         let world = &stage.kafka.world;
         let kills = world.draw(|random| random.within(0..KILLS_MAX + 1));
         for _ in 0..kills {
-            let at = world.draw(|random| random.time(Duration::from_secs(1)..stage.span));
+            let at = world.draw(|random| random.time(Duration::from_secs(1)..stage.faults.span));
             let killed = service.clone();
             world.after(at, move |_| killed.kill());
         }

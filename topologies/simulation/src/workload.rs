@@ -96,9 +96,7 @@ pub(crate) struct Stage {
     pub(crate) deployment: Deployment,
     /// A process that nobody kills.
     pub(crate) outside: ProcessId,
-    /// Records come within this time.
-    pub(crate) span: Duration,
-    /// How much goes wrong in a run.
+    /// How much goes wrong in a run, and within which time records come.
     pub(crate) faults: Faults,
 }
 
@@ -113,7 +111,7 @@ impl Stage {
 
     /// The mean time between `count` records.
     pub(crate) fn pause(&self, count: usize) -> Duration {
-        self.span / u32::try_from(count.max(1)).unwrap_or(u32::MAX)
+        self.faults.span / u32::try_from(count.max(1)).unwrap_or(u32::MAX)
     }
 
     /// A time that is `mean` on average.

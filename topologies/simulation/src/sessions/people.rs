@@ -141,7 +141,7 @@ impl People {
     fn pause(&self, range: Range<Duration>) {
         let world = &self.stage.kafka.world;
         let time = world.draw(|random| random.time(range));
-        let left = self.stage.span.saturating_sub(world.now());
+        let left = self.stage.faults.span.saturating_sub(world.now());
         world.sleep(if left.is_zero() {
             time.min(BACKOFF.end)
         } else {
@@ -158,7 +158,7 @@ impl People {
     }
 
     fn is_late(&self) -> bool {
-        self.now() >= self.stage.span
+        self.now() >= self.stage.faults.span
     }
 
     fn wrong(&self, what: String) {

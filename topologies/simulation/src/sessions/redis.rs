@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use edge_api::limits::REDIS_RESPONSE_TIMEOUT;
 use edge_api::sessions::{Call, Exchange, Exchanged, NewSession, SessionOwner, SessionsUnavailable};
 use edge_api::{MemorySessions, SessionStore, SessionTimes};
+use tokio::sync::oneshot;
 
 use super::lineage::Lineages;
 use crate::future::now;
@@ -143,11 +143,13 @@ impl Redis {
         &self,
         act: impl FnOnce(&mut Inner, Duration) -> T + Send + 'static,
     ) -> Result<T, SessionsUnavailable> {
-        let slot = Slot::default();
-        let (gave_up, world) = (slot.clone(), &self.world);
-        world.after(REDIS_RESPONSE_TIMEOUT, move |_| gave_up.fill(None));
+        let (sender, answer) = oneshot::channel();
+        // Whoever takes it decides: the answer, or the end of the gateway's patience, which drops it.
+        let answered = Arc::new(Mutex::new(Some(sender)));
+        let (gave_up, world) = (Arc::clone(&answered), &self.world);
+        world.after(REDIS_RESPONSE_TIMEOUT, move |_| drop(taken(&gave_up)));
         let (there, back, [lost, held, unheard]) = self.fate();
-        let (redis, answered) = (self.clone(), slot.clone());
+        let redis = self.clone();
         let there = if held {
             world.draw(|random| random.time(HELD))
         } else {
@@ -164,11 +166,11 @@ impl Redis {
             }
             world.after(back, move |world| {
                 redis.lock().answered_at = world.now();
-                answered.fill(Some(made));
+                // A gateway that has died hears nothing.
+                drop(taken(&answered).map(|sender| sender.send(made)));
             });
         });
-        let answer = slot.filled().await;
-        answer.ok_or_else(|| SessionsUnavailable("no answer".to_owned()))
+        answer.await.map_err(|_| SessionsUnavailable("no answer".to_owned()))
     }
 
     fn fate(&self) -> (Duration, Duration, [bool; 3]) {
@@ -260,66 +262,6 @@ impl SessionStore for Redis {
     }
 }
 
-/// Where an answer is put that somebody waits for. The first one counts.
-struct Slot<T>(Arc<Mutex<Waiting<T>>>);
-
-struct Waiting<T> {
-    answer: Answer<T>,
-    waker: Option<Waker>,
-}
-
-enum Answer<T> {
-    Awaited,
-    Made(T),
-    /// There will be none, or it was taken.
-    Over,
-}
-
-impl<T> Slot<T> {
-    /// Puts an answer there, or that there will be none.
-    fn fill(&self, answer: Option<T>) {
-        let mut waiting = self.lock();
-        if !matches!(waiting.answer, Answer::Awaited) {
-            return;
-        }
-        waiting.answer = answer.map_or(Answer::Over, Answer::Made);
-        let waker = waiting.waker.take();
-        drop(waiting);
-        waker.into_iter().for_each(Waker::wake);
-    }
-
-    /// The answer, once there is one.
-    async fn filled(&self) -> Option<T> {
-        std::future::poll_fn(|context| {
-            let mut waiting = self.lock();
-            if matches!(waiting.answer, Answer::Awaited) {
-                waiting.waker = Some(context.waker().clone());
-                return Poll::Pending;
-            }
-            match std::mem::replace(&mut waiting.answer, Answer::Over) {
-                Answer::Made(answer) => Poll::Ready(Some(answer)),
-                Answer::Awaited | Answer::Over => Poll::Ready(None),
-            }
-        })
-        .await
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T> Clone for Slot<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(Waiting {
-            answer: Answer::Awaited,
-            waker: None,
-        })))
-    }
+fn taken<T>(slot: &Mutex<Option<T>>) -> Option<T> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

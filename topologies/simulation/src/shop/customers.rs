@@ -62,7 +62,7 @@ impl Customers {
             });
         }
         for number in 0..orders {
-            let at = stage.around(stage.span / 2);
+            let at = stage.around(stage.faults.span / 2);
             customers.act(stage, &gateway, at, move |act| act.order(number));
             if stage.kafka.world.draw(|random| random.permille(BESIDE)) {
                 customers.act(stage, &gateway, at, move |act| act.beside(number));
