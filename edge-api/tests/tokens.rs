@@ -143,8 +143,10 @@ async fn a_refresh_token_that_comes_back_later_ends_the_session_for_everybody() 
     for token in ["/access_token", "/refresh_token"] {
         assert_eq!(first.text(token), late.text(token), "nothing shows that it has arrived");
     }
-    let left = ACCESS_TOKEN_TTL_MS - ROTATION_GRACE_MS - 1_000;
-    assert_eq!(late.body["expires_in"], left / 1_000, "what is left of the token");
+    // The moved clock goes on as time does, and a machine may be slow.
+    let left_s = (ACCESS_TOKEN_TTL_MS - ROTATION_GRACE_MS - 1_000) / 1_000;
+    let told = late.number("/expires_in");
+    assert!((left_s - 60..=left_s).contains(&told), "{told} s are left of the token");
     shop.clock.advance_ms(ACCESS_TOKEN_TTL_MS);
     me(&buyer, &first.text("/access_token")).await.expect(200);
     refresh(&shop, &buyer.refresh_token)

@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 
 use e2e::{Cluster, NODES};
 use runtime::kafka::{KafkaAdmin, KafkaConfig, KafkaHealth, KafkaLog, ensure_internal_topics};
-use streams::Layout;
 use streams::log::Log;
 
 use fixture::{commit_of, layout, start_all, task, tried, wait_for};
@@ -36,40 +35,49 @@ const RECOVERY_MAX: Duration = Duration::from_secs(120);
 #[test]
 fn a_thread_goes_on_when_the_coordinator_of_its_group_is_gone_for_good() {
     let mut cluster = Cluster::start(1).unwrap();
-    let (mut number, mut rounds) = (0, 0);
-    while rounds < ROUNDS {
-        let layout = layout(&format!("gone-{number}"), 1);
-        let mut log = joined(&cluster, &layout);
+    // Kafka's own topics are there as soon as somebody needs them.
+    joined(config(&cluster, "first", "test")).close();
+    let mut numbers = 0..;
+    for round in 1..=ROUNDS {
+        let (config, coordinator) = wait_for("two coordinators", || candidate(&cluster, numbers.next()?));
+        let mut log = joined(config);
         committed(&mut log, 1);
-        number += 1;
-        let group = &layout.application_id;
-        let coordinator = leader(&cluster, "__consumer_offsets", group);
-        // A client that loses both coordinators hears of the loss.
-        if coordinator == leader(&cluster, "__transaction_state", &format!("{group}-test-0-0")) {
-            continue;
-        }
-        rounds += 1;
         let began = Instant::now();
         let next = committed_while(&mut log, || cluster.kill_9(coordinator).unwrap());
         committed(&mut log, next);
-        println!("round {rounds}: committed again after {:.1?}", began.elapsed());
+        println!("round {round}: committed again after {:.1?}", began.elapsed());
         log.close();
         cluster.revive(coordinator).unwrap();
     }
 }
 
-fn joined(cluster: &Cluster, layout: &Arc<Layout>) -> KafkaLog {
-    let config = KafkaConfig {
+/// A thread of a new group, with the broker that coordinates the group. Its transactions are coordinated by another one: a client
+/// that loses both coordinators hears of the loss.
+fn candidate(cluster: &Cluster, number: u32) -> Option<(KafkaConfig, usize)> {
+    // Both names vary, and not together: where names differ by their beginnings alone, the partitions that their hashes say always
+    // differ by the same.
+    let (group, instance) = (format!("gone-{number}"), format!("test-{}", number / 7));
+    let coordinator = leader(cluster, "__consumer_offsets", &group);
+    let of_transactions = leader(cluster, "__transaction_state", &format!("{group}-{instance}-0-0"));
+    (coordinator != of_transactions).then(|| (config(cluster, &group, &instance), coordinator))
+}
+
+fn config(cluster: &Cluster, group: &str, instance: &str) -> KafkaConfig {
+    KafkaConfig {
         transaction_timeout_ms: TRANSACTION_TIMEOUT_MS,
         producers: 1,
-        ..KafkaConfig::new(&cluster.side(0), &layout.application_id, "test", 0)
-    };
+        ..KafkaConfig::new(&cluster.side(0), group, instance, 0)
+    }
+}
+
+fn joined(config: KafkaConfig) -> KafkaLog {
+    let layout = layout(&config.application_id, 1);
     let admin = KafkaAdmin::connect(&config).unwrap();
     let replication = i32::try_from(NODES).unwrap();
     let topics = layout.topics[..2].iter().map(|made| topic(&made.name, 1, replication));
     admin.create(&topics.collect::<Vec<_>>()).unwrap();
-    ensure_internal_topics(&admin, layout, replication).unwrap();
-    let mut log = KafkaLog::connect(config, Arc::clone(layout), Arc::new(KafkaHealth::default())).unwrap();
+    ensure_internal_topics(&admin, &layout, replication).unwrap();
+    let mut log = KafkaLog::connect(config, layout, Arc::new(KafkaHealth::default())).unwrap();
     start_all(&mut log, 1);
     log
 }
