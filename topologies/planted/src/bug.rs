@@ -111,6 +111,8 @@ bugs! {
     DamageKept => "restore",
     /// Tasks that were given up go on.
     RevokedKept => "membership",
+    /// After a restart the outputs of a task are numbered from 1 again.
+    OutputsUncounted => "sending",
     /// What is sent goes to a partition that its key does not say.
     WrongPartition => "sending",
     Shop:

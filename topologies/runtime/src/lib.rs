@@ -11,6 +11,7 @@ pub mod embedded;
 pub mod kafka;
 pub mod limits;
 mod machine;
+pub mod origin;
 pub mod queries;
 pub mod registry;
 pub mod restore;

@@ -10,7 +10,7 @@ use crate::cluster::{Cluster, Policy, Settings};
 use crate::deployment::{Deployment, Placed};
 use crate::faults::{Fault, healed, inject};
 use crate::kafka::{Kafka, Weather};
-use crate::oracle::{check_changelogs, check_dead_letters, check_partitions, unfinished, unopened};
+use crate::oracle::{check_changelogs, check_dead_letters, check_origins, check_partitions, unfinished, unopened};
 use crate::outcome::Outcome;
 use crate::report::Run;
 use crate::simulation::{Impossible, Simulation, counts};
@@ -251,6 +251,7 @@ impl<'a> Running<'a> {
         violations.extend(check_dead_letters(outcome, deployment.placed()));
         for placed in deployment.placed() {
             violations.extend(check_partitions(outcome, &placed.layout));
+            violations.extend(check_origins(outcome, &placed.layout));
             violations.extend(check_changelogs(
                 outcome,
                 &placed.layout,

@@ -51,6 +51,15 @@ impl Headers {
         header.value.as_deref()
     }
 
+    /// The headers without those of that name.
+    #[must_use]
+    pub fn without(self, key: &str) -> Self {
+        if self.iter().all(|header| header.key != key) {
+            return self;
+        }
+        Self::from_list(self.iter().filter(|header| header.key != key).cloned().collect())
+    }
+
     /// Adds one header at the end.
     pub fn push(&mut self, key: impl Into<String>, value: impl Into<Bytes>) {
         let headers = Arc::make_mut(self.0.get_or_insert_with(Arc::default));

@@ -4,6 +4,7 @@ mod changelogs;
 mod cut;
 mod judge;
 mod kept;
+mod origins;
 mod reading;
 mod report;
 mod scratch;
@@ -28,7 +29,8 @@ use crate::settings::Settings;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Read-only, on a running system or a stopped one (the embedded log only stopped). Checked are the shop's rules I1 to I10, from
-the record of each event and not from what the topologies keep; that every changelog consists of whole transactions with
+the record of each event and not from what the topologies keep; that every output of every task is in its topic, and once; that
+every changelog consists of whole transactions with
 consecutive numbers; that no input is committed less far than its state says; and that the stores in --state-dir equal their
 changelogs. What happens while the audit reads is left for the next one. Exit code 2 when anything is wrong.")]
 pub(crate) struct AuditArguments {
@@ -54,6 +56,7 @@ pub(crate) fn run(settings: &Settings, arguments: &AuditArguments) -> anyhow::Re
     progress.finish();
     let mut scratch = kept.into_scratch()?;
     judge::judge(&reading, &scratch, &cut, OsMachine.now_ms(), &mut report)?;
+    origins::check(platform.as_ref(), reader.as_mut(), settings, &mut scratch, &mut report)?;
     changelogs::check(platform.as_ref(), reader.as_mut(), settings, &mut scratch, &mut report)?;
     report.print(settings)?;
     Ok(ExitCode::from(if report.is_clean() {

@@ -59,7 +59,7 @@ async fn right_books_are_found_right_and_every_part_of_them_was_looked_at() {
         (&report["orders"], &report["products"], &report["wallets"]),
         (&3.into(), &1.into(), &1.into())
     );
-    for part in ["records", "changelogs", "stores"] {
+    for part in ["records", "outputs", "changelogs", "stores"] {
         assert!(report[part].as_u64().unwrap() > 0, "{part}: {report}");
     }
     let table = books.sluice.run(&["audit"]);
@@ -143,6 +143,12 @@ fn forgeries() -> Vec<(&'static str, Forgery)> {
         }),
         ("a ledger entry that came twice", |forge, _| forge.ledger_entry_twice()),
         ("garbage among the events", |forge, _| forge.garbage()),
+        ("an output that came twice", |forge, books| {
+            forge.output_twice(&books.paid)
+        }),
+        ("an output that is missing", |forge, books| {
+            forge.output_gap(&books.paid)
+        }),
         ("a record of a torn transaction", |forge, books| forge.torn(&books.paid)),
         ("a commit that says it follows a later one", |forge, books| {
             forge.misplaced_commit(&books.paid)

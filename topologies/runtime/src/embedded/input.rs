@@ -10,6 +10,7 @@ use super::EmbeddedBroker;
 use super::encoding::StoredParts;
 use super::reader::Reading;
 use super::topics::Partition;
+use crate::origin::ORIGIN;
 
 /// Records of one partition that are handed over before it is the next partition's turn.
 const TURN_RECORDS_MAX: usize = 512;
@@ -65,7 +66,7 @@ impl Input {
                 timestamp_ms: parts.timestamp_ms,
                 key: parts.key,
                 value: parts.value,
-                headers: parts.headers,
+                headers: parts.headers.without(ORIGIN),
             };
             broke = take(record).is_break();
             if broke || taken == TURN_RECORDS_MAX {

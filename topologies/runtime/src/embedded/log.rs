@@ -19,6 +19,7 @@ use super::signal::{Signal, lock};
 use super::topics::{Partition, Topic};
 use super::transaction::{Fence, Transaction};
 use crate::commit_record::with_commit_record;
+use crate::origin::{Numbering, Numbers, ORIGIN};
 
 /// One stream thread's membership, inputs and transactions. Dropping it leaves the group.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ pub struct EmbeddedLog {
     /// The input whose turn is next.
     turn: usize,
     signal: Arc<Signal>,
+    numbering: Numbering,
 }
 
 impl EmbeddedBroker {
@@ -65,6 +67,7 @@ impl EmbeddedBroker {
             inputs: Vec::new(),
             turn: 0,
             signal: Arc::default(),
+            numbering: Numbering::default(),
         };
         log.join()?;
         Ok(log)
@@ -139,6 +142,8 @@ impl Log for EmbeddedLog {
                 next,
             });
         }
+        let counts = self.broker.output_counts(&self.layout.application_id, task)?;
+        self.numbering.begin(&self.layout, task, [counts.as_str()]);
         Ok(offsets)
     }
 
@@ -183,6 +188,7 @@ impl Log for EmbeddedLog {
         for input in self.inputs.extract_if(.., |input| tasks.contains(&input.task)) {
             input.partition.unsubscribe(&self.signal);
         }
+        self.numbering.stop(tasks);
         self.held.retain(|task| !tasks.contains(task));
         self.started.retain(|task| !tasks.contains(task));
         let mut groups = lock(&self.broker.groups);
@@ -200,13 +206,19 @@ impl Log for EmbeddedLog {
             let sentence = format!("task {} was not started by this thread", commit.task);
             return Err(EmbeddedError::Fenced(sentence).into());
         }
-        let transaction = self.transaction(commits)?;
-        let placed = self.broker.write(&transaction)?;
-        let end = |slot: &Option<usize>| placed.get((*slot)?).map(|range| range.end);
-        Ok(transaction.changelogs.iter().map(end).collect())
+        // The transaction borrows this log, so the numbers are put aside meanwhile.
+        let mut numbering = std::mem::take(&mut self.numbering);
+        let written = self.write(commits, &mut numbering);
+        self.numbering = numbering;
+        match &written {
+            Ok(_) => self.numbering.keep(),
+            Err(_) => self.numbering.forget(),
+        }
+        written
     }
 
     fn abort(&mut self) -> Result<(), LogError> {
+        self.numbering.forget();
         let mut positions = Vec::with_capacity(self.inputs.len());
         for input in &self.inputs {
             positions.push(self.committed_offset(&input.name, &input.partition)?);
@@ -322,7 +334,18 @@ impl EmbeddedLog {
         topic.ok_or_else(|| EmbeddedError::Unknown(format!("the topology has no topic number {}", index.0)))
     }
 
-    fn transaction<'a>(&'a self, commits: &'a [Commit]) -> Result<Transaction<'a>, EmbeddedError> {
+    fn write(&self, commits: &[Commit], numbering: &mut Numbering) -> Result<Vec<ChangelogEnd>, LogError> {
+        let transaction = self.transaction(commits, numbering)?;
+        let placed = self.broker.write(&transaction)?;
+        let end = |slot: &Option<usize>| placed.get((*slot)?).map(|range| range.end);
+        Ok(transaction.changelogs.iter().map(end).collect())
+    }
+
+    fn transaction<'a>(
+        &'a self,
+        commits: &'a [Commit],
+        numbering: &mut Numbering,
+    ) -> Result<Transaction<'a>, LogError> {
         let fence = Fence {
             member: self.member,
             epoch: self.epoch,
@@ -330,13 +353,29 @@ impl EmbeddedLog {
         };
         let mut transaction = Transaction::of_member(&self.layout.application_id, fence);
         for commit in commits {
-            self.add(commit, &mut transaction)?;
+            transaction
+                .counts
+                .push((commit.task, numbering.after(commit.task, commits)?));
+            self.add(commit, numbering.of(commit.task), &mut transaction)?;
         }
         Ok(transaction)
     }
 
-    fn add<'a>(&'a self, commit: &'a Commit, transaction: &mut Transaction<'a>) -> Result<(), EmbeddedError> {
-        for record in commit.outputs.iter().chain(commit.changelog.iter()) {
+    fn add<'a>(
+        &'a self,
+        commit: &'a Commit,
+        mut numbers: Option<&mut Numbers>,
+        transaction: &mut Transaction<'a>,
+    ) -> Result<(), EmbeddedError> {
+        for record in commit.outputs.iter() {
+            let mut headers = record.headers.clone();
+            if let Some(numbers) = &mut numbers {
+                headers.push(ORIGIN, numbers.next(record.topic).to_owned());
+            }
+            let headers = &headers;
+            self.push(&OutputRecord { headers, ..record }, transaction)?;
+        }
+        for record in commit.changelog.iter() {
             self.push(&record, transaction)?;
         }
         for offset in &commit.offsets {

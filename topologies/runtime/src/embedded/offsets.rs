@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use rocksdb::{Direction, IteratorMode, WriteBatch};
+use streams::TaskId;
+use streams::store::prefix_end;
 
 use super::EmbeddedBroker;
 use super::database::{Database, META};
@@ -11,6 +13,7 @@ use super::error::EmbeddedError;
 use super::signal::lock;
 
 const OFFSET_PREFIX: &[u8] = b"offset/";
+const COUNTS_PREFIX: &[u8] = b"outputs/";
 
 /// The next offset to read, by topic and partition.
 pub type GroupOffsets = BTreeMap<(String, i32), i64>;
@@ -29,6 +32,15 @@ pub(super) fn offset_key(group: &str, topic: &str, partition: i32) -> Vec<u8> {
         &[0],
         &partition.to_be_bytes(),
     ])
+}
+
+/// The database's key of how far a task's outputs are numbered.
+pub(super) fn counts_key(group: &str, task: TaskId) -> Vec<u8> {
+    [&counts_prefix(group)[..], task.to_string().as_bytes()].concat()
+}
+
+fn counts_prefix(group: &str) -> Vec<u8> {
+    joined(&[COUNTS_PREFIX, group.as_bytes(), &[0]])
 }
 
 impl Committed {
@@ -153,9 +165,17 @@ impl EmbeddedBroker {
         for (topic, partition) in order.committed.0.get(group).into_iter().flat_map(BTreeMap::keys) {
             batch.delete(offset_key(group, topic, *partition));
         }
+        let counts = counts_prefix(group);
+        batch.delete_range(counts.as_slice(), prefix_end(&counts).unwrap_or_default().as_slice());
         self.write_meta(batch)?;
         order.committed.0.remove(group);
         Ok(())
+    }
+
+    /// How far the outputs of a task are numbered, as its last transaction has left it; empty before the first.
+    pub(super) fn output_counts(&self, group: &str, task: TaskId) -> Result<String, EmbeddedError> {
+        let counts = self.with_database(|database| database.meta(&counts_key(group, task)))?;
+        Ok(counts.map_or_else(String::new, |counts| String::from_utf8_lossy(&counts).into_owned()))
     }
 
     fn refuse_live(&self, group: &str) -> Result<(), EmbeddedError> {

@@ -15,7 +15,7 @@ use super::EmbeddedBroker;
 use super::database::{Database, RECORDS};
 use super::encoding::record_key;
 use super::error::EmbeddedError;
-use super::offsets::{Committed, offset_key};
+use super::offsets::{Committed, counts_key, offset_key};
 use super::signal::lock;
 use super::topics::Partition;
 use super::transaction::Transaction;
@@ -162,6 +162,9 @@ fn batch(database: &Database, transaction: &Transaction<'_>) -> Result<(WriteBat
     for (topic, partition, next) in &transaction.offsets {
         let key = offset_key(transaction.group, topic, *partition);
         placing.batch.put(key, next.to_be_bytes());
+    }
+    for (task, counts) in &transaction.counts {
+        placing.batch.put(counts_key(transaction.group, *task), counts);
     }
     Ok((placing.batch, placing.placed))
 }

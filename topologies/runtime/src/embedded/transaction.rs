@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use streams::Commit;
+use streams::{Commit, TaskId};
 
 use super::encoding::{self, PartitionPrefix, StoredParts};
 use super::error::EmbeddedError;
@@ -26,7 +26,9 @@ pub(super) struct Transaction<'a> {
     bytes: Vec<u8>,
     /// The next offset to read of `(topic, partition)`, for the group.
     pub(super) offsets: Vec<(String, i32, i64)>,
-    /// The group that `offsets` are for.
+    /// By task, how far its outputs are numbered.
+    pub(super) counts: Vec<(TaskId, String)>,
+    /// The group that `offsets` and `counts` are for.
     pub(super) group: &'a str,
     /// By commit, the slot of its changelog partition, if it wrote there.
     pub(super) changelogs: Vec<Option<usize>>,

@@ -212,7 +212,8 @@ impl KafkaAdmin {
         Ok(set.collect())
     }
 
-    /// Sets committed offsets. Refused while the group has members.
+    /// Sets committed offsets. What is kept with them stays: outputs are numbered on from there, wherever the inputs go on.
+    /// Refused while the group has members.
     pub fn set_committed(&self, group: &str, wanted: &BTreeMap<TopicPartition, i64>) -> Result<(), LogError> {
         let state = self.group(group)?;
         if !state.is_empty() {
@@ -222,8 +223,19 @@ impl KafkaAdmin {
             )));
         }
         let writer = consumer(&self.config, group, "read_committed")?;
-        let committed = writer.commit(&offsets(wanted)?, CommitMode::Sync);
-        committed.map_err(|error| failed(&format!("cannot set the committed offsets of {group}"), &error))
+        let what = format!("cannot set the committed offsets of {group}");
+        let list = offsets(wanted)?;
+        let present = writer
+            .committed_offsets(list.clone(), ANSWER_WAIT)
+            .map_err(|error| failed(&what, &error))?;
+        checked(&what, &present)?;
+        for kept in present.elements() {
+            if let Some(mut element) = list.find_partition(kept.topic(), kept.partition()) {
+                element.set_metadata(kept.metadata());
+            }
+        }
+        let committed = writer.commit(&list, CommitMode::Sync);
+        committed.map_err(|error| failed(&what, &error))
     }
 
     /// The group's members and what each has been given. A group that nobody has heard of is empty.

@@ -26,6 +26,7 @@ use std::time::Duration;
 use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaErrorCode;
 
+use super::leader::ask_again;
 use super::port::{ClientError, KafkaClient, Settings};
 use super::witness::Witness;
 
@@ -190,11 +191,12 @@ impl Client {
     /// First offset and end of a partition; a `read_committed` consumer is told the end of what is committed. A leader that has
     /// moved is looked for, see [`super::leader`].
     fn watermarks(&self, topic: &str, partition: i32, timeout: Duration) -> Result<(i64, i64), ClientError> {
-        let (name, step) = (terminated(topic)?, timeout / 3);
-        self.watermarks_of_known_leader(&name, partition, step).or_else(|_| {
-            self.topic_metadata(&Topic::new(self, topic)?, step)?;
-            self.watermarks_of_known_leader(&name, partition, step)
-        })
+        let name = terminated(topic)?;
+        ask_again(
+            timeout,
+            |wait| self.watermarks_of_known_leader(&name, partition, wait),
+            |wait| self.topic_metadata(&Topic::new(self, topic)?, wait).map(drop),
+        )
     }
 
     fn watermarks_of_known_leader(

@@ -108,16 +108,17 @@ impl Inputs {
         }
     }
 
-    /// The offsets as the client takes them, each with `metadata`.
-    pub(super) fn list(&self, offsets: &[InputOffset], metadata: &str) -> Vec<Partition> {
-        let partition = |offset: &InputOffset| {
-            Some(Partition {
-                offset: offset.next,
-                metadata: metadata.as_bytes().to_vec(),
-                ..Partition::new(&self.layout.topic(offset.topic)?.name, offset.partition)
-            })
-        };
-        offsets.iter().filter_map(partition).collect()
+    /// The offsets as the client takes them.
+    pub(super) fn list(&self, offsets: &[InputOffset]) -> Vec<Partition> {
+        offsets.iter().filter_map(|offset| self.partition(offset)).collect()
+    }
+
+    /// One offset as the client takes it; nothing for a topic that the layout does not have.
+    pub(super) fn partition(&self, offset: &InputOffset) -> Option<Partition> {
+        Some(Partition {
+            offset: offset.next,
+            ..Partition::new(&self.layout.topic(offset.topic)?.name, offset.partition)
+        })
     }
 
     pub(super) fn name(&self, topic: TopicIndex) -> &str {

@@ -17,9 +17,18 @@ pub(super) fn ask_leader<C: ConsumerContext, T>(
     wait: Duration,
     ask: impl Fn(Duration) -> KafkaResult<T>,
 ) -> KafkaResult<T> {
+    ask_again(wait, ask, |wait| consumer.fetch_metadata(Some(topic), wait).map(drop))
+}
+
+/// The same for any client: `look` asks it for the topic's metadata.
+pub(super) fn ask_again<T, E>(
+    wait: Duration,
+    ask: impl Fn(Duration) -> Result<T, E>,
+    look: impl FnOnce(Duration) -> Result<(), E>,
+) -> Result<T, E> {
     let step = wait / 3;
     ask(step).or_else(|_| {
-        consumer.fetch_metadata(Some(topic), step)?;
+        look(step)?;
         ask(step)
     })
 }

@@ -25,6 +25,7 @@ use super::port::{ClientError, FetchedBatch, FetchedRecord, KafkaClient, KafkaCo
 use super::transaction::Transactions;
 use super::witness::Witness;
 use crate::machine::{Machine, OsMachine};
+use crate::origin::{Numbering, ORIGIN};
 use orphans::OrphanWatch;
 use token::Tokens;
 
@@ -61,6 +62,7 @@ pub struct KafkaLog<C: KafkaClient = Librdkafka> {
     /// Inputs of stopped tasks that are removed together with the rest of a revocation.
     releasing: Vec<InputOffset>,
     tokens: Tokens,
+    numbering: Numbering,
     recommit_at: Option<Instant>,
     probe_at: Instant,
     orphans: OrphanWatch,
@@ -104,6 +106,7 @@ impl<C: KafkaClient> KafkaLog<C> {
         let orphans = OrphanWatch::new(&config.member_of_group(), machine.instant());
         Ok(Self {
             tokens: Tokens::new(machine.unique()),
+            numbering: Numbering::default(),
             probe_at: machine.instant(),
             machine,
             config,
@@ -170,7 +173,10 @@ impl<C: KafkaClient> Log for KafkaLog<C> {
 
     fn committed(&mut self, task: TaskId) -> Result<Vec<InputOffset>, LogError> {
         self.ready_producers()?;
-        self.begin_offsets(task)
+        let (offsets, counts) = self.begin_offsets(task)?;
+        let counts = counts.iter().map(String::as_str);
+        self.numbering.begin(&self.layout, task, counts);
+        Ok(offsets)
     }
 
     fn start(&mut self, task: TaskId, from: &[InputOffset]) -> Result<(), LogError> {
@@ -190,7 +196,7 @@ impl<C: KafkaClient> Log for KafkaLog<C> {
         {
             return Err(LogError::Retriable(format!("task {task} waits for a rebalance to end")));
         }
-        let list = self.inputs.list(from, "");
+        let list = self.inputs.list(from);
         let begun = self.consumer_mut()?.assign(&list);
         begun.map_err(|error| retriable("cannot begin to read", &error))?;
         self.inputs.start(task, from.to_vec());
@@ -201,7 +207,7 @@ impl<C: KafkaClient> Log for KafkaLog<C> {
     fn positions(&mut self) -> Result<Vec<(TaskId, InputOffset)>, LogError> {
         let started = self.inputs.started();
         let offsets: Vec<InputOffset> = started.iter().map(|(_, offset)| *offset).collect();
-        let list = self.inputs.list(&offsets, "");
+        let list = self.inputs.list(&offsets);
         let found = self
             .consumer()?
             .positions(&list)
@@ -233,6 +239,7 @@ impl<C: KafkaClient> Log for KafkaLog<C> {
         self.collect_events(false)?;
         let answers_rebalance = !self.revoking.is_empty();
         self.forget(tasks);
+        self.numbering.stop(tasks);
         for task in tasks {
             self.lost.remove(task);
             self.revoking.remove(task);
@@ -247,7 +254,7 @@ impl<C: KafkaClient> Log for KafkaLog<C> {
     fn send(&mut self, task: TaskId, outputs: &OutputBuffer) -> Result<bool, LogError> {
         self.ready_producers()?;
         self.check_owned(task)?;
-        match self.transactions.send(outputs) {
+        match self.transactions.send(outputs, self.numbering.of(task)) {
             Ok(()) => Ok(true),
             Err(failure) => Err(self.failed(failure)),
         }
@@ -269,6 +276,7 @@ impl<C: KafkaClient> Log for KafkaLog<C> {
 
     fn abort(&mut self) -> Result<(), LogError> {
         self.transactions.abort();
+        self.numbering.forget();
         if planted::is(Bug::NoRewind) {
             return Ok(());
         }
@@ -330,7 +338,7 @@ fn hand_over<C>(
             timestamp_ms: fetched.timestamp_ms(),
             key: fetched.key(),
             value: fetched.value(),
-            headers: fetched.headers(),
+            headers: fetched.headers(|name| name != ORIGIN),
         };
         if take(record).is_break() {
             return HandedOver::Enough;

@@ -218,8 +218,8 @@ pub trait FetchedRecord<'a> {
     /// Value bytes, or null.
     fn value(&self) -> Option<&'a [u8]>;
 
-    /// The headers.
-    fn headers(&self) -> Headers;
+    /// The headers whose names `keep` takes.
+    fn headers(&self, keep: impl Fn(&str) -> bool) -> Headers;
 }
 
 /// A transactional producer.
@@ -237,8 +237,15 @@ pub trait KafkaProducer: Send {
     /// Begins a transaction. Nothing is sent yet.
     fn begin(&self) -> Result<(), ClientError>;
 
-    /// Hands one record to the client, which copies it. `tag` comes back with the delivery report.
-    fn produce(&self, topic: usize, record: &OutputRecord<'_>, tag: usize) -> Result<(), ClientError>;
+    /// Hands one record to the client, which copies it, with its [`ORIGIN`](crate::origin::ORIGIN) as one more header if it has one.
+    /// `tag` comes back with the delivery report.
+    fn produce(
+        &self,
+        topic: usize,
+        record: &OutputRecord<'_>,
+        origin: Option<&str>,
+        tag: usize,
+    ) -> Result<(), ClientError>;
 
     /// Puts input progress into the transaction, fenced by the membership.
     fn send_offsets(

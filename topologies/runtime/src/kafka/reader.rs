@@ -134,7 +134,7 @@ fn step<'a>(
         timestamp_ms: fetched.timestamp_ms(),
         key: fetched.key(),
         value: fetched.value(),
-        headers: fetched.headers(),
+        headers: fetched.headers(|_| true),
     });
     let ended = visited.is_break() || *position >= range.to;
     Ok(if ended {

@@ -18,6 +18,7 @@ use super::port::{ClientError, KafkaClient, KafkaConsumer, KafkaProducer, Partit
 use super::witness::{UNTAGGED, Witness};
 use crate::commit_record::with_commit_record;
 use crate::machine::Machine;
+use crate::origin::{Numbering, Numbers};
 
 /// How long one wait for room in the client's queue lasts before room is looked for again. It is short because nothing ends
 /// it early: where only failures are reported, a batch that was delivered makes room and no event.
@@ -117,14 +118,16 @@ impl<C: KafkaClient> Transactions<C> {
     }
 
     /// Hands outputs over to the transaction that the next [`run`](Self::run) ends. All producers must be ready.
-    pub(super) fn send(&mut self, outputs: &OutputBuffer) -> Result<(), Failure> {
-        let sent = self.open().and_then(|transaction| transaction.produce_outputs(outputs));
+    pub(super) fn send(&mut self, outputs: &OutputBuffer, numbers: Option<&mut Numbers>) -> Result<(), Failure> {
+        let sent = self
+            .open()
+            .and_then(|transaction| transaction.produce_outputs(outputs, numbers));
         sent.inspect_err(|failure| self.failed(failure))
     }
 
     /// Carries one transaction out, whole or what is left to do of it. All producers must be ready.
-    pub(super) fn run(&mut self, work: &Work<'_, C>) -> Result<Vec<ChangelogEnd>, Failure> {
-        let ends = self.open().and_then(|transaction| transaction.run(work));
+    pub(super) fn run(&mut self, work: &Work<'_, C>, numbering: &mut Numbering) -> Result<Vec<ChangelogEnd>, Failure> {
+        let ends = self.open().and_then(|transaction| transaction.run(work, numbering));
         match &ends {
             Ok(_) => self.ended(),
             Err(failure) => self.failed(failure),
@@ -288,7 +291,7 @@ impl<C: KafkaClient> Transaction<'_, C> {
         self.member.producer.begin().map_err(|error| refused(&error))
     }
 
-    fn run(&self, work: &Work<'_, C>) -> Result<Vec<ChangelogEnd>, Failure> {
+    fn run(&self, work: &Work<'_, C>, numbering: &mut Numbering) -> Result<Vec<ChangelogEnd>, Failure> {
         self.member.witness.watch(work.commits.len());
         if planted::is(Bug::OffsetsApart) {
             self.send_offsets(work)?;
@@ -297,7 +300,7 @@ impl<C: KafkaClient> Transaction<'_, C> {
         }
         work.commits
             .iter()
-            .try_for_each(|commit| self.produce_outputs(&commit.outputs))?;
+            .try_for_each(|commit| self.produce_outputs(&commit.outputs, numbering.of(commit.task)))?;
         self.produce_changelogs(work.commits)?;
         // While the coordinator takes the offsets, it hears of the partitions too; a large commit is on its way already.
         self.send_offsets(work)?;
@@ -309,27 +312,30 @@ impl<C: KafkaClient> Transaction<'_, C> {
         }
     }
 
-    fn produce_outputs(&self, outputs: &OutputBuffer) -> Result<(), Failure> {
-        outputs.iter().try_for_each(|record| self.produce(&record, UNTAGGED))
+    fn produce_outputs(&self, outputs: &OutputBuffer, mut numbers: Option<&mut Numbers>) -> Result<(), Failure> {
+        outputs.iter().try_for_each(|record| {
+            let origin = numbers.as_mut().map(|numbers| numbers.next(record.topic));
+            self.produce(&record, origin, UNTAGGED)
+        })
     }
 
     /// The offset of a commit's last changelog record, its commit record, is watched by its tag.
     fn produce_changelogs(&self, commits: &[Commit]) -> Result<(), Failure> {
         for (tag, commit) in (UNTAGGED + 1..).zip(commits) {
-            self.produce_outputs(&commit.changelog)?;
+            self.produce_outputs(&commit.changelog, None)?;
             if planted::is(Bug::NoCommitRecord) {
                 continue;
             }
-            with_commit_record(commit, self.layout, |record| self.produce(record, tag)).transpose()?;
+            with_commit_record(commit, self.layout, |record| self.produce(record, None, tag)).transpose()?;
         }
         Ok(())
     }
 
     /// Hands a record over, waiting for room in the client's queue.
-    fn produce(&self, record: &OutputRecord<'_>, tag: usize) -> Result<(), Failure> {
+    fn produce(&self, record: &OutputRecord<'_>, origin: Option<&str>, tag: usize) -> Result<(), Failure> {
         let topic = usize::from(record.topic.0);
         loop {
-            match self.member.producer.produce(topic, record, tag) {
+            match self.member.producer.produce(topic, record, origin, tag) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.code == RDKafkaErrorCode::QueueFull && self.is_in_time() => {
                     self.member.producer.serve(QUEUE_WAIT);

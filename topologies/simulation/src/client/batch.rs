@@ -83,9 +83,8 @@ impl<'a> FetchedRecord<'a> for &'a Fetched {
         self.content.as_ref().ok()?.value.as_deref()
     }
 
-    fn headers(&self) -> Headers {
-        self.content
-            .as_ref()
-            .map_or_else(|_| Headers::default(), |record| record.headers.clone())
+    fn headers(&self, keep: impl Fn(&str) -> bool) -> Headers {
+        let headers = self.content.iter().flat_map(|record| record.headers.iter());
+        Headers::from_list(headers.filter(|header| keep(&header.key)).cloned().collect())
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use rdkafka::types::RDKafkaErrorCode;
 use runtime::kafka::Witness;
 use runtime::kafka::port::{ClientError, KafkaProducer, Partition, Settings};
+use runtime::origin::ORIGIN;
 use streams::OutputRecord;
 
 use super::consumer::Membership;
@@ -130,7 +131,13 @@ impl KafkaProducer for SimProducer {
         Ok(())
     }
 
-    fn produce(&self, topic: usize, record: &OutputRecord<'_>, tag: usize) -> Result<(), ClientError> {
+    fn produce(
+        &self,
+        topic: usize,
+        record: &OutputRecord<'_>,
+        origin: Option<&str>,
+        tag: usize,
+    ) -> Result<(), ClientError> {
         let state = &mut *self.state();
         state.usable()?;
         let partition = self
@@ -138,11 +145,15 @@ impl KafkaProducer for SimProducer {
             .get(topic)
             .and_then(|topic| self.client.partition(topic, record.partition))
             .ok_or_else(|| Refusal::Kafka(KafkaError::UnknownTopicOrPartition).error("cannot produce"))?;
+        let mut headers = record.headers.clone();
+        if let Some(origin) = origin {
+            headers.push(ORIGIN, origin.to_owned());
+        }
         let copy = StoredRecord {
             timestamp_ms: record.timestamp_ms,
             key: record.key.map(Bytes::copy_from_slice),
             value: record.value.map(Bytes::copy_from_slice),
-            headers: record.headers.clone(),
+            headers,
         };
         state.sending.push(partition, copy, tag);
         state.phase(Some(Phase::Produced));

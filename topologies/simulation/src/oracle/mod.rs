@@ -1,8 +1,10 @@
 //! What holds for every application, whatever its topology.
 
 mod changelogs;
+mod origins;
 
 pub(crate) use changelogs::check_changelogs;
+pub(crate) use origins::check_origins;
 
 use std::collections::BTreeSet;
 

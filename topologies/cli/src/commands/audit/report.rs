@@ -22,6 +22,8 @@ pub(super) struct Report {
     pub(super) orders: u64,
     pub(super) products: u64,
     pub(super) wallets: u64,
+    /// Records that a task has numbered, in whatever topic.
+    pub(super) outputs: u64,
     /// Partitions of changelogs.
     pub(super) changelogs: u64,
     /// Stores of this machine.
@@ -113,8 +115,8 @@ impl Report {
             count => format!("{count} findings"),
         };
         terminal::line(format!(
-            "{verdict}: {} records, {} orders, {} products, {} wallets, {} changelogs, {} stores",
-            self.records, self.orders, self.products, self.wallets, self.changelogs, self.stores
+            "{verdict}: {} records, {} orders, {} products, {} wallets, {} outputs, {} changelogs, {} stores",
+            self.records, self.orders, self.products, self.wallets, self.outputs, self.changelogs, self.stores
         ))
     }
 }

@@ -124,6 +124,8 @@ pub(super) enum About {
     Logged = 5,
     /// A key of a store that its changelog has again behind the position.
     LoggedAgain = 6,
+    /// An output, by topic, task and number.
+    Output = 7,
 }
 
 /// An entry of the sorted books, taken apart.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use runtime::commands::CommandRecord;
 use runtime::commit_record::CommitRecord;
 use runtime::embedded::EmbeddedBroker;
+use runtime::origin::{ORIGIN, Origin};
 use runtime::registry::EmbeddedRegistry;
 use runtime::{Machine, OsMachine};
 use schemas::registry::publish;
@@ -18,7 +19,7 @@ use schemas::wire::stock::{StockChangeKind, StockEvent, StockEventPayload};
 use schemas::{AvroSerde, SchemaTable};
 use state_stores::{RocksDbStore, StateDirectory, StoreBudget, StoreMemory};
 use streams::changelog::{COMMIT_RECORD_KEY, changelog_key};
-use streams::log::LogReader;
+use streams::log::{LogReader, StoredRecord};
 use streams::partition::partition_for_key;
 use streams::serde::Serde;
 use streams::store::{KeyRange, KeyValueStore, StoreWrite};
@@ -200,6 +201,37 @@ impl Forge {
         forged("unreadable", "somebody", "order-events", offset)
     }
 
+    pub(super) fn output_twice(&self, order: &str) -> Forged {
+        self.numbered_again(order, 0, "output-twice")
+    }
+
+    pub(super) fn output_gap(&self, order: &str) -> Forged {
+        self.numbered_again(order, 2, "output-missing")
+    }
+
+    /// The newest numbered event of the order's partition once more, with a number that is so much higher.
+    fn numbered_again(&self, order: &str, by: u64, check: &'static str) -> Forged {
+        let (topic, partition) = ("order-events", self.task_of(order).partition);
+        let mut newest = None;
+        let mut reader = self.broker.reader();
+        let (first, end) = reader.offsets(topic, partition).unwrap();
+        let visit = &mut |record: StoredRecord<'_>| {
+            let origin = Origin::of(&record.headers).map(|origin| (origin.writer.to_owned(), origin.number));
+            let (key, value) = (record.key.unwrap().to_vec(), record.value.unwrap().to_vec());
+            newest = origin.map(|origin| (key, value, origin)).or(newest.take());
+            ControlFlow::Continue(())
+        };
+        reader.read(topic, partition, first, end, visit).unwrap();
+        let (key, value, (writer, number)) = newest.unwrap();
+        let origin = Origin {
+            writer: &writer,
+            number: number + by,
+        };
+        let headers = vec![(ORIGIN.to_owned(), origin.to_string().into_bytes())];
+        let offset = self.append_with(headers, topic, partition, &key, &value);
+        forged(check, &origin.to_string(), topic, offset)
+    }
+
     pub(super) fn torn(&self, order: &str) -> Forged {
         let task = self.task_of(order);
         let offset = self.append(CHANGELOG, task.partition, &changelog_key("orders", b"torn"), b"torn");
@@ -334,11 +366,22 @@ impl Forge {
     }
 
     fn append(&self, topic: &str, partition: i32, key: &[u8], value: &[u8]) -> i64 {
+        self.append_with(Vec::new(), topic, partition, key, value)
+    }
+
+    fn append_with(
+        &self,
+        headers: Vec<(String, Vec<u8>)>,
+        topic: &str,
+        partition: i32,
+        key: &[u8],
+        value: &[u8],
+    ) -> i64 {
         let record = CommandRecord {
             topic: topic.to_owned(),
             key: key.to_vec(),
             value: value.to_vec(),
-            headers: Vec::new(),
+            headers,
             // Of now: retention would take an old command away.
             timestamp_ms: OsMachine.now_ms(),
         };

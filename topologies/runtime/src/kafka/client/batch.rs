@@ -1,6 +1,6 @@
 //! Fetched records, taken from the client many at a time.
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 
 use bytes::Bytes;
 use rdkafka::bindings as sys;
@@ -138,7 +138,7 @@ impl<'a> FetchedRecord<'a> for Fetched<'a> {
         unsafe { bytes(self.0.payload, self.0.len) }
     }
 
-    fn headers(&self) -> Headers {
+    fn headers(&self, keep: impl Fn(&str) -> bool) -> Headers {
         let mut headers = std::ptr::null_mut();
         // SAFETY: the message is live; the answered headers belong to it.
         let code = unsafe { sys::rd_kafka_message_headers(self.0, &raw mut headers) };
@@ -146,22 +146,28 @@ impl<'a> FetchedRecord<'a> for Fetched<'a> {
             return Headers::default();
         }
         // SAFETY: the headers live as long as the message.
-        Headers::from_list((0..).map_while(|at| unsafe { header(headers, at) }).collect())
+        let all = (0..).map_while(|at| unsafe { header(headers, at) });
+        let kept = all.filter_map(|(name, value)| {
+            let name = name.to_string_lossy();
+            keep(&name).then(|| Header {
+                key: name.into_owned(),
+                value: value.map(Bytes::copy_from_slice),
+            })
+        });
+        Headers::from_list(kept.collect())
     }
 }
 
 /// # Safety
-/// `headers` is live across the call.
-unsafe fn header(headers: *const sys::rd_kafka_headers_t, at: usize) -> Option<Header> {
+/// `headers` is live across the call and as long as the answer is used.
+unsafe fn header<'a>(headers: *const sys::rd_kafka_headers_t, at: usize) -> Option<(&'a CStr, Option<&'a [u8]>)> {
     let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
     // SAFETY: promised by the caller; all results live across the call; on success `name` is terminated and `value` is
     // null or `size` bytes long.
     unsafe {
         let code = sys::rd_kafka_header_get_all(headers, at, &raw mut name, &raw mut value, &raw mut size);
-        (code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| Header {
-            key: text_of(name),
-            value: bytes(value, size).map(Bytes::copy_from_slice),
-        })
+        (code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR)
+            .then(|| (CStr::from_ptr(name), bytes(value, size)))
     }
 }
 

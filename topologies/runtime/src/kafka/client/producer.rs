@@ -1,6 +1,6 @@
 //! A transactional producer: raw produce and transaction calls.
 
-use std::ffi::{CString, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ use crate::kafka::witness::Witness;
 
 /// A record's own arguments to the produce call: topic, partition, flags, time, key, value and tag.
 const PRODUCE_ARGUMENTS: usize = 7;
+
+/// The name of the header [`ORIGIN`](crate::origin::ORIGIN).
+const ORIGIN_NAME: &CStr = c"sluice.origin";
 
 /// By how much a call may outlast the time that it was given.
 const OVERDUE_MAX: Duration = Duration::from_secs(1);
@@ -55,22 +58,32 @@ impl KafkaProducer for Producer {
             .take_error(unsafe { sys::rd_kafka_begin_transaction(self.client.ptr()) })
     }
 
-    fn produce(&self, topic: usize, record: &OutputRecord<'_>, tag: usize) -> Result<(), ClientError> {
+    fn produce(
+        &self,
+        topic: usize,
+        record: &OutputRecord<'_>,
+        origin: Option<&str>,
+        tag: usize,
+    ) -> Result<(), ClientError> {
         let topic = self
             .topics
             .get(topic)
             .ok_or_else(|| of_settings(format!("there is no topic number {topic}")))?;
         let arguments = arguments(topic, record, tag);
-        if record.headers.is_empty() {
-            return self.produce_arguments(&arguments);
+        let origin = origin.map(|origin| header_argument(ORIGIN_NAME, Some(origin.as_bytes())));
+        match (record.headers.is_empty(), origin) {
+            (true, None) => self.produce_arguments(&arguments),
+            (true, Some(origin)) => {
+                let [topic, partition, flags, time, key, value, tag] = arguments;
+                self.produce_arguments(&[topic, partition, flags, time, key, value, tag, origin])
+            }
+            (false, origin) => {
+                let names = header_names(record.headers)?;
+                let own = record.headers.iter().zip(&names);
+                let own = own.map(|(header, name)| header_argument(name, header.value.as_deref()));
+                self.produce_arguments(&arguments.into_iter().chain(own).chain(origin).collect::<Vec<_>>())
+            }
         }
-        let names = header_names(record.headers)?;
-        let headers = record
-            .headers
-            .iter()
-            .zip(&names)
-            .map(|(header, name)| header_argument(name, header.value.as_deref()));
-        self.produce_arguments(&arguments.iter().copied().chain(headers).collect::<Vec<_>>())
     }
 
     fn send_offsets(
@@ -250,7 +263,7 @@ fn header_names(headers: &Headers) -> Result<Vec<CString>, ClientError> {
     headers.iter().map(|header| terminated(&header.key)).collect()
 }
 
-fn header_argument(name: &CString, value: Option<&[u8]>) -> sys::rd_kafka_vu_t {
+fn header_argument(name: &CStr, value: Option<&[u8]>) -> sys::rd_kafka_vu_t {
     let (val, size) = value.map_or((std::ptr::null(), 0), |value| (value.as_ptr(), value.len()));
     sys::rd_kafka_vu_t {
         vtype: sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_HEADER,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use planted::Bug;
 use streams::{ChangelogEnd, Commit, InputOffset, LogError, TaskId};
 
-use super::KafkaLog;
-use crate::kafka::port::{GroupMembership, KafkaClient, KafkaConsumer};
+use super::{KafkaLog, token};
+use crate::kafka::port::{GroupMembership, KafkaClient, KafkaConsumer, Partition};
 use crate::kafka::transaction::{Failure, Work};
 
 /// What a heartbeat may take beyond its interval.
@@ -22,7 +22,7 @@ impl<C: KafkaClient> KafkaLog<C> {
     }
 
     /// The offsets of a transaction. Each task is there with one input at least, so that every transaction leaves its token.
-    pub(super) fn offsets_of(&self, commits: &[Commit]) -> Vec<InputOffset> {
+    pub(super) fn offsets_of(&self, commits: &[Commit]) -> Vec<(TaskId, InputOffset)> {
         let commits = commits.iter().filter(|commit| !commit.is_empty());
         commits
             .flat_map(|commit| {
@@ -31,7 +31,8 @@ impl<C: KafkaClient> KafkaLog<C> {
                     .is_empty()
                     .then(|| self.inputs.any_of(commit.task))
                     .flatten();
-                commit.offsets.iter().copied().chain(unmoved)
+                let offsets = commit.offsets.iter().copied().chain(unmoved);
+                offsets.map(|offset| (commit.task, offset))
             })
             .collect()
     }
@@ -40,11 +41,26 @@ impl<C: KafkaClient> KafkaLog<C> {
     pub(super) fn transaction(
         &mut self,
         commits: &[Commit],
-        offsets: &[InputOffset],
+        offsets: &[(TaskId, InputOffset)],
+    ) -> Result<Vec<ChangelogEnd>, LogError> {
+        let done = self.carry_out(commits, offsets);
+        match &done {
+            Ok(_) => self.numbering.keep(),
+            // Nothing was begun; what was sent ahead is on its way still.
+            Err(LogError::Retriable(_)) => {}
+            Err(_) => self.numbering.forget(),
+        }
+        done
+    }
+
+    fn carry_out(
+        &mut self,
+        commits: &[Commit],
+        offsets: &[(TaskId, InputOffset)],
     ) -> Result<Vec<ChangelogEnd>, LogError> {
         self.ready_producers()?;
         let token = self.tokens.next();
-        let list = self.inputs.list(offsets, &token);
+        let list = self.kept_with(&token, commits, offsets)?;
         let member = self
             .consumer()?
             .group_metadata()
@@ -56,14 +72,33 @@ impl<C: KafkaClient> KafkaLog<C> {
             offsets: &list,
             member: &member,
         };
-        match self.transactions.run(&work) {
+        match self.transactions.run(&work, &mut self.numbering) {
             Ok(ends) => {
                 self.health.set_reachable(true);
                 Ok(ends)
             }
-            Err(Failure::Unknown { reason, ends }) => self.settle(&reason, offsets, &token).map(|()| ends),
+            Err(Failure::Unknown { reason, ends }) => self.settle(&reason, &list, &token).map(|()| ends),
             Err(failure) => Err(self.failed(failure)),
         }
+    }
+
+    /// The offsets as the client takes them, each with the transaction's token and its task's numbers.
+    fn kept_with(
+        &self,
+        token: &str,
+        commits: &[Commit],
+        offsets: &[(TaskId, InputOffset)],
+    ) -> Result<Vec<Partition>, LogError> {
+        let named = offsets
+            .iter()
+            .filter_map(|(task, offset)| Some((*task, self.inputs.partition(offset)?)));
+        let kept = named.map(|(task, partition)| {
+            Ok(Partition {
+                metadata: token::metadata(token, &self.numbering.after(task, commits)?),
+                ..partition
+            })
+        });
+        kept.collect()
     }
 
     /// The fate of a transaction that did not come true.
@@ -78,7 +113,7 @@ impl<C: KafkaClient> KafkaLog<C> {
 
     /// Asks the committed offsets what became of a transaction whose end went unanswered. A new producer of the same id comes
     /// first: its initialisation makes the coordinator finish the transaction one way or the other.
-    fn settle(&mut self, reason: &str, offsets: &[InputOffset], token: &str) -> Result<(), LogError> {
+    fn settle(&mut self, reason: &str, offsets: &[Partition], token: &str) -> Result<(), LogError> {
         let unknown =
             |cause: &dyn std::fmt::Display| LogError::Migrated(format!("outcome unknown ({reason}): {cause}"));
         if planted::is(Bug::UnansweredTakenForCommitted) {
@@ -91,12 +126,11 @@ impl<C: KafkaClient> KafkaLog<C> {
             Err(LogError::Fatal(reason)) => return Err(LogError::Fatal(reason)),
             ready => ready.map_err(|error| unknown(&error))?,
         }
-        let list = self.inputs.list(offsets, "");
-        let found = self.consumer()?.committed(&list, self.config.transaction_deadline());
+        let found = self.consumer()?.committed(offsets, self.config.transaction_deadline());
         let found = found.map_err(|error| unknown(&error))?;
         let found = found.iter().find(|partition| partition.error.is_none());
         let found = found.ok_or_else(|| unknown(&"no committed offset can be read"))?;
-        if found.metadata == token.as_bytes() || planted::is(Bug::TokenIgnored) {
+        if token::kept(&found.metadata).0 == token || planted::is(Bug::TokenIgnored) {
             tracing::info!(reason, "a transaction whose end went unanswered was found committed");
             return Ok(());
         }

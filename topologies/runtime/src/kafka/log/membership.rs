@@ -113,7 +113,7 @@ impl<C: KafkaClient> KafkaLog<C> {
     /// Removes the inputs of stopped tasks and thereby lets a rebalance that waits for it go on.
     pub(super) fn release(&mut self, answers_rebalance: bool) -> Result<(), LogError> {
         let released = std::mem::take(&mut self.releasing);
-        let list = self.inputs.list(&released, "");
+        let list = self.inputs.list(&released);
         let unassigned = self.consumer_mut()?.unassign(&list);
         unassigned.map_err(|error| retriable("cannot give tasks up", &error))?;
         // A revocation that came in the meantime was answered by this call, though nobody had seen it: those tasks are lost.

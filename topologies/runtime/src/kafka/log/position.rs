@@ -6,7 +6,7 @@ use planted::Bug;
 use rdkafka::types::RDKafkaErrorCode;
 use streams::{InputOffset, LogError, TaskId, TopicIndex};
 
-use super::{KafkaLog, retriable};
+use super::{KafkaLog, retriable, token};
 use crate::kafka::port::{FetchedBatch, KafkaClient, KafkaConsumer, Partition};
 
 /// One attempt to start a task waits this long for committed offsets. Pending transactions of a dead owner can hold them
@@ -18,8 +18,9 @@ const WATERMARK_WAIT: Duration = Duration::from_secs(5);
 const SEEK_WAIT: Duration = Duration::from_secs(5);
 
 impl<C: KafkaClient> KafkaLog<C> {
-    /// Where each input of a task begins: after what the group has committed, or at the first record there is.
-    pub(super) fn begin_offsets(&self, task: TaskId) -> Result<Vec<InputOffset>, LogError> {
+    /// Where each input of a task begins: after what the group has committed, or at the first record there is. And how far the
+    /// commit of each says that the task's outputs are numbered.
+    pub(super) fn begin_offsets(&self, task: TaskId) -> Result<(Vec<InputOffset>, Vec<String>), LogError> {
         let inputs = self.inputs.of_task(task);
         let list: Vec<_> = inputs
             .iter()
@@ -29,6 +30,7 @@ impl<C: KafkaClient> KafkaLog<C> {
             .consumer()?
             .committed(&list, START_WAIT)
             .map_err(|error| retriable("the committed offsets are not settled", &error))?;
+        let counts = committed.iter().map(|found| token::kept(&found.metadata).1.to_owned());
         let begun = inputs.iter().zip(&committed).map(|((topic, partition), found)| {
             let next = self.begin_offset(found)?;
             Ok(InputOffset {
@@ -37,7 +39,7 @@ impl<C: KafkaClient> KafkaLog<C> {
                 next,
             })
         });
-        begun.collect()
+        Ok((begun.collect::<Result<_, LogError>>()?, counts.collect()))
     }
 
     fn begin_offset(&self, found: &Partition) -> Result<i64, LogError> {
@@ -62,7 +64,7 @@ impl<C: KafkaClient> KafkaLog<C> {
         if offsets.is_empty() {
             return Ok(());
         }
-        let list = self.inputs.list(&offsets, "");
+        let list = self.inputs.list(&offsets);
         let sought = self.consumer()?.seek(&list, SEEK_WAIT);
         if sought.is_ok_and(|moved| moved.iter().all(|partition| partition.error.is_none())) {
             return Ok(());

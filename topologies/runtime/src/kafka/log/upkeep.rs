@@ -109,7 +109,7 @@ impl<C: KafkaClient> KafkaLog<C> {
 
     /// Commits every owned offset as it is, in a transaction of its own. A failure costs nothing.
     fn recommit(&mut self) -> bool {
-        let offsets = self.inputs.committed();
+        let offsets = self.inputs.started();
         if offsets.is_empty() {
             return true;
         }
