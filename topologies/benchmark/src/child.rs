@@ -58,7 +58,9 @@ pub(crate) fn run(options: &ChildOptions) -> Result<()> {
     });
     match options.shape {
         Shape::Bare => run_bare(options, &stop),
-        Shape::Copy | Shape::Count | Shape::Saga | Shape::Keep => run_engine(options, &counters, &stop),
+        Shape::Copy | Shape::Numbered | Shape::Count | Shape::Saga | Shape::Keep => {
+            run_engine(options, &counters, &stop)
+        }
     }
 }
 
@@ -116,9 +118,11 @@ fn start(options: &ChildOptions, hosting: Arc<Hosting>, committed: Arc<AtomicU64
         limits: ThreadLimits::default(),
         machine: Arc::new(OsMachine),
     };
+    let number_outputs = options.shape == Shape::Numbered;
     let join = move |thread| {
         let config = KafkaConfig {
             thread: u16::try_from(thread).unwrap_or(u16::MAX),
+            number_outputs,
             ..config.clone()
         };
         let log = KafkaLog::connect(config, Arc::clone(&layout), Arc::clone(&health))?;

@@ -137,6 +137,7 @@ fn name(shape: Shape) -> &'static str {
     match shape {
         Shape::Bare => "bare consume-produce-commit loop",
         Shape::Copy => "copy",
+        Shape::Numbered => "copy, outputs numbered",
         Shape::Count => "count per key, RocksDB and changelog",
         Shape::Saga => "saga, per input",
         Shape::Keep => "keep",

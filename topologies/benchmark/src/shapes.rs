@@ -15,6 +15,8 @@ pub(crate) enum Shape {
     Bare,
     /// Topic to topic.
     Copy,
+    /// The same, with numbered outputs.
+    Numbered,
     /// A count per key, each sent on.
     Count,
     /// Orders that wait for a payment result and a stock result.
@@ -28,7 +30,7 @@ impl Shape {
     pub(crate) fn inputs(self) -> &'static [&'static str] {
         match self {
             Self::Saga => &["orders", "payments", "stock"],
-            Self::Bare | Self::Copy | Self::Count | Self::Keep => &["input"],
+            Self::Bare | Self::Copy | Self::Numbered | Self::Count | Self::Keep => &["input"],
         }
     }
 
@@ -36,7 +38,7 @@ impl Shape {
     pub(crate) fn outputs(self) -> &'static [&'static str] {
         match self {
             Self::Saga => &["payment-requests", "stock-requests", "order-events", "results"],
-            Self::Bare | Self::Copy | Self::Count => &["output"],
+            Self::Bare | Self::Copy | Self::Numbered | Self::Count => &["output"],
             Self::Keep => &[],
         }
     }
@@ -47,7 +49,7 @@ impl Shape {
         let input = |name: &str| Topic::new(format!("{source}-{name}"), StringSerde, BytesSerde);
         let output = |name: &str| Topic::new(format!("{application}-{name}"), StringSerde, BytesSerde);
         match self {
-            Self::Bare | Self::Copy => builder.stream(&input("input")).to(&output("output")),
+            Self::Bare | Self::Copy | Self::Numbered => builder.stream(&input("input")).to(&output("output")),
             Self::Count => count(&builder, &input("input"), &format!("{application}-output")),
             Self::Keep => keep(&builder, &input("input")),
             Self::Saga => saga(&builder, &input, &output),

@@ -1,7 +1,7 @@
 //! Which output of which task a record is, so that anybody can count whether each is there once.
 //!
-//! Every record that a task sends to a sink, a repartition topic or the dead letters has a header that names the task and, per
-//! topic, its number: 1, 2, 3 and so on. How far the numbers are is committed with the input offsets of the same transaction. So
+//! Where a log is told to number outputs, every record that a task sends to a sink, a repartition topic or the dead letters has a
+//! header that names the task and, per topic, its number: 1, 2, 3 and so on. How far the numbers are is committed with the input offsets of the same transaction. So
 //! what is made again after an abort or a crash gets the same numbers again, and a number that can be read twice, or not at all, is
 //! a record that was made true twice, or not at all.
 

@@ -50,7 +50,8 @@ impl LogFixture for EmbeddedFixture {
     }
 
     fn join(&self, thread: u16) -> EmbeddedLog {
-        self.broker.join(self.layout(), usize::from(thread)).unwrap()
+        let log = self.broker.join(self.layout(), usize::from(thread)).unwrap();
+        log.with_numbered_outputs()
     }
 
     fn reader(&self) -> EmbeddedReader {

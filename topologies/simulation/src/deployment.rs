@@ -179,7 +179,10 @@ impl Deployment {
             process,
         };
         let application = &placed.layout.application_id;
-        let config = KafkaConfig::new("simulated", application, &format!("instance-{number}"), 0);
+        let config = KafkaConfig {
+            number_outputs: true,
+            ..KafkaConfig::new("simulated", application, &format!("instance-{number}"), 0)
+        };
         let context = Arc::new(self.context(placed, disk, &client, &machine, &config));
         let layout = Arc::clone(&placed.layout);
         let make_log: MakeLog<KafkaLog<SimClient>> = Arc::new(move |_| {

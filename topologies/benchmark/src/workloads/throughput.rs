@@ -23,6 +23,7 @@ pub(crate) fn run(broker: &Broker, plan: &Plan, report: &mut Report) -> Result<(
             for threads in THREADS {
                 report.add(measure(broker, Shape::Copy, records, threads, repeat)?);
             }
+            report.add(measure(broker, Shape::Numbered, records, 1, repeat)?);
         }
         topics::delete(&broker.admin()?, &format!("{}-", source(Shape::Copy)))?;
     }
@@ -43,7 +44,7 @@ pub(crate) fn run(broker: &Broker, plan: &Plan, report: &mut Report) -> Result<(
 
 fn source(shape: Shape) -> &'static str {
     match shape {
-        Shape::Bare | Shape::Copy | Shape::Keep => "copied",
+        Shape::Bare | Shape::Copy | Shape::Numbered | Shape::Keep => "copied",
         Shape::Count => "counted",
         Shape::Saga => "ordered",
     }
@@ -63,7 +64,7 @@ fn fill(broker: &Broker, shape: Shape, records: u64) -> Result<u64> {
     for input in &inputs {
         match shape {
             Shape::Saga => feed.fill(input, (0..records).map(scrambled))?,
-            Shape::Bare | Shape::Copy | Shape::Count | Shape::Keep => {
+            Shape::Bare | Shape::Copy | Shape::Numbered | Shape::Count | Shape::Keep => {
                 feed.fill(input, scattered(records, COUNT_KEYS))?;
             }
         }
@@ -137,7 +138,7 @@ fn check(run: &Run<'_>, records: u64) -> Result<()> {
             }
             Ok(())
         }
-        Shape::Bare | Shape::Copy | Shape::Keep => {
+        Shape::Bare | Shape::Copy | Shape::Numbered | Shape::Keep => {
             let found = committed_records(bootstrap, &run.output("output"))?;
             ensure!(found == records, "{found} committed records instead of {records}");
             Ok(())

@@ -94,7 +94,10 @@ impl Platform for EmbeddedPlatform {
         let (broker, layout) = (Arc::clone(&self.broker), Arc::clone(&context.layout));
         let readers = Arc::clone(&self.broker);
         context.make_reader = Arc::new(move || Ok(Box::new(readers.reader())));
-        let join = move |thread| broker.join(Arc::clone(&layout), thread).map_err(Into::into);
+        let join = move |thread| {
+            let log = broker.join(Arc::clone(&layout), thread)?;
+            Ok(log.with_numbered_outputs())
+        };
         Ok(StreamApplication::start(
             context,
             usize::from(serving.threads),

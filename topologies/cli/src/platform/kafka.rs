@@ -65,6 +65,7 @@ impl KafkaPlatform {
     fn thread_config(&self, application_id: &str, serving: &Serving, thread: u16) -> KafkaConfig {
         let mut config = KafkaConfig::new(&self.config.bootstrap, application_id, &serving.instance_id, thread);
         config.endpoint = serving.endpoint();
+        config.number_outputs = true;
         config.extra.clone_from(&self.config.extra);
         config
     }

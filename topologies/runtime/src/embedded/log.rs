@@ -85,6 +85,15 @@ impl EmbeddedBroker {
     }
 }
 
+impl EmbeddedLog {
+    /// The same, with outputs that say which one of its task each is ([`crate::origin`]).
+    #[must_use]
+    pub fn with_numbered_outputs(mut self) -> Self {
+        self.numbering = Numbering::new(true);
+        self
+    }
+}
+
 impl Log for EmbeddedLog {
     fn poll(&mut self, timeout: Duration) -> Result<Event, LogError> {
         let deadline = Instant::now() + timeout;

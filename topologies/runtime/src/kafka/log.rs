@@ -106,7 +106,7 @@ impl<C: KafkaClient> KafkaLog<C> {
         let orphans = OrphanWatch::new(&config.member_of_group(), machine.instant());
         Ok(Self {
             tokens: Tokens::new(machine.unique()),
-            numbering: Numbering::default(),
+            numbering: Numbering::new(config.number_outputs),
             probe_at: machine.instant(),
             machine,
             config,

@@ -13,6 +13,7 @@ const TEXT_BYTES_MAX: usize = 4_096 - 96;
 /// How far the numbers of each task are.
 #[derive(Debug, Default)]
 pub(crate) struct Numbering {
+    is_on: bool,
     tasks: BTreeMap<TaskId, Numbers>,
 }
 
@@ -27,6 +28,14 @@ pub(crate) struct Numbers {
 }
 
 impl Numbering {
+    /// Numbers that are given, or only kept: whoever numbers outputs again goes on with them.
+    pub(crate) fn new(is_on: bool) -> Self {
+        Self {
+            is_on,
+            tasks: BTreeMap::new(),
+        }
+    }
+
     /// Goes on where a task stands by these texts. Of several the furthest counts: not every commit moves every input.
     pub(crate) fn begin<'a>(&mut self, layout: &Arc<Layout>, task: TaskId, texts: impl IntoIterator<Item = &'a str>) {
         let mut committed = vec![0; layout.topics.len()];
@@ -51,9 +60,9 @@ impl Numbering {
         self.tasks.insert(task, numbers);
     }
 
-    /// The numbers of a task that has [begun](Self::begin).
+    /// The numbers of a task that has [begun](Self::begin), if outputs are numbered.
     pub(crate) fn of(&mut self, task: TaskId) -> Option<&mut Numbers> {
-        self.tasks.get_mut(&task)
+        self.tasks.get_mut(&task).filter(|_| self.is_on)
     }
 
     /// Where a task will stand once these commits are true, as a text. [`LogError::Fatal`] for a task that writes to more topics
@@ -63,7 +72,7 @@ impl Numbering {
             return Ok(String::new());
         };
         let mut given = numbers.given.clone();
-        let own = commits.iter().filter(|commit| commit.task == task);
+        let own = commits.iter().filter(|commit| self.is_on && commit.task == task);
         for record in own.flat_map(|commit| commit.outputs.iter()) {
             count(&mut given, record.topic);
         }

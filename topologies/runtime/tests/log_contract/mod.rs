@@ -4,6 +4,7 @@
 pub(crate) mod fixture;
 pub(crate) mod input;
 pub(crate) mod membership;
+pub(crate) mod origins;
 pub(crate) mod reading;
 pub(crate) mod transactions;
 
@@ -44,6 +45,10 @@ macro_rules! log_contract {
                 revoked_tasks_can_still_be_committed_before_they_are_stopped,
                 tasks_of_a_thread_that_leaves_go_to_the_others,
                 a_thread_that_was_replaced_makes_nothing_true_and_its_heir_does,
+            ],
+            origins: [
+                outputs_are_numbered_on_after_an_abort_and_a_restart,
+                a_topology_does_not_see_the_origin_of_its_input,
             ],
             reading: [
                 a_range_ends_at_its_end_whatever_holds_the_last_offsets,

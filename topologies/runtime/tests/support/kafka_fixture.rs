@@ -35,6 +35,7 @@ impl KafkaFixture {
     pub(crate) fn config(&self, thread: u16) -> KafkaConfig {
         KafkaConfig {
             leave_on_close: true,
+            number_outputs: true,
             ..self.server.config(&self.layout.application_id, thread)
         }
     }
