@@ -32,7 +32,8 @@ Read-only, on a running system or a stopped one (the embedded log only stopped).
 the record of each event and not from what the topologies keep; that every output of every task is in its topic, and once; that
 every changelog consists of whole transactions with
 consecutive numbers; that no input is committed less far than its state says; and that the stores in --state-dir equal their
-changelogs. What happens while the audit reads is left for the next one. Exit code 2 when anything is wrong.")]
+changelogs. What happens while the audit reads is left for the next one. What a reset of offsets made again is there twice, and found (I5,
+I8, I10). Exit code 2 when anything is wrong.")]
 pub(crate) struct AuditArguments {
     /// Where the books are sorted; takes about as much room as the topics, and is emptied at the end.
     #[arg(long, value_name = "DIR")]

@@ -379,7 +379,7 @@ impl EmbeddedLog {
         for record in commit.outputs.iter() {
             let mut headers = record.headers.clone();
             if let Some(numbers) = &mut numbers {
-                headers.push(ORIGIN, numbers.next(record.topic).to_owned());
+                headers.push(ORIGIN, numbers.next(record.topic));
             }
             let headers = &headers;
             self.push(&OutputRecord { headers, ..record }, transaction)?;

@@ -315,7 +315,7 @@ impl<C: KafkaClient> Transaction<'_, C> {
     fn produce_outputs(&self, outputs: &OutputBuffer, mut numbers: Option<&mut Numbers>) -> Result<(), Failure> {
         outputs.iter().try_for_each(|record| {
             let origin = numbers.as_mut().map(|numbers| numbers.next(record.topic));
-            self.produce(&record, origin, UNTAGGED)
+            self.produce(&record, origin.as_deref(), UNTAGGED)
         })
     }
 

@@ -1,11 +1,12 @@
 //! Gives the outputs of a thread's tasks their numbers.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use planted::Bug;
 use streams::{Commit, Layout, LogError, TaskId, TopicIndex};
+
+use super::Origin;
 
 /// Bytes that a broker keeps with a committed offset (`offset.metadata.max.bytes`), less what a transaction's token takes.
 const TEXT_BYTES_MAX: usize = 4_096 - 96;
@@ -24,7 +25,6 @@ pub(crate) struct Numbers {
     writer: String,
     committed: Vec<u64>,
     given: Vec<u64>,
-    text: String,
 }
 
 impl Numbering {
@@ -55,7 +55,6 @@ impl Numbering {
             writer: format!("{}/{task}", layout.application_id),
             given: committed.clone(),
             committed,
-            text: String::new(),
         };
         self.tasks.insert(task, numbers);
     }
@@ -111,12 +110,9 @@ impl Numbering {
 
 impl Numbers {
     /// The next origin of a record to this topic.
-    pub(crate) fn next(&mut self, topic: TopicIndex) -> &str {
-        let number = count(&mut self.given, topic);
-        self.text.clear();
-        // Writing to a string does not fail.
-        let _ = write!(self.text, "{}/{number}", self.writer);
-        &self.text
+    pub(crate) fn next(&mut self, topic: TopicIndex) -> String {
+        let (writer, number) = (&self.writer, count(&mut self.given, topic));
+        Origin { writer, number }.to_string()
     }
 }
 

@@ -184,16 +184,14 @@ impl Written {
         };
         let cut = (0..).zip(&self.spans).filter(|(_, span)| span.first > 0);
         let firsts = cut.map(|(partition, _)| bounds.firsts.get(&partition).copied());
-        match firsts.collect::<Option<Vec<_>>>() {
-            Some(firsts) => Sequence::between(firsts.into_iter().max().unwrap_or(0), bounds.settled),
-            None => {
-                report.unchecked(format!(
-                    "{} does not reach back to outputs of every task: missing ones were not looked for",
-                    self.topic.name
-                ));
-                Sequence::default()
-            }
-        }
+        let Some(firsts) = firsts.collect::<Option<Vec<_>>>() else {
+            report.unchecked(format!(
+                "{} does not reach back to outputs of every task: missing ones were not looked for",
+                self.topic.name
+            ));
+            return Sequence::default();
+        };
+        Sequence::between(firsts.into_iter().max().unwrap_or(0), bounds.settled)
     }
 }
 
