@@ -13,16 +13,19 @@ mod stores;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use runtime::{Machine, OsMachine};
+use streams::Layout;
 
 use self::cut::Cut;
 use self::reading::Reading;
 use self::report::Report;
 use self::scratch::Scratch;
+use crate::commands::topology;
 use crate::exit;
-use crate::platform;
+use crate::platform::{self, Platform};
 use crate::progress::Progress;
 use crate::settings::Settings;
 
@@ -30,10 +33,9 @@ use crate::settings::Settings;
 #[command(after_help = "\
 Read-only, on a running system or a stopped one (the embedded log only stopped). Checked are the shop's rules I1 to I10, from
 the record of each event and not from what the topologies keep; that every output of every task is in its topic, and once; that
-every changelog consists of whole transactions with
-consecutive numbers; that no input is committed less far than its state says; and that the stores in --state-dir equal their
-changelogs. What happens while the audit reads is left for the next one. What a reset of offsets made again is there twice, and found (I5,
-I8, I10). Exit code 2 when anything is wrong.")]
+every changelog consists of whole transactions with consecutive numbers; that no input is committed less far than its state says;
+and that the stores in --state-dir equal their changelogs. What happens while the audit reads is left for the next one. What a
+reset of offsets made again is there twice, and found (I5, I8, I10). Exit code 2 when anything is wrong.")]
 pub(crate) struct AuditArguments {
     /// Where the books are sorted; takes about as much room as the topics, and is emptied at the end.
     #[arg(long, value_name = "DIR")]
@@ -57,14 +59,24 @@ pub(crate) fn run(settings: &Settings, arguments: &AuditArguments) -> anyhow::Re
     progress.finish();
     let mut scratch = kept.into_scratch()?;
     judge::judge(&reading, &scratch, &cut, OsMachine.now_ms(), &mut report)?;
-    origins::check(platform.as_ref(), reader.as_mut(), settings, &mut scratch, &mut report)?;
-    changelogs::check(platform.as_ref(), reader.as_mut(), settings, &mut scratch, &mut report)?;
+    let (platform, layouts) = (platform.as_ref(), layouts(platform.as_ref(), settings)?);
+    origins::check(platform, reader.as_mut(), &layouts, &mut scratch, &mut report)?;
+    changelogs::check(platform, reader.as_mut(), settings, &layouts, &mut scratch, &mut report)?;
     report.print(settings)?;
     Ok(ExitCode::from(if report.is_clean() {
         exit::SUCCESS
     } else {
         exit::REFUSED
     }))
+}
+
+/// Where every topology stands on the platform's topics.
+fn layouts(platform: &dyn Platform, settings: &Settings) -> anyhow::Result<Vec<Arc<Layout>>> {
+    let topologies = topology::all()?;
+    topologies
+        .iter()
+        .map(|topology| platform::place(platform, settings, topology))
+        .collect()
 }
 
 /// What a visitor answers after a step: a failure ends the visit, and `failed` tells whoever asked for it.

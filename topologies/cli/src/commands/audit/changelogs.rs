@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use commerce::audit::Place;
 use runtime::commit_record::CommitRecord;
@@ -15,8 +16,7 @@ use super::go_on;
 use super::report::Report;
 use super::scratch::Scratch;
 use super::stores::{LocalState, LocalStates};
-use crate::commands::topology;
-use crate::platform::{self, Platform};
+use crate::platform::Platform;
 use crate::settings::Settings;
 
 /// Checks the changelog of every task, and its state where it is in the state directory.
@@ -24,15 +24,15 @@ pub(super) fn check(
     platform: &dyn Platform,
     reader: &mut dyn LogReader,
     settings: &Settings,
+    layouts: &[Arc<Layout>],
     scratch: &mut Scratch,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let memory = StoreMemory::new(StoreBudget::default())?;
-    for topology in topology::all()? {
-        let layout = platform::place(platform, settings, &topology)?;
-        let states = LocalStates::find(settings, &layout, &memory)?;
+    for layout in layouts {
+        let states = LocalStates::find(settings, layout, &memory)?;
         for task in &layout.tasks {
-            let Some(changelog) = Changelog::of(&layout, task) else {
+            let Some(changelog) = Changelog::of(layout, task) else {
                 continue;
             };
             // State is opened first, so that the changelog's end is not before it.
@@ -45,7 +45,7 @@ pub(super) fn check(
             let state = state.filter(|state| state.is_within(end, &changelog, report));
             report.changelogs += 1;
             let inputs = read(reader, &changelog, first..end, (state.as_ref(), scratch), report)?;
-            committed(platform, &layout, &changelog, &inputs, report)?;
+            committed(platform, layout, &changelog, &inputs, report)?;
             if let Some(state) = state {
                 state.compare(&changelog, scratch, report)?;
             }

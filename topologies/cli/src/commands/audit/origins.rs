@@ -2,20 +2,19 @@
 //! topology, whatever their records mean.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use commerce::audit::Place;
 use runtime::origin::{Origin, Sequence, Wrong};
-use streams::TopicKind;
 use streams::log::LogReader;
+use streams::{Layout, TopicKind};
 
 use super::cut::ends;
 use super::go_on;
 use super::report::Report;
 use super::scratch::{About, Scratch};
-use crate::commands::topology;
-use crate::platform::{self, Cleanup, Platform, WantedTopic};
+use crate::platform::{Cleanup, Platform, WantedTopic};
 use crate::progress::Progress;
-use crate::settings::Settings;
 
 const TWICE: &str = "output-twice";
 const MISSING: &str = "output-missing";
@@ -24,17 +23,14 @@ const MISSING: &str = "output-missing";
 pub(super) fn check(
     platform: &dyn Platform,
     reader: &mut dyn LogReader,
-    settings: &Settings,
+    layouts: &[Arc<Layout>],
     scratch: &mut Scratch,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let mut existing = platform.topics()?;
+    let topics = names(layouts).into_iter().filter_map(|name| existing.remove(name));
     let mut written = Vec::new();
-    for (number, topic) in (0..).zip(
-        names(platform, settings)?
-            .iter()
-            .filter_map(|name| existing.remove(name)),
-    ) {
+    for (number, topic) in (0..).zip(topics) {
         written.push(Written::look(reader, number, topic)?);
     }
     let progress = Progress::start(written.iter().map(Written::records).sum(), "outputs");
@@ -45,19 +41,16 @@ pub(super) fn check(
     Ok(())
 }
 
-fn names(platform: &dyn Platform, settings: &Settings) -> anyhow::Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
-    for topology in topology::all()? {
-        let layout = platform::place(platform, settings, &topology)?;
-        let written = layout.topics.iter().filter(|topic| {
-            matches!(
-                topic.kind,
-                TopicKind::Sink | TopicKind::Repartition | TopicKind::DeadLetters
-            )
-        });
-        names.extend(written.map(|topic| topic.name.clone()));
-    }
-    Ok(names)
+/// Each once: several topologies may write one topic.
+fn names(layouts: &[Arc<Layout>]) -> BTreeSet<&str> {
+    let topics = layouts.iter().flat_map(|layout| &layout.topics);
+    let written = topics.filter(|topic| {
+        matches!(
+            topic.kind,
+            TopicKind::Sink | TopicKind::Repartition | TopicKind::DeadLetters
+        )
+    });
+    written.map(|topic| topic.name.as_str()).collect()
 }
 
 /// A topic with what of it is looked at.
