@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::metadata::MetadataTopic;
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use tempfile::TempDir;
 
 use crate::process::{Lifeline, wait_until};
@@ -118,14 +118,30 @@ impl Cluster {
 
     /// The broker that leads a partition.
     pub fn leader_of(&self, topic: &str, partition: i32) -> anyhow::Result<usize> {
+        let metadata = self.metadata(Some(topic))?;
+        let partitions = metadata.topics().first().map(MetadataTopic::partitions);
+        let found = partitions.and_then(|all| all.iter().find(|found| found.id() == partition));
+        place(found.context("there is no such partition")?.leader())
+    }
+
+    /// Leader and replicas in sync of every partition, a line for each topic: for whoever reads why something did not go on.
+    pub fn partitions(&self) -> anyhow::Result<String> {
+        let metadata = self.metadata(None)?;
+        let of_topic = |topic: &MetadataTopic| {
+            let partitions = topic.partitions().iter();
+            let all =
+                partitions.map(|found| format!(" {} led by {} of {:?};", found.id(), found.leader(), found.isr()));
+            format!("{}:{}\n", topic.name(), all.collect::<String>())
+        };
+        Ok(metadata.topics().iter().map(of_topic).collect())
+    }
+
+    fn metadata(&self, topic: Option<&str>) -> anyhow::Result<Metadata> {
         let client: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.tools())
             .set("log_level", "0")
             .create()?;
-        let metadata = client.fetch_metadata(Some(topic), ANSWER_WAIT)?;
-        let partitions = metadata.topics().first().map(MetadataTopic::partitions);
-        let found = partitions.and_then(|all| all.iter().find(|found| found.id() == partition));
-        place(found.context("there is no such partition")?.leader())
+        Ok(client.fetch_metadata(topic, ANSWER_WAIT)?)
     }
 
     /// The controller that is active.

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use e2e::{Cluster, NODES};
 use runtime::kafka::{KafkaAdmin, KafkaConfig, KafkaHealth, KafkaLog, ensure_internal_topics};
+use streams::LogError;
 use streams::log::Log;
 
 use fixture::{commit_of, layout, start_all, task, tried, wait_for};
@@ -29,6 +30,8 @@ const ROUNDS: usize = 3;
 const TRANSACTION_TIMEOUT_MS: u32 = 5_000;
 /// A call may use up its transaction's time, and a new producer that of its initialisation.
 const CALL_MAX: Duration = Duration::from_secs(30);
+/// Only the coordinator of a group is asked for it.
+const DESCRIBE_MAX: Duration = Duration::from_secs(2);
 /// The group has found another broker by then.
 const RECOVERY_MAX: Duration = Duration::from_secs(120);
 
@@ -40,12 +43,24 @@ fn a_thread_goes_on_when_the_coordinator_of_its_group_is_gone_for_good() {
     let mut numbers = 0..;
     for round in 1..=ROUNDS {
         let (config, coordinator) = wait_for("two coordinators", || candidate(&cluster, numbers.next()?));
+        let group = config.application_id.clone();
+        let admin = KafkaAdmin::connect(&config).unwrap();
         let mut log = joined(config);
-        committed(&mut log, 1);
+        committed(&mut log, 1).unwrap();
+        describe(&admin, &group);
         let began = Instant::now();
-        let next = committed_while(&mut log, || cluster.kill_9(coordinator).unwrap());
-        committed(&mut log, next);
+        let recovered = committed_while(&mut log, || cluster.kill_9(coordinator).unwrap())
+            .and_then(|next| committed(&mut log, next));
+        recovered.unwrap_or_else(|last| {
+            let group = admin.group(&group);
+            panic!(
+                "broker {} is gone, and in {RECOVERY_MAX:?} nothing was committed: {last}\n{group:?}\n{}",
+                coordinator + 1,
+                cluster.partitions().unwrap()
+            )
+        });
         println!("round {round}: committed again after {:.1?}", began.elapsed());
+        describe(&admin, &group);
         log.close();
         cluster.revive(coordinator).unwrap();
     }
@@ -83,32 +98,41 @@ fn joined(config: KafkaConfig) -> KafkaLog {
 }
 
 /// Commits one transaction after the other until `done` has returned, and answers the number of the next one.
-fn committed_while(log: &mut KafkaLog, done: impl FnOnce() + Send) -> u64 {
+fn committed_while(log: &mut KafkaLog, done: impl FnOnce() + Send) -> Result<u64, LogError> {
     std::thread::scope(|scope| {
         let doing = scope.spawn(done);
         let mut next = 2;
         while !doing.is_finished() {
-            committed(log, next);
+            committed(log, next)?;
             next += 1;
         }
-        next
+        Ok(next)
     })
 }
 
-/// Tries until this commit has come true. No call may take longer than it says.
-fn committed(log: &mut KafkaLog, sequence: u64) {
+/// Tries until this commit has come true, or it is too late. No call may take longer than it says.
+fn committed(log: &mut KafkaLog, sequence: u64) -> Result<(), LogError> {
     let commit = commit_of(task(0), sequence, i64::try_from(sequence).unwrap(), "key", "value");
     let began = Instant::now();
-    wait_for("the commit", || {
+    loop {
         let called = Instant::now();
         let done = tried(log, &commit);
         assert!(called.elapsed() < CALL_MAX, "one call took {:?}", called.elapsed());
-        assert!(
-            began.elapsed() < RECOVERY_MAX,
-            "nothing was committed in {RECOVERY_MAX:?}"
-        );
-        done
+        if done.is_ok() || began.elapsed() > RECOVERY_MAX {
+            return done;
+        }
+    }
+}
+
+/// Asks who is in the group. A broker that is down may not keep the answer back.
+fn describe(admin: &KafkaAdmin, group: &str) {
+    let (found, took) = wait_for("the group", || {
+        let asked = Instant::now();
+        let answer = admin.group(group);
+        Some((answer.ok()?, asked.elapsed()))
     });
+    assert_eq!(found.members.len(), 1, "{found:?}");
+    assert!(took < DESCRIBE_MAX, "the group was described after {took:?}");
 }
 
 /// The broker that coordinates what is kept under a name in one of Kafka's own topics. Its partition is Java's hash of the

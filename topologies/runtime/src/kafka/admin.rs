@@ -16,8 +16,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 use streams::{LogError, PartitionCounts};
 
+use super::client::group_of;
 use super::config::KafkaConfig;
-use super::group::{GroupMember, GroupState, assigned_partitions};
+use super::group::GroupState;
 use super::leader::ask_leader;
 
 /// Every question waits this long for its answer.
@@ -241,23 +242,8 @@ impl KafkaAdmin {
     /// The group's members and what each has been given. A group that nobody has heard of is empty.
     pub fn group(&self, group: &str) -> Result<GroupState, LogError> {
         let what = format!("cannot describe the group {group}");
-        let list = self
-            .committed
-            .fetch_group_list(Some(group), ANSWER_WAIT)
-            .map_err(|error| failed(&what, &error))?;
-        let Some(found) = list.groups().iter().find(|found| found.name() == group) else {
-            return Ok(GroupState::default());
-        };
-        let members = found.members().iter().map(|member| GroupMember {
-            member_id: member.id().to_owned(),
-            client_id: member.client_id().to_owned(),
-            host: member.client_host().trim_start_matches('/').to_owned(),
-            partitions: assigned_partitions(member.assignment().unwrap_or_default()),
-        });
-        Ok(GroupState {
-            state: found.state().to_owned(),
-            members: members.collect(),
-        })
+        let found = group_of(&self.committed, group, ANSWER_WAIT);
+        found.map_err(|error| fate(Some(error.code), format!("{what}: {error}")))
     }
 }
 
@@ -344,8 +330,11 @@ fn refused(what: &str, name: &str, code: RDKafkaErrorCode) -> LogError {
 }
 
 fn failed(what: &str, error: &KafkaError) -> LogError {
-    let reason = format!("{what}: {error}");
-    match error.rdkafka_error_code() {
+    fate(error.rdkafka_error_code(), format!("{what}: {error}"))
+}
+
+fn fate(code: Option<RDKafkaErrorCode>, reason: String) -> LogError {
+    match code {
         Some(
             RDKafkaErrorCode::OperationTimedOut
             | RDKafkaErrorCode::BrokerTransportFailure

@@ -32,6 +32,7 @@ use super::witness::Witness;
 
 pub(super) use batch::Batch;
 pub(super) use consumer::Consumer;
+pub(super) use group_list::group_of;
 use partitions::PartitionList;
 pub(super) use producer::Producer;
 use topic::Topic;

@@ -201,20 +201,18 @@ pub(crate) fn committed(log: &mut impl Log, commits: &[Commit]) -> Vec<streams::
     wait_for("the commit", || settled(log.commit(commits)))
 }
 
-/// Commits as a stream thread does, which gives up and takes over what a failure costs it; nothing while it is not true yet.
-pub(crate) fn tried(log: &mut impl Log, commit: &Commit) -> Option<()> {
-    match log.commit(std::slice::from_ref(commit)) {
-        Ok(_) => Some(()),
+/// Commits as a stream thread does: after a failure it looks at what the group has to say before it tries again. Answers why
+/// the commit is not true yet.
+pub(crate) fn tried(log: &mut impl Log, commit: &Commit) -> Result<(), LogError> {
+    let done = log.commit(std::slice::from_ref(commit)).map(drop);
+    match &done {
+        Ok(()) => return done,
         Err(LogError::Fatal(reason)) => panic!("{reason}"),
-        Err(LogError::Migrated(_)) => {
-            follow(log);
-            None
-        }
-        Err(LogError::Abortable(_) | LogError::Retriable(_)) => {
-            drop(log.abort());
-            None
-        }
+        Err(LogError::Migrated(_)) => {}
+        Err(LogError::Abortable(_) | LogError::Retriable(_)) => drop(log.abort()),
     }
+    follow(log);
+    done
 }
 
 /// Gives up and takes over what the group says.

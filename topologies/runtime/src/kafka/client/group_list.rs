@@ -1,28 +1,72 @@
 //! Groups as brokers describe them.
 
-use std::ffi::{c_int, c_void};
-use std::time::Duration;
+use std::ffi::{CStr, c_int, c_void};
+use std::time::{Duration, Instant};
 
 use rdkafka::bindings as sys;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::types::RDKafkaErrorCode;
 
 use super::{Client, checked, terminated, text_of, timeout_ms};
 use crate::kafka::group::{GroupMember, GroupState, assigned_partitions};
 use crate::kafka::port::ClientError;
 
+/// The client asks every broker and waits for all of them, so while one is down an answer comes only when the time for it is over.
+/// The first question gets so long, and each further one twice as long as the one before.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// Asks the brokers that a consumer of the wrapper crate knows for a group. One that nobody has heard of is empty.
+pub(in crate::kafka) fn group_of<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    name: &str,
+    timeout: Duration,
+) -> Result<GroupState, ClientError> {
+    // SAFETY: the consumer keeps its handle live across the call.
+    unsafe { ask(consumer.client().native_ptr(), name, timeout) }
+}
+
 impl Client {
     /// Asks the brokers for a group. One that nobody has heard of is empty.
     pub(super) fn group(&self, name: &str, timeout: Duration) -> Result<GroupState, ClientError> {
-        let name = terminated(name)?;
-        let mut list = std::ptr::null();
-        // SAFETY: the handle, the name and the result live across the call; a list that was answered is ours, is copied
-        // while it is live, and freed once.
-        unsafe {
-            let code = sys::rd_kafka_list_groups(self.ptr(), name.as_ptr(), &raw mut list, timeout_ms(timeout));
-            checked(code, "cannot ask for the group")?;
-            let state = state(&*list);
-            sys::rd_kafka_group_list_destroy(list);
-            Ok(state)
+        // SAFETY: the handle is live.
+        unsafe { ask(self.ptr(), name, timeout) }
+    }
+}
+
+/// # Safety
+/// The handle is live across the call.
+unsafe fn ask(rk: *mut sys::rd_kafka_t, name: &str, timeout: Duration) -> Result<GroupState, ClientError> {
+    let name = terminated(name)?;
+    let deadline = Instant::now() + timeout;
+    let mut wait = FIRST_WAIT.min(timeout);
+    loop {
+        // SAFETY: promised by the caller.
+        let answer = unsafe { ask_once(rk, &name, wait) };
+        let left = deadline.saturating_duration_since(Instant::now());
+        match answer {
+            Err(error) if error.code == RDKafkaErrorCode::OperationTimedOut && !left.is_zero() => {
+                wait = (wait * 2).min(left);
+            }
+            answer => return answer,
         }
+    }
+}
+
+/// # Safety
+/// The handle is live across the call.
+unsafe fn ask_once(rk: *mut sys::rd_kafka_t, name: &CStr, timeout: Duration) -> Result<GroupState, ClientError> {
+    let mut list = std::ptr::null();
+    // SAFETY: the handle, the name and the result live across the call; a list that was answered is ours, is copied while it is
+    // live, and freed once.
+    unsafe {
+        let code = sys::rd_kafka_list_groups(rk, name.as_ptr(), &raw mut list, timeout_ms(timeout));
+        // A group that one broker has described is known, whatever the others have to say.
+        if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTIAL {
+            checked(code, "cannot ask for the group")?;
+        }
+        let state = state(&*list);
+        sys::rd_kafka_group_list_destroy(list);
+        Ok(state)
     }
 }
 

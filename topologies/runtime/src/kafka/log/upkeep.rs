@@ -6,8 +6,8 @@ use planted::Bug;
 use streams::LogError;
 use streams::log::Event;
 
-use super::KafkaLog;
-use crate::kafka::group::GroupState;
+use super::orphans::Own;
+use super::{KafkaLog, closed};
 use crate::kafka::port::{GroupMembership, KafkaClient, KafkaConsumer};
 
 /// Brokers forget the offsets of idle partitions after a week, since the group does not subscribe to their topics.
@@ -60,36 +60,33 @@ impl<C: KafkaClient> KafkaLog<C> {
     /// Leaving and joining again, with a new client, makes the group give every task away. A member to which nothing is left
     /// is told that it is in.
     fn look_for_orphans(&mut self, now: Instant) -> Result<(), LogError> {
-        let (task_topic, tasks) = (self.layout.task_topic(), self.layout.tasks.len());
-        let group = self.group_as_member()?;
-        if !self.orphans.look(now, &group, &task_topic, tasks) {
-            if self.orphans.is_settled() && self.owned.is_empty() {
-                self.pending.push_back(Event::Assigned(Vec::new()));
-            }
+        let consumer = self.consumer.as_mut().ok_or_else(closed)?;
+        let Ok(group) = consumer.group(&self.config.application_id, PROBE_WAIT) else {
+            self.orphans.look_later(now);
             return Ok(());
-        }
-        if let Some(consumer) = self.consumer.as_mut() {
+        };
+        let member = consumer.group_metadata();
+        let own = Own {
+            member_id: member.map(|member| member.member_id()).unwrap_or_default(),
+            tasks: self
+                .owned
+                .iter()
+                .filter_map(|task| self.layout.task_partition(*task))
+                .collect(),
+        };
+        let wrong = self
+            .orphans
+            .look(now, &group, own, &self.layout.task_topic(), self.layout.tasks.len());
+        if let Some(wrong) = wrong {
             consumer.leave(self.machine.instant() + LEAVE_WAIT);
+            return Err(LogError::Migrated(format!(
+                "{wrong}; the group is asked to give all of them away again"
+            )));
         }
-        Err(LogError::Migrated(
-            "some tasks have no owner; the group is asked to give all of them away again".to_owned(),
-        ))
-    }
-
-    /// The group, once it and this thread agree on whether the thread has tasks; nothing before, or when nobody can tell. A group
-    /// that a broker has just read from its disk still has members that have lost their session.
-    fn group_as_member(&self) -> Result<GroupState, LogError> {
-        let consumer = self.consumer()?;
-        let group = consumer
-            .group(&self.config.application_id, PROBE_WAIT)
-            .unwrap_or_default();
-        let id = consumer.group_metadata().map(|member| member.member_id());
-        let own = group
-            .members
-            .iter()
-            .find(|member| Some(&member.member_id) == id.as_ref());
-        let agrees = own.is_some_and(|own| own.tasks(&self.layout).is_empty() == self.owned.is_empty());
-        Ok(if agrees { group } else { GroupState::default() })
+        if self.orphans.is_settled() && self.owned.is_empty() {
+            self.pending.push_back(Event::Assigned(Vec::new()));
+        }
+        Ok(())
     }
 
     fn probe(&self) {
