@@ -16,11 +16,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use e2e::{Cluster, NODES};
-use runtime::kafka::{KafkaAdmin, KafkaConfig, KafkaHealth, KafkaLog, ensure_internal_topics};
+use runtime::kafka::{KafkaAdmin, KafkaConfig, KafkaLog, ensure_internal_topics};
 use streams::LogError;
 use streams::log::Log;
 
-use fixture::{commit_of, layout, start_all, task, tried, wait_for};
+use fixture::{commit_of, follow, layout, start_all, task, tried, wait_for};
 use support::topic;
 
 /// Partitions of the topics in which the test brokers keep groups and transactions (`compose/kafka/server.properties`).
@@ -39,29 +39,26 @@ const RECOVERY_MAX: Duration = Duration::from_secs(120);
 fn a_thread_goes_on_when_the_coordinator_of_its_group_is_gone_for_good() {
     let mut cluster = Cluster::start(1).unwrap();
     // Kafka's own topics are there as soon as somebody needs them.
-    joined(config(&cluster, "first", "test")).close();
+    drop(Thread::joined(config(&cluster, "first", "test")));
     let mut numbers = 0..;
     for round in 1..=ROUNDS {
         let (config, coordinator) = wait_for("two coordinators", || candidate(&cluster, numbers.next()?));
         let group = config.application_id.clone();
         let admin = KafkaAdmin::connect(&config).unwrap();
-        let mut log = joined(config);
-        committed(&mut log, 1).unwrap();
+        let mut thread = Thread::joined(config);
+        thread.committed(1).unwrap();
         describe(&admin, &group);
         let began = Instant::now();
-        let recovered = committed_while(&mut log, || cluster.kill_9(coordinator).unwrap())
-            .and_then(|next| committed(&mut log, next));
+        let next = thread.committed_while(|| cluster.kill_9(coordinator).unwrap());
+        let recovered = next.and_then(|next| thread.committed(next));
         recovered.unwrap_or_else(|last| {
-            let group = admin.group(&group);
-            panic!(
-                "broker {} is gone, and in {RECOVERY_MAX:?} nothing was committed: {last}\n{group:?}\n{}",
-                coordinator + 1,
-                cluster.partitions().unwrap()
-            )
+            let (broker, group) = (coordinator + 1, admin.group(&group));
+            let partitions = cluster.partitions().unwrap();
+            panic!("broker {broker} is gone, and nothing was committed: {last}\n{group:?}\n{partitions}")
         });
         println!("round {round}: committed again after {:.1?}", began.elapsed());
         describe(&admin, &group);
-        log.close();
+        drop(thread);
         cluster.revive(coordinator).unwrap();
     }
 }
@@ -85,43 +82,64 @@ fn config(cluster: &Cluster, group: &str, instance: &str) -> KafkaConfig {
     }
 }
 
-fn joined(config: KafkaConfig) -> KafkaLog {
-    let layout = layout(&config.application_id, 1);
-    let admin = KafkaAdmin::connect(&config).unwrap();
-    let replication = i32::try_from(NODES).unwrap();
-    let topics = layout.topics[..2].iter().map(|made| topic(&made.name, 1, replication));
-    admin.create(&topics.collect::<Vec<_>>()).unwrap();
-    ensure_internal_topics(&admin, &layout, replication).unwrap();
-    let mut log = KafkaLog::connect(config, layout, Arc::new(KafkaHealth::default())).unwrap();
-    start_all(&mut log, 1);
-    log
+/// What a stream thread does with its log.
+struct Thread {
+    config: KafkaConfig,
+    log: KafkaLog,
 }
 
-/// Commits one transaction after the other until `done` has returned, and answers the number of the next one.
-fn committed_while(log: &mut KafkaLog, done: impl FnOnce() + Send) -> Result<u64, LogError> {
-    std::thread::scope(|scope| {
-        let doing = scope.spawn(done);
-        let mut next = 2;
-        while !doing.is_finished() {
-            committed(log, next)?;
-            next += 1;
-        }
-        Ok(next)
-    })
-}
+impl Thread {
+    fn joined(config: KafkaConfig) -> Self {
+        let layout = layout(&config.application_id, 1);
+        let admin = KafkaAdmin::connect(&config).unwrap();
+        let replication = i32::try_from(NODES).unwrap();
+        let topics = layout.topics[..2].iter().map(|made| topic(&made.name, 1, replication));
+        admin.create(&topics.collect::<Vec<_>>()).unwrap();
+        ensure_internal_topics(&admin, &layout, replication).unwrap();
+        let log = connected(&config);
+        Self { config, log }
+    }
 
-/// Tries until this commit has come true, or it is too late. No call may take longer than it says.
-fn committed(log: &mut KafkaLog, sequence: u64) -> Result<(), LogError> {
-    let commit = commit_of(task(0), sequence, i64::try_from(sequence).unwrap(), "key", "value");
-    let began = Instant::now();
-    loop {
-        let called = Instant::now();
-        let done = tried(log, &commit);
-        assert!(called.elapsed() < CALL_MAX, "one call took {:?}", called.elapsed());
-        if done.is_ok() || began.elapsed() > RECOVERY_MAX {
-            return done;
+    /// Commits one transaction after the other until `done` has returned, and answers the number of the next one.
+    fn committed_while(&mut self, done: impl FnOnce() + Send) -> Result<u64, LogError> {
+        std::thread::scope(|scope| {
+            let doing = scope.spawn(done);
+            let mut next = 2;
+            while !doing.is_finished() {
+                self.committed(next)?;
+                next += 1;
+            }
+            Ok(next)
+        })
+    }
+
+    /// Tries until this commit has come true, or it is too late. No call may take longer than it says.
+    fn committed(&mut self, sequence: u64) -> Result<(), LogError> {
+        let commit = commit_of(task(0), sequence, i64::try_from(sequence).unwrap(), "key", "value");
+        let began = Instant::now();
+        loop {
+            let called = Instant::now();
+            let done = tried(&mut self.log, &commit);
+            assert!(called.elapsed() < CALL_MAX, "one call took {:?}", called.elapsed());
+            if done.is_ok() || began.elapsed() > RECOVERY_MAX {
+                return done;
+            }
+            if let Err(error) = follow(&mut self.log) {
+                println!("begins again: {error}");
+                self.log.close();
+                self.log = connected(&self.config);
+            }
         }
     }
+}
+
+fn connected(config: &KafkaConfig) -> KafkaLog {
+    let layout = layout(&config.application_id, 1);
+    let mut log = wait_for("a log", || {
+        KafkaLog::connect(config.clone(), Arc::clone(&layout), Arc::default()).ok()
+    });
+    start_all(&mut log, 1);
+    log
 }
 
 /// Asks who is in the group. A broker that is down may not keep the answer back.

@@ -38,11 +38,14 @@ fn a_hanging_broker_costs_time_but_no_restart() {
     });
     server.thaw();
     wait_for("readiness to rise", || {
-        follow(&mut log);
+        follow(&mut log).unwrap();
         health.is_reachable().then_some(())
     });
     let commit = commit_of(task(0), 1, 1, "k", "found");
-    wait_for("a commit", || tried(&mut log, &commit).ok());
+    wait_for("a commit", || {
+        let done = tried(&mut log, &commit);
+        done.or_else(|error| follow(&mut log).and(Err(error))).ok()
+    });
     assert_eq!(read(&fixture, OUTPUT, 0), [pair("k", "found")]);
 }
 

@@ -201,27 +201,25 @@ pub(crate) fn committed(log: &mut impl Log, commits: &[Commit]) -> Vec<streams::
     wait_for("the commit", || settled(log.commit(commits)))
 }
 
-/// Commits as a stream thread does: after a failure it looks at what the group has to say before it tries again. Answers why
-/// the commit is not true yet.
+/// Commits as a stream thread does, which follows its group after a failure and before it tries again.
 pub(crate) fn tried(log: &mut impl Log, commit: &Commit) -> Result<(), LogError> {
     let done = log.commit(std::slice::from_ref(commit)).map(drop);
     match &done {
-        Ok(()) => return done,
         Err(LogError::Fatal(reason)) => panic!("{reason}"),
-        Err(LogError::Migrated(_)) => {}
         Err(LogError::Abortable(_) | LogError::Retriable(_)) => drop(log.abort()),
+        Ok(()) | Err(LogError::Migrated(_)) => {}
     }
-    follow(log);
     done
 }
 
-/// Gives up and takes over what the group says.
-pub(crate) fn follow(log: &mut impl Log) {
-    match log.poll(LOOK).unwrap() {
-        Event::Lost(tasks) | Event::Revoked(tasks) => log.stop(&tasks).unwrap(),
+/// Gives up and takes over what the group says. After an error a stream thread begins again with a new log.
+pub(crate) fn follow(log: &mut impl Log) -> Result<(), LogError> {
+    match log.poll(LOOK)? {
+        Event::Lost(tasks) | Event::Revoked(tasks) => log.stop(&tasks)?,
         Event::Assigned(tasks) => tasks.into_iter().for_each(|task| start(log, task)),
         Event::Records | Event::Idle => {}
     }
+    Ok(())
 }
 
 /// Keys and values of a partition, in their order.
