@@ -13,6 +13,9 @@ use crate::kafka::port::ClientError;
 
 /// The client asks every broker and waits for all of them, so while one is down an answer comes only when the time for it is over.
 /// The first question gets so long, and each further one twice as long as the one before.
+///
+/// `rd_kafka_DescribeConsumerGroups` asks the coordinator alone. It is not used: where that broker dies, version 2.12.1 goes on
+/// asking it, and may end the process by a failed assertion (`rd_kafka_enq_once_del_source_return`).
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
 /// Asks the brokers that a consumer of the wrapper crate knows for a group. One that nobody has heard of is empty.
