@@ -17,7 +17,10 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Tasks may be on their way from one member to another for so long. A member that has to commit first takes its time.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// A member and a group that does not change come to agree in this time, also right after a broker has read the group from its disk.
-const AGREEMENT: Duration = Duration::from_secs(15);
+/// It is long because a request to join that comes after its sender has begun anew drives that one out.
+const AGREEMENT: Duration = Duration::from_secs(45);
+/// Between two looks no more time counts than this: a process that was stopped has not looked.
+const COUNTED_MAX: Duration = Duration::from_secs(2);
 /// Members that wait for the same tasks lose patience this long after one another, so that one of them goes and not all.
 const STAGGER: Duration = Duration::from_millis(700);
 const STAGGERS: u32 = 5;
@@ -36,8 +39,10 @@ pub(super) struct Own {
 pub(super) struct OrphanWatch {
     look_at: Option<Instant>,
     patience: Duration,
-    /// What the group and the member looked like, and since when.
-    picture: (Owners, Own, Instant),
+    /// What the group and the member looked like.
+    picture: (Owners, Own),
+    /// For how long they have, and when that was looked at.
+    lasted: (Duration, Instant),
 }
 
 /// Partitions of the task topic by member, in the order of the members' names.
@@ -53,7 +58,8 @@ impl OrphanWatch {
         Self {
             look_at: Some(now + LOOK_INTERVAL),
             patience: PATIENCE + STAGGER * place,
-            picture: (Owners::new(), Own::default(), now),
+            picture: (Owners::new(), Own::default()),
+            lasted: (Duration::ZERO, now),
         }
     }
 
@@ -91,19 +97,24 @@ impl OrphanWatch {
             return None;
         }
         self.look_later(now);
-        let (seen, seen_own, since) = &self.picture;
-        if group.state != "Stable" || *seen != owners || *seen_own != own {
-            self.picture = (owners, own, now);
-            return None;
-        }
-        let lasts = now.saturating_duration_since(*since);
+        let lasted = self.lasted(now, (owners, own), group.state == "Stable");
         match agrees {
-            true if lasts >= self.patience => Some("some tasks have no owner"),
-            false if lasts >= self.patience + AGREEMENT => {
+            true if lasted >= self.patience => Some("some tasks have no owner"),
+            false if lasted >= self.patience + AGREEMENT => {
                 Some("this thread does not have the tasks that its group has given it")
             }
             _ => None,
         }
+    }
+
+    /// For how long all has looked like this.
+    fn lasted(&mut self, now: Instant, picture: (Owners, Own), is_stable: bool) -> Duration {
+        let (before, looked) = self.lasted;
+        let since = now.saturating_duration_since(looked).min(COUNTED_MAX);
+        let is_same = is_stable && self.picture == picture;
+        self.picture = picture;
+        self.lasted = (if is_same { before + since } else { Duration::ZERO }, now);
+        self.lasted.0
     }
 }
 
@@ -151,7 +162,7 @@ mod tests {
     fn patience_with(looks: impl Fn(u64) -> (GroupState, Own)) -> Option<(u64, &'static str)> {
         let now = Instant::now();
         let mut watch = OrphanWatch::new("", now);
-        (1..60).find_map(|second| {
+        (1..90).find_map(|second| {
             let now = now + Duration::from_secs(second);
             let (group, own) = looks(second);
             let wrong = watch
@@ -196,18 +207,29 @@ mod tests {
         // The group takes it for a member that has tasks, or knows only an earlier name of it.
         assert_eq!(
             patience_with(|_| (group("Stable", &[0, 1, 2]), own("a", &[]))),
-            Some((20, wrong))
+            Some((50, wrong))
         );
         assert_eq!(
             patience_with(|_| (group("Stable", &[0, 1, 2]), own("", &[]))),
-            Some((20, wrong))
+            Some((50, wrong))
         );
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_has_not_lost_patience() {
+        let now = Instant::now();
+        let mut watch = OrphanWatch::new("", now);
+        let looks = [1, 2, 32, 33].map(|second| {
+            let now = now + Duration::from_secs(second);
+            watch.look(now, &group("Stable", &[0, 2]), own("a", &[0, 2]), "tasks", 3)
+        });
+        assert_eq!(looks, [None, None, None, Some("some tasks have no owner")]);
     }
 
     #[test]
     fn a_member_that_comes_to_agree_with_its_group_stays() {
         let looks = |second| {
-            let tasks = if second < 12 { &[][..] } else { &[0, 1, 2][..] };
+            let tasks = if second < 40 { &[][..] } else { &[0, 1, 2][..] };
             (group("Stable", &[0, 1, 2]), own("a", tasks))
         };
         assert_eq!(patience_with(looks), None);
