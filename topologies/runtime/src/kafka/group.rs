@@ -12,6 +12,12 @@ pub struct GroupState {
 }
 
 impl GroupState {
+    /// Whether members are on their way in or out, and tasks with them.
+    #[must_use]
+    pub fn is_rebalancing(&self) -> bool {
+        self.state.ends_with("Rebalance")
+    }
+
     /// Whether nobody is in the group.
     #[must_use]
     pub fn is_empty(&self) -> bool {

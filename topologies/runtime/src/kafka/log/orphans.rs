@@ -5,8 +5,8 @@
 //! and the tasks that it was giving up stay without owner. Therefore a thread that has joined looks whether every task is
 //! owned, and leaves when that stays otherwise: a leaving and a coming member make the group give everything away again.
 //!
-//! It also leaves when its group stays stable without it, or says that it has other tasks than it has: then a join has got stuck
-//! in the client, and nobody would ever run those tasks.
+//! It also leaves when its group goes on without it, or says that it has other tasks than it has: then a join has got stuck in the
+//! client, and nobody would ever run those tasks.
 
 use std::time::{Duration, Instant};
 
@@ -97,21 +97,19 @@ impl OrphanWatch {
             return None;
         }
         self.look_later(now);
-        let lasted = self.lasted(now, (owners, own), group.state == "Stable");
+        let lasted = self.lasted(now, (owners, own), group.is_rebalancing());
         match agrees {
             true if lasted >= self.patience => Some("some tasks have no owner"),
-            false if lasted >= self.patience + AGREEMENT => {
-                Some("this thread does not have the tasks that its group has given it")
-            }
+            false if lasted >= self.patience + AGREEMENT => Some("this thread and its group do not agree on its tasks"),
             _ => None,
         }
     }
 
     /// For how long all has looked like this.
-    fn lasted(&mut self, now: Instant, picture: (Owners, Own), is_stable: bool) -> Duration {
+    fn lasted(&mut self, now: Instant, picture: (Owners, Own), is_rebalancing: bool) -> Duration {
         let (before, looked) = self.lasted;
         let since = now.saturating_duration_since(looked).min(COUNTED_MAX);
-        let is_same = is_stable && self.picture == picture;
+        let is_same = !is_rebalancing && self.picture == picture;
         self.picture = picture;
         self.lasted = (if is_same { before + since } else { Duration::ZERO }, now);
         self.lasted.0
@@ -203,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_member_whose_join_got_stuck_gives_up() {
-        let wrong = "this thread does not have the tasks that its group has given it";
-        // The group takes it for a member that has tasks, or knows only an earlier name of it.
+        let wrong = "this thread and its group do not agree on its tasks";
+        // The group takes it for a member that has tasks, or knows only an earlier name of it, or has given it up.
         assert_eq!(
             patience_with(|_| (group("Stable", &[0, 1, 2]), own("a", &[]))),
             Some((50, wrong))
@@ -212,6 +210,10 @@ mod tests {
         assert_eq!(
             patience_with(|_| (group("Stable", &[0, 1, 2]), own("", &[]))),
             Some((50, wrong))
+        );
+        assert_eq!(
+            patience_with(|_| (GroupState::default(), own("", &[]))),
+            Some((49, wrong))
         );
     }
 
