@@ -44,6 +44,7 @@ fn a_hanging_broker_costs_time_but_no_restart() {
     let commit = commit_of(task(0), 1, 1, "k", "found");
     wait_for("a commit", || {
         let done = tried(&mut log, &commit);
+        assert!(!matches!(done, Err(LogError::Fatal(_))), "{done:?}");
         done.or_else(|error| follow(&mut log).and(Err(error))).ok()
     });
     assert_eq!(read(&fixture, OUTPUT, 0), [pair("k", "found")]);

@@ -125,8 +125,12 @@ pub(crate) fn start_all(log: &mut impl Log, tasks: i32) {
 
 /// Starts a task at its committed offsets.
 pub(crate) fn start(log: &mut impl Log, task: TaskId) {
-    let from = wait_for("committed offsets", || settled(log.committed(task)));
-    wait_for("the start", || settled(log.start(task, &from)));
+    started(log, task).unwrap();
+}
+
+fn started(log: &mut impl Log, task: TaskId) -> Result<(), LogError> {
+    let from = wait_for("committed offsets", || answered(log.committed(task)))?;
+    wait_for("the start", || answered(log.start(task, &from)))
 }
 
 /// Takes records until there are `count`, as `(partition, offset, key)`.
@@ -204,10 +208,8 @@ pub(crate) fn committed(log: &mut impl Log, commits: &[Commit]) -> Vec<streams::
 /// Commits as a stream thread does, which follows its group after a failure and before it tries again.
 pub(crate) fn tried(log: &mut impl Log, commit: &Commit) -> Result<(), LogError> {
     let done = log.commit(std::slice::from_ref(commit)).map(drop);
-    match &done {
-        Err(LogError::Fatal(reason)) => panic!("{reason}"),
-        Err(LogError::Abortable(_) | LogError::Retriable(_)) => drop(log.abort()),
-        Ok(()) | Err(LogError::Migrated(_)) => {}
+    if let Err(LogError::Abortable(_) | LogError::Retriable(_)) = &done {
+        drop(log.abort());
     }
     done
 }
@@ -216,7 +218,7 @@ pub(crate) fn tried(log: &mut impl Log, commit: &Commit) -> Result<(), LogError>
 pub(crate) fn follow(log: &mut impl Log) -> Result<(), LogError> {
     match log.poll(LOOK)? {
         Event::Lost(tasks) | Event::Revoked(tasks) => log.stop(&tasks)?,
-        Event::Assigned(tasks) => tasks.into_iter().for_each(|task| start(log, task)),
+        Event::Assigned(tasks) => tasks.into_iter().try_for_each(|task| started(log, task))?,
         Event::Records | Event::Idle => {}
     }
     Ok(())
@@ -278,8 +280,10 @@ pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 }
 
 fn settled<T>(answer: Result<T, LogError>) -> Option<T> {
-    match answer {
-        Err(LogError::Retriable(_)) => None,
-        answer => Some(answer.unwrap()),
-    }
+    answered(answer).map(Result::unwrap)
+}
+
+/// Nothing while the log asks to repeat.
+fn answered<T>(answer: Result<T, LogError>) -> Option<Result<T, LogError>> {
+    (!matches!(answer, Err(LogError::Retriable(_)))).then_some(answer)
 }
