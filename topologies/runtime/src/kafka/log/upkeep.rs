@@ -24,7 +24,7 @@ const LEAVE_WAIT: Duration = Duration::from_secs(5);
 
 impl<C: KafkaClient> KafkaLog<C> {
     /// Renews idle offsets, replaces producers that were given up, and looks for a broker while none was to be reached.
-    /// [`LogError::Migrated`] after it has left its group, in which some tasks had no owner.
+    /// [`LogError::Migrated`] after it has left its group, in which some tasks had no owner or this thread not its own.
     pub(super) fn maintain(&mut self) -> Result<(), LogError> {
         let now = self.machine.instant();
         if self.recommit_at.is_some_and(|at| at <= now) && self.may_recommit() {
