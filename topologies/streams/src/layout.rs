@@ -78,6 +78,16 @@ impl Layout {
         u16::try_from(position).ok().map(TopicIndex)
     }
 
+    /// The topics to which tasks write records for others: all but inputs and changelogs.
+    pub fn written(&self) -> impl Iterator<Item = &TopicLayout> {
+        self.topics.iter().filter(|topic| {
+            matches!(
+                topic.kind,
+                TopicKind::Sink | TopicKind::Repartition | TopicKind::DeadLetters
+            )
+        })
+    }
+
     /// Where the store of that name stands.
     #[must_use]
     pub fn store_named(&self, name: &str) -> Option<StoreIndex> {

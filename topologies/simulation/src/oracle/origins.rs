@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use runtime::origin::{Origin, Sequence, Wrong};
-use streams::{Layout, TopicKind};
+use streams::Layout;
 
 use crate::outcome::{CommittedRecord, Outcome};
 
@@ -12,13 +12,7 @@ type Numbers<'a> = BTreeMap<&'a str, Vec<(u64, (i32, i64))>>;
 
 /// Checks every topic that the application writes for records.
 pub(crate) fn check_origins(outcome: &Outcome, layout: &Layout) -> Vec<String> {
-    let written = layout.topics.iter().filter(|topic| {
-        matches!(
-            topic.kind,
-            TopicKind::Sink | TopicKind::Repartition | TopicKind::DeadLetters
-        )
-    });
-    let found = written.flat_map(|topic| {
+    let found = layout.written().flat_map(|topic| {
         let numbers = numbers(outcome.partitions(&topic.name));
         let found = numbers.into_iter().flat_map(|(writer, numbers)| wrong(writer, numbers));
         found.map(|found| format!("{}: {found}", topic.name))

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use commerce::audit::Place;
 use runtime::origin::{Origin, Sequence, Wrong};
+use streams::Layout;
 use streams::log::LogReader;
-use streams::{Layout, TopicKind};
 
 use super::cut::ends;
 use super::go_on;
@@ -43,13 +43,7 @@ pub(super) fn check(
 
 /// Each once: several topologies may write one topic.
 fn names(layouts: &[Arc<Layout>]) -> BTreeSet<&str> {
-    let topics = layouts.iter().flat_map(|layout| &layout.topics);
-    let written = topics.filter(|topic| {
-        matches!(
-            topic.kind,
-            TopicKind::Sink | TopicKind::Repartition | TopicKind::DeadLetters
-        )
-    });
+    let written = layouts.iter().flat_map(|layout| layout.written());
     written.map(|topic| topic.name.as_str()).collect()
 }
 
