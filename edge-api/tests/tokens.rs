@@ -137,10 +137,10 @@ async fn a_refresh_token_that_comes_back_later_ends_the_session_for_everybody() 
     let buyer = shop.buyer().await;
     let first = refresh(&shop, &buyer.refresh_token).await.expect(200);
     let retried = refresh(&shop, &buyer.refresh_token).await.expect(200);
-    assert_eq!(first.body, retried.body, "a lost answer is given again");
     shop.clock.advance_ms(ROTATION_GRACE_MS + 1_000);
     let late = refresh(&shop, &buyer.refresh_token).await.expect(200);
     for token in ["/access_token", "/refresh_token"] {
+        assert_eq!(first.text(token), retried.text(token), "a lost answer is given again");
         assert_eq!(first.text(token), late.text(token), "nothing shows that it has arrived");
     }
     // The moved clock goes on as time does, and a machine may be slow.
