@@ -9,7 +9,7 @@ use streams::LogError;
 use streams::log::Log;
 use tokio::sync::watch;
 
-use crate::limits::{LOG_RETRY_WAIT, SHUTDOWN_WAIT_MAX};
+use crate::limits::{FENCED_AGAIN_WITHIN, LOG_RETRY_WAIT, SHUTDOWN_WAIT_MAX};
 use crate::queries::ThreadState;
 use crate::stream_thread::{StreamThread, ThreadContext};
 
@@ -155,12 +155,21 @@ pub fn live<L: Log>(
     make_log: &MakeLog<L>,
     stop: &AtomicBool,
 ) -> Result<(), String> {
+    let mut fenced_at = None;
     while !stop.load(Ordering::Relaxed) {
         let ended = make_log(number).and_then(|log| StreamThread::new(number, Arc::clone(context), log).run(stop));
+        let now = context.machine.instant();
+        let is_lately = |before: Instant| now.saturating_duration_since(before) < FENCED_AGAIN_WITHIN;
         match ended {
             Ok(()) => return Ok(()),
             Err(LogError::Fatal(reason)) => return Err(reason),
-            Err(error) => rejoin(number, context, &error),
+            Err(LogError::Fenced(reason)) if fenced_at.is_some_and(is_lately) => return Err(reason),
+            Err(error) => {
+                if matches!(error, LogError::Fenced(_)) {
+                    fenced_at = Some(now);
+                }
+                rejoin(number, context, &error);
+            }
         }
     }
     Ok(())

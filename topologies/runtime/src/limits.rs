@@ -16,6 +16,10 @@ pub const LOG_CALL_ATTEMPTS_MAX: u32 = 5;
 /// Wait between two attempts of a log call, and before a thread rejoins after it lost its client.
 pub const LOG_RETRY_WAIT: Duration = Duration::from_millis(200);
 
+/// A thread that is driven out of its group joins again, unless it was driven out before within this time. The first may have been
+/// a request to join of its own that arrived late; the second is another process under its name.
+pub const FENCED_AGAIN_WITHIN: Duration = Duration::from_mins(5);
+
 /// Wait before a record whose schema the registry could not tell is read again.
 pub const SCHEMA_RETRY_WAIT: Duration = Duration::from_millis(500);
 

@@ -100,7 +100,7 @@ impl<L: Log> StreamThread<L> {
     }
 
     /// Turns until `stop` is set, then commits and leaves. An error says why the client must be replaced
-    /// ([`LogError::Migrated`]) or the process must end ([`LogError::Fatal`]); nothing uncommitted is kept.
+    /// ([`LogError::Migrated`], [`LogError::Fenced`]) or the process must end ([`LogError::Fatal`]); nothing uncommitted is kept.
     pub fn run(&mut self, stop: &AtomicBool) -> Result<(), LogError> {
         let ended = self.turn_until(stop);
         let closed = match &ended {

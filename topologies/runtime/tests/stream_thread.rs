@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use runtime::limits::{LOG_RETRY_WAIT, ThreadLimits};
+use runtime::limits::{FENCED_AGAIN_WITHIN, LOG_RETRY_WAIT, ThreadLimits};
 use runtime::queries::Hosting;
-use runtime::{Machine, NoSchemas, OsMachine, StateProvider, StreamThread, ThreadContext, Work};
+use runtime::{Machine, MakeLog, NoSchemas, OsMachine, StateProvider, StreamThread, ThreadContext, Work, live};
 use streams::log::{Event, Log, LogReader, StoredRecord};
 use streams::serde::StringSerde;
 use streams::store::{KeyValueStore, StoreError};
@@ -215,6 +215,12 @@ fn thread_on(
         calls: Arc::clone(&calls),
         sent: 0,
     };
+    let context = context(machine, limits);
+    let hosting = Arc::clone(&context.hosting);
+    (StreamThread::new(0, Arc::new(context), log), hosting, calls)
+}
+
+fn context(machine: Arc<dyn Machine>, limits: ThreadLimits) -> ThreadContext {
     let topic = |name: &str| Topic::new(name, StringSerde, StringSerde);
     let builder = TopologyBuilder::new("copy");
     builder.stream(&topic("in")).to(&topic("out"));
@@ -223,17 +229,16 @@ fn thread_on(
     let layout = Arc::new(topology.place("app", &counts).unwrap());
     let hosting = Arc::new(Hosting::default());
     hosting.register("copy", Arc::clone(&layout));
-    let context = ThreadContext {
+    ThreadContext {
         topology: Arc::new(topology),
         layout,
-        hosting: Arc::clone(&hosting),
+        hosting,
         states: Arc::new(Nothing),
         make_reader: Arc::new(|| Ok(Box::new(Nothing))),
         schemas: Arc::new(NoSchemas),
         limits,
         machine,
-    };
-    (StreamThread::new(0, Arc::new(context), log), hosting, calls)
+    }
 }
 
 /// Turns until the script is at its end and nothing is left to do, or until the thread gives its client up.
@@ -334,4 +339,67 @@ fn a_thread_whose_commits_fail_one_after_the_other_pauses_between_them() {
         2,
         "{paused:?}"
     );
+}
+
+/// A machine whose time passes when somebody waits.
+struct Clockwork {
+    start: Instant,
+    passed: Mutex<Duration>,
+}
+
+impl Machine for Clockwork {
+    fn now_ms(&self) -> i64 {
+        1
+    }
+
+    fn instant(&self) -> Instant {
+        self.start + *self.passed.lock().unwrap()
+    }
+
+    fn sleep(&self, time: Duration) {
+        *self.passed.lock().unwrap() += time;
+    }
+
+    fn spawn(&self, name: String, work: Work) -> std::io::Result<()> {
+        OsMachine.spawn(name, work)
+    }
+
+    fn unique(&self) -> u128 {
+        1
+    }
+}
+
+/// How the life of a thread ends that is driven out of its group after each of these times, and is then asked to stop.
+fn life_of_a_thread_driven_out_after(times: &[Duration]) -> Result<(), String> {
+    let machine = Arc::new(Clockwork {
+        start: Instant::now(),
+        passed: Mutex::default(),
+    });
+    let context = Arc::new(context(Arc::clone(&machine) as _, ThreadLimits::default()));
+    let stop = Arc::new(AtomicBool::new(false));
+    let times = Mutex::new(VecDeque::from(times.to_vec()));
+    let asked = Arc::clone(&stop);
+    let make_log: MakeLog<ScriptedLog> = Arc::new(move |_| {
+        let Some(time) = times.lock().unwrap().pop_front() else {
+            asked.store(true, Ordering::Relaxed);
+            return Err(retriable());
+        };
+        machine.sleep(time);
+        Err(LogError::Fenced("another process has this name".to_owned()))
+    });
+    live(0, &context, &make_log, &stop)
+}
+
+#[test]
+fn a_thread_that_is_driven_out_of_its_group_joins_again() {
+    assert_eq!(life_of_a_thread_driven_out_after(&[Duration::ZERO]), Ok(()));
+    let rarely = [FENCED_AGAIN_WITHIN; 3];
+    assert_eq!(life_of_a_thread_driven_out_after(&rarely), Ok(()));
+}
+
+#[test]
+fn a_thread_that_is_driven_out_again_soon_ends_its_process() {
+    let soon = [Duration::ZERO, FENCED_AGAIN_WITHIN / 2];
+    let reason = "another process has this name".to_owned();
+    assert_eq!(life_of_a_thread_driven_out_after(&soon), Err(reason));
 }

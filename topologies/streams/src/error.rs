@@ -73,6 +73,10 @@ pub enum LogError {
     /// Another instance owns the tasks: close them, commit nothing, join again.
     #[error("the tasks moved to another instance: {0}")]
     Migrated(String),
+    /// Another member took this one's place in the group under the same name: close the tasks, commit nothing. Joining again drives
+    /// that one out in turn, so it is done once; two processes under one name would go on for ever.
+    #[error("driven out of the group: {0}")]
+    Fenced(String),
     /// Nothing can be done inside the process; the sentence says what the operator does next.
     #[error("{0}")]
     Fatal(String),

@@ -40,6 +40,24 @@ fn the_same_instance_takes_its_tasks_back_without_waiting_for_any_timeout() {
 }
 
 #[test]
+fn a_thread_that_another_drives_out_under_its_name_is_told_so_and_can_come_back() {
+    let fixture = KafkaFixture::new(1);
+    let mut first = joined(&fixture, 0, 1);
+    let mut second = joined(&fixture, 0, 1);
+    committed(&mut second, &[commit_of(task(0), 1, 1, "k", "second")]);
+    assert!(matches!(driven_out(&mut first), LogError::Fenced(_)));
+    first.close();
+    let mut first = joined(&fixture, 0, 1);
+    committed(&mut first, &[commit_of(task(0), 2, 2, "k", "first")]);
+    assert!(matches!(driven_out(&mut second), LogError::Fenced(_)));
+    assert_eq!(read(&fixture, OUTPUT, 0), [pair("k", "second"), pair("k", "first")]);
+}
+
+fn driven_out(log: &mut KafkaLog) -> LogError {
+    wait_for("the heartbeat that tells", || log.poll(Duration::from_millis(50)).err())
+}
+
+#[test]
 fn a_config_of_another_instance_does_not_fence_this_one() {
     let fixture = KafkaFixture::new(2);
     let mut first = joined(&fixture, 0, 2);

@@ -108,7 +108,7 @@ pub(crate) fn a_thread_that_was_replaced_makes_nothing_true_and_its_heir_does<F:
     assert!(
         matches!(
             refused,
-            Err(LogError::Migrated(_) | LogError::Abortable(_) | LogError::Fatal(_))
+            Err(LogError::Migrated(_) | LogError::Abortable(_) | LogError::Fenced(_))
         ),
         "{refused:?}"
     );

@@ -71,7 +71,7 @@ impl<C: KafkaClient> KafkaLog<C> {
     fn client_error(&mut self, error: &ClientError) -> Result<(), LogError> {
         self.health.note(&error.to_string());
         match error.code {
-            RDKafkaErrorCode::FencedInstanceId => Err(LogError::Fatal(format!(
+            RDKafkaErrorCode::FencedInstanceId => Err(LogError::Fenced(format!(
                 "another process runs as instance {:?}; give every process an instance id of its own",
                 self.config.instance_id
             ))),
