@@ -12,6 +12,7 @@ use schemas::wire::envelope::Envelope;
 use schemas::wire::order::OrderCommand;
 use schemas::wire::payment::PaymentCommand;
 use schemas::wire::product::ProductCommand;
+use schemas::wire::revocation::Revocation;
 use schemas::{AvroSerde, SchemaTable};
 use streams::partition::partition_for_key;
 use streams::serde::{Serde, SharedSerde};
@@ -32,6 +33,8 @@ pub struct CommandSerdes {
     pub payment: SharedSerde<PaymentCommand>,
     /// For `order-commands`.
     pub order: SharedSerde<OrderCommand>,
+    /// For `revocations`.
+    pub revocation: SharedSerde<Revocation>,
 }
 
 impl CommandSerdes {
@@ -43,11 +46,12 @@ impl CommandSerdes {
             product: Arc::new(AvroSerde::new(table)),
             payment: Arc::new(AvroSerde::new(table)),
             order: Arc::new(AvroSerde::new(table)),
+            revocation: Arc::new(AvroSerde::new(table)),
         }
     }
 }
 
-/// A command type: its topic, and its serde among [`CommandSerdes`].
+/// What a gateway appends: its topic, and its serde among [`CommandSerdes`].
 pub trait Command: Wire {
     /// The serde of this kind.
     fn serde(serdes: &CommandSerdes) -> &SharedSerde<Self>;
@@ -74,6 +78,16 @@ command!(AccountCommand, account);
 command!(ProductCommand, product);
 command!(PaymentCommand, payment);
 command!(OrderCommand, order);
+
+impl Command for Revocation {
+    fn serde(serdes: &CommandSerdes) -> &SharedSerde<Self> {
+        &serdes.revocation
+    }
+
+    fn at(&self) -> i64 {
+        self.revoked_at
+    }
+}
 
 fn at<P>(envelope: &Envelope<P>) -> i64 {
     envelope.at
@@ -138,13 +152,28 @@ pub async fn append<C: Command>(
     key: &str,
     command: &C,
 ) -> Result<Receipt, Problem> {
-    let topic = C::topic().name;
+    let value = encode(C::serde(serdes), command)?;
+    store(log, C::topic().name, key, Some(value), command.at()).await
+}
+
+/// Appends the end of `key` in the topic of `C`.
+pub async fn remove<C: Command>(log: &dyn CommandLog, key: &str, now_ms: i64) -> Result<Receipt, Problem> {
+    store(log, C::topic().name, key, None, now_ms).await
+}
+
+async fn store(
+    log: &dyn CommandLog,
+    topic: &'static str,
+    key: &str,
+    value: Option<Vec<u8>>,
+    timestamp_ms: i64,
+) -> Result<Receipt, Problem> {
     let record = CommandRecord {
         topic: topic.to_owned(),
         key: key.as_bytes().to_vec(),
-        value: encode(C::serde(serdes), command)?,
+        value,
         headers: Vec::new(),
-        timestamp_ms: command.at(),
+        timestamp_ms,
     };
     let started = Instant::now();
     let mut appended = log.append(record).await;

@@ -62,8 +62,14 @@ pub const SESSION_ABSOLUTE_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
 /// Sessions that the in-process store holds, at most.
 pub const MEMORY_SESSIONS_MAX: usize = 100_000;
 
-/// Ended sessions whose still valid tokens this process refuses, at most.
-pub const ENDED_SESSIONS_MAX: usize = 100_000;
+/// Sessions and accounts of which this process knows that they are over, at most.
+pub const REVOCATIONS_MAX: usize = 500_000;
+
+/// Records of sessions that could not live any more which a gateway removes with each session that it ends, at most.
+pub const REVOCATIONS_SWEPT: usize = 2;
+
+/// Sessions of one account at the same time; the oldest makes room for one more.
+pub const ACCOUNT_SESSIONS_MAX: usize = 10;
 
 /// Tokens of which this process remembers that their first use is recorded, at most.
 pub const SEEN_TOKENS_MAX: usize = 100_000;

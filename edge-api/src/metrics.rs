@@ -8,6 +8,7 @@
 //! | `sluice_auth_events_total` | counter | event |
 //! | `sluice_password_hashes_waiting` | gauge | |
 //! | `sluice_session_store_errors_total` | counter | |
+//! | `sluice_revocations_dropped_total` | counter | |
 //! | `sluice_edge_commands_total` | counter | topic, outcome |
 //! | `sluice_edge_command_append_seconds` | histogram | topic |
 //! | `sluice_edge_view_errors_total` | counter | store, kind |
@@ -28,6 +29,14 @@ pub enum AuthEvent {
     LoginRefused,
     /// A session was ended by its owner.
     LoggedOut,
+    /// All sessions of an account were ended by its owner.
+    LoggedOutEverywhere,
+    /// A password was replaced.
+    PasswordChanged,
+    /// An account was disabled by its owner.
+    AccountDisabled,
+    /// The password that was to confirm something was wrong.
+    ConfirmationRefused,
     /// A refresh token was exchanged.
     Refreshed,
     /// An expired access token was exchanged on the way.
@@ -51,6 +60,10 @@ impl AuthEvent {
             Self::LoggedIn => "logged_in",
             Self::LoginRefused => "login_refused",
             Self::LoggedOut => "logged_out",
+            Self::LoggedOutEverywhere => "logged_out_everywhere",
+            Self::PasswordChanged => "password_changed",
+            Self::AccountDisabled => "account_disabled",
+            Self::ConfirmationRefused => "confirmation_refused",
             Self::Refreshed => "refreshed",
             Self::TokenReissued => "token_reissued",
             Self::TokenRefused => "token_refused",
@@ -78,6 +91,10 @@ pub fn describe() {
     describe_counter!(
         "sluice_session_store_errors_total",
         "Calls that the session store did not answer."
+    );
+    describe_counter!(
+        "sluice_revocations_dropped_total",
+        "Ended sessions that were forgotten too early, because there are too many."
     );
     describe_counter!("sluice_edge_commands_total", "Commands appended to the log.");
     describe_histogram!(
@@ -116,6 +133,11 @@ pub fn hashes_waiting(count: usize) {
 /// Counts a call that the session store did not answer.
 pub fn session_store_failed() {
     counter!("sluice_session_store_errors_total").increment(1);
+}
+
+/// Counts an ended session that was forgotten for want of room.
+pub fn revocation_dropped() {
+    counter!("sluice_revocations_dropped_total").increment(1);
 }
 
 /// Counts a command, and how long it took to be durable.

@@ -8,21 +8,22 @@ use axum::Router;
 use planted::Bug;
 use runtime::commands::CommandLog;
 use runtime::queries::Freshness;
+use schemas::wire::revocation::{Revocation, RevocationReason};
 use tokio::sync::Semaphore;
 
 use crate::auth::TokenKeys;
-use crate::auth::ended::EndedSessions;
 use crate::auth::passwords::{PasswordError, Passwords};
+use crate::auth::revocations::{Held, Revocations};
 use crate::auth::tokens::AccessGrant;
 use crate::auth::uses::TokenUses;
 use crate::clock::{Clock, Entropy, random_id};
 use crate::commands::{self, Accepted, Command, CommandSerdes, Receipt};
 use crate::idempotency::RecentRequests;
-use crate::limits::LONG_POLLS_MAX;
+use crate::limits::{LONG_POLLS_MAX, REVOCATIONS_SWEPT};
 use crate::metrics::{AuthEvent, auth_event};
 use crate::problem::{Code, Problem};
-use crate::reading::Reader;
-use crate::sessions::{Exchange, Exchanged, SessionStore, SessionsUnavailable};
+use crate::reading::{LoginRecord, Reader};
+use crate::sessions::{Exchange, Exchanged, OpenSession, SessionStore, SessionsUnavailable};
 use crate::views::Views;
 
 /// Renders the metrics of the process in Prometheus' text format.
@@ -36,6 +37,8 @@ pub struct EdgeParts {
     pub views: Arc<dyn Views>,
     /// Where sessions are kept.
     pub sessions: Arc<dyn SessionStore>,
+    /// Which sessions are over. Somebody has to fill it from its topic.
+    pub revocations: Arc<Revocations>,
     /// How commands become bytes.
     pub serdes: CommandSerdes,
     /// The keys of the tokens; the same in every gateway of a deployment.
@@ -59,7 +62,6 @@ pub struct EdgeState(Arc<Shared>);
 struct Shared {
     parts: EdgeParts,
     passwords: Passwords,
-    ended: EndedSessions,
     uses: TokenUses,
     recent: RecentRequests,
     accepted: Accepted,
@@ -73,7 +75,6 @@ impl EdgeState {
         let cores = available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self(Arc::new(Shared {
             passwords: Passwords::new(cores / 2)?,
-            ended: EndedSessions::default(),
             uses: TokenUses::new(Arc::clone(&parts.sessions)),
             recent: RecentRequests::default(),
             accepted: Accepted::default(),
@@ -92,8 +93,12 @@ impl EdgeState {
     /// Whether this gateway can do its work: its state is readable, its session store answers, and it is not
     /// shutting down.
     pub async fn is_ready(&self) -> Readiness {
+        let mut obstacles = self.0.parts.views.obstacles();
+        if !self.revocations().is_complete() {
+            obstacles.push("which sessions are over is still being read".to_owned());
+        }
         Readiness {
-            obstacles: self.0.parts.views.obstacles(),
+            obstacles,
             sessions: self.0.parts.sessions.is_ready().await,
             accepting: !self.0.draining.load(Ordering::Acquire),
         }
@@ -116,8 +121,20 @@ impl EdgeState {
         Reader::new(self.0.parts.views.as_ref(), self.log(), &self.0.accepted)
     }
 
+    /// A gateway that does not know yet what is over lets nothing through.
+    pub(crate) fn may_judge_tokens(&self) -> Result<(), Problem> {
+        if self.revocations().is_complete() {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::Unavailable,
+            "This gateway still reads which sessions are over. Try again.",
+        ))
+    }
+
     /// Exchanges a token: the session decides, and the account is asked again for its role.
     pub(crate) async fn exchange(&self, exchange: Exchange) -> Result<(AccessGrant, String), Problem> {
+        self.may_judge_tokens()?;
         let session_id = exchange.session_id.clone();
         let owner = self
             .sessions()
@@ -125,23 +142,32 @@ impl EdgeState {
             .await
             .map_err(sessions_unavailable)?;
         let owner = owner.ok_or_else(session_ended)?;
-        let role = match self.reader().login(&owner.login_key, &Freshness::Committed).await? {
-            Some(login) if login.is_active && login.account_id == owner.account_id => login.role,
-            Some(_) | None => {
-                self.end_session(&session_id).await?;
-                return Err(session_ended());
-            }
+        let held = Held {
+            session_id: &session_id,
+            account_id: &owner.account_id,
+            credential_version: owner.credential_version,
         };
+        if self.revocations().cover(held) {
+            return Err(session_ended());
+        }
+        let login = self.reader().login(&owner.login_key, &Freshness::Committed).await?;
+        // A view that trails knows an earlier version than the session; that says nothing against it.
+        let login = login.filter(|login| {
+            let is_same = login.account_id == owner.account_id && login.version <= owner.credential_version;
+            login.is_active && is_same
+        });
+        let role = login.ok_or_else(session_ended)?.role;
         let exchanged = self.sessions().exchange(exchange).await.map_err(sessions_unavailable)?;
         let (token_id, issued_at_ms) = match exchanged {
             Exchanged::Current { token_id, issued_at_ms } => (token_id, issued_at_ms),
             Exchanged::Ended => return Err(session_ended()),
-            Exchanged::Reused => return Err(self.reused(&session_id, &owner.account_id)),
+            Exchanged::Reused => return Err(self.reused(&session_id, &owner.account_id).await),
         };
         let grant = AccessGrant {
             account_id: owner.account_id,
             role,
             session_id,
+            credential_version: owner.credential_version,
             token_id,
             issued_at_ms,
         };
@@ -149,27 +175,80 @@ impl EdgeState {
         Ok((grant, token))
     }
 
-    /// Ends a session here and in the session store.
-    pub(crate) async fn end_session(&self, session_id: &str) -> Result<(), Problem> {
-        self.ended().insert(session_id, self.now_ms());
+    /// Ends a session: here at once, in the log for every gateway and for good, and in the session store.
+    pub(crate) async fn end_session(&self, session_id: &str, account_id: &str) -> Result<(), Problem> {
+        let revoking = self.revoke(session_id, account_id, RevocationReason::Logout);
         if planted::is(Bug::LogoutForgotten) {
             return Ok(());
         }
-        self.sessions().end(session_id).await.map_err(sessions_unavailable)
+        let (revoked, ended) = tokio::join!(revoking, self.sessions().end(session_id));
+        revoked.and(ended.map_err(sessions_unavailable))
     }
 
-    fn reused(&self, session_id: &str, account_id: &str) -> Problem {
-        self.ended().insert(session_id, self.now_ms());
+    /// Sessions of the account that began before this version of its credential are over here from now on.
+    pub(crate) fn forget_before(&self, login: &LoginRecord) {
+        self.revocations().insert(&Revocation {
+            session_id: None,
+            account_id: login.account_id.clone(),
+            revoked_at: self.now_ms(),
+            // Only what the topic says is read by others.
+            reason: RevocationReason::Unknown,
+            version: Some(login.version),
+        });
+    }
+
+    /// Whether an open session of the account is over all the same.
+    pub(crate) fn is_revoked(&self, account_id: &str, session: &OpenSession) -> bool {
+        self.revocations().cover(Held {
+            session_id: &session.session_id,
+            account_id,
+            credential_version: session.credential_version,
+        })
+    }
+
+    async fn reused(&self, session_id: &str, account_id: &str) -> Problem {
         auth_event(AuthEvent::ReuseDetected);
         tracing::warn!(
             account_id,
             session_id,
             "a token came a second time; its session was ended"
         );
+        // The session store has ended it. Its access tokens are void elsewhere too once the log has it.
+        if let Err(problem) = self
+            .revoke(session_id, account_id, RevocationReason::ReuseDetected)
+            .await
+        {
+            tracing::warn!(session_id, ?problem, "other gateways let its access tokens run out");
+        }
         Problem::new(
             Code::TokenReused,
             "This token was used before. The session is over; log in again.",
         )
+    }
+
+    /// Records that a session is over. What has been recorded for longer than any session lives is removed on the way.
+    fn revoke(
+        &self,
+        session_id: &str,
+        account_id: &str,
+        reason: RevocationReason,
+    ) -> impl Future<Output = Result<(), Problem>> {
+        let revocation = Revocation {
+            session_id: Some(session_id.to_owned()),
+            account_id: account_id.to_owned(),
+            revoked_at: self.now_ms(),
+            reason,
+            version: None,
+        };
+        self.revocations().insert(&revocation);
+        let session_id = session_id.to_owned();
+        async move {
+            commands::append(self.log(), &self.0.parts.serdes, &session_id, &revocation).await?;
+            for key in self.revocations().take_ended(REVOCATIONS_SWEPT) {
+                commands::remove::<Revocation>(self.log(), &key, self.now_ms()).await?;
+            }
+            Ok(())
+        }
     }
 
     pub(crate) fn random_id(&self) -> Result<String, Problem> {
@@ -196,8 +275,8 @@ impl EdgeState {
         &self.0.passwords
     }
 
-    pub(crate) fn ended(&self) -> &EndedSessions {
-        &self.0.ended
+    pub(crate) fn revocations(&self) -> &Revocations {
+        &self.0.parts.revocations
     }
 
     pub(crate) fn uses(&self) -> &TokenUses {

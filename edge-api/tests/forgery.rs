@@ -153,6 +153,11 @@ fn wrong_claims(genuine: &Genuine) -> Vec<(&'static str, String)> {
         ),
         ("no subject", genuine.with_claims(&json!({ "sub": null }))),
         ("no session", genuine.with_claims(&json!({ "sid": null }))),
+        ("no credential", genuine.with_claims(&json!({ "cver": null }))),
+        (
+            "a credential that is no number",
+            genuine.with_claims(&json!({ "cver": "9" })),
+        ),
         ("no token id", genuine.with_claims(&json!({ "jti": null }))),
         ("another client", genuine.with_claims(&json!({ "client_id": "other" }))),
         ("a made-up role", genuine.with_claims(&json!({ "roles": ["ADMIN"] }))),
@@ -296,7 +301,18 @@ async fn an_issued_token_has_what_rfc_9068_asks_for_and_nothing_private() {
     let names: Vec<_> = claims.keys().map(String::as_str).collect();
     assert_eq!(
         names,
-        ["aud", "client_id", "exp", "iat", "iss", "jti", "roles", "sid", "sub"]
+        [
+            "aud",
+            "client_id",
+            "cver",
+            "exp",
+            "iat",
+            "iss",
+            "jti",
+            "roles",
+            "sid",
+            "sub"
+        ]
     );
     assert!(!genuine.claims.to_string().contains(&buyer.email));
     let lifetime = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();

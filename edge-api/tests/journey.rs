@@ -22,8 +22,8 @@ async fn an_order_that_stock_and_wallet_allow_is_paid() {
     assert_eq!(order.number("/lines/0/unit_price/amount"), 1_500);
     assert_eq!(order.header("etag"), format!("\"{}\"", order.number("/version")));
     assert_eq!(buyer.balance().await, (5_500, 0));
-    let product = seller.client.get(&format!("/products/{product}")).await.expect(200);
-    assert_eq!((product.number("/on_hand"), product.number("/available")), (7, 7));
+    let product = seller.sees_free(&product, 7).await;
+    assert_eq!(product.number("/on_hand"), 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,8 +38,7 @@ async fn an_order_of_more_than_there_is_is_cancelled_and_takes_nothing() {
         ("CANCELLED".into(), "OUT_OF_STOCK".into())
     );
     assert_eq!(buyer.balance().await, (100_000, 0));
-    let plenty = seller.client.get(&format!("/products/{plenty}")).await;
-    assert_eq!(plenty.number("/available"), 50);
+    seller.sees_free(&plenty, 50).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,14 +50,7 @@ async fn an_order_dearer_than_the_wallet_is_cancelled_and_gives_the_stock_back()
     let order = buyer.settled(&order_id).await;
     assert_eq!(order.text("/cancel_reason"), "INSUFFICIENT_FUNDS");
     assert_eq!(buyer.balance().await, (1_000, 0));
-    assert_eq!(
-        seller
-            .client
-            .get(&format!("/products/{product}"))
-            .await
-            .number("/available"),
-        10
-    );
+    seller.sees_free(&product, 10).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,14 +88,7 @@ async fn a_paid_order_is_cancelled_with_the_money_and_the_goods_back_and_then_it
     );
     assert_eq!(order.text("/payment_status"), "REFUNDED");
     assert_eq!(buyer.balance().await, (10_000, 0));
-    assert_eq!(
-        seller
-            .client
-            .get(&format!("/products/{product}"))
-            .await
-            .number("/available"),
-        5
-    );
+    seller.sees_free(&product, 5).await;
     let late = buyer
         .client
         .post(&cancel, json!({}))

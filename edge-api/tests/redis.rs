@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use edge_api::limits::{ACCESS_TOKEN_TTL_MS, ROTATION_GRACE_MS};
 use edge_api::{RedisSessions, SessionTimes};
+use redis::AsyncCommands as _;
 use serde_json::json;
 use support::Shop;
 use support::people::login;
@@ -132,4 +133,32 @@ async fn without_redis_valid_tokens_go_on_and_nothing_else_does_until_it_is_back
         .post("/auth/refresh", refresh)
         .await
         .expect_problem(401, "SESSION_ENDED");
+}
+
+/// A Redis that was set back, or a replica that trailed when it took over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_redis_brings_back_after_its_logout_stays_over() {
+    let redis = RedisServer::start().await;
+    let (here, there) = (shop_on(&redis).await, shop_on(&redis).await);
+    let buyer = here.buyer().await;
+    let open = buyer.client.get("/auth/sessions").await.expect(200);
+    let key = format!("sluice:session:{}", open.text("/items/0/session_id"));
+    let mut connection = redis.connection().await;
+    let session: Vec<(String, String)> = connection.hgetall(&key).await.unwrap();
+    buyer.client.post("/auth/logout", json!({})).await.expect(204);
+
+    let () = connection.flushall().await.unwrap();
+    let () = connection.hset_multiple(&key, &session).await.unwrap();
+    let token = buyer.client.token.clone().unwrap();
+    for shop in [&here, &there] {
+        let holder = shop.anonymous().with_token(&token);
+        // The other gateway hears of it in its own time.
+        while holder.get("/me").await.status == 200 {}
+        shop.clock.advance_ms(ACCESS_TOKEN_TTL_MS + 1_000);
+        holder.get("/me").await.expect_problem(401, "SESSION_ENDED");
+        shop.anonymous()
+            .post("/auth/refresh", json!({ "refresh_token": buyer.refresh_token }))
+            .await
+            .expect_problem(401, "SESSION_ENDED");
+    }
 }

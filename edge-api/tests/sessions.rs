@@ -5,6 +5,7 @@ mod support;
 
 use std::sync::Arc;
 
+use edge_api::limits::ACCOUNT_SESSIONS_MAX;
 use edge_api::sessions::{Exchange, Exchanged, Handle, NewSession};
 use edge_api::{MemorySessions, RedisSessions, SessionStore, SessionTimes};
 use support::redis_server::RedisServer;
@@ -70,6 +71,7 @@ async fn on_each_store<F: Future<Output = ()>>(check: impl Fn(Started) -> F) {
             session_id: id.clone(),
             account_id: "ann".into(),
             login_key: "key".into(),
+            credential_version: 3,
             token_id: "t1".into(),
             refresh_fingerprint: "fingerprint-1".into(),
             now_ms: NOW,
@@ -84,6 +86,7 @@ async fn a_session_knows_its_owner_until_it_ends() {
     on_each_store(|session| async move {
         let owner = session.store.owner(&session.id, NOW).await.unwrap().unwrap();
         assert_eq!((owner.account_id.as_str(), owner.login_key.as_str()), ("ann", "key"));
+        assert_eq!(owner.credential_version, 3);
         session.store.end(&session.id).await.unwrap();
         session.store.end(&session.id).await.unwrap();
         assert_eq!(session.store.owner(&session.id, NOW).await.unwrap(), None);
@@ -276,6 +279,44 @@ async fn a_logout_beats_every_exchange_that_comes_after_it() {
         race.join_all().await;
         assert_eq!(session.refresh(2, "after", NOW + 1).await, Exchanged::Ended);
         assert_eq!(session.store.owner(&session.id, NOW).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_has_a_few_sessions_and_the_oldest_makes_room() {
+    on_each_store(|first| async move {
+        let started = |number: i64| NewSession {
+            session_id: format!("{}-{number:02}", first.id),
+            account_id: "bob".into(),
+            login_key: "key".into(),
+            credential_version: number,
+            token_id: "t1".into(),
+            refresh_fingerprint: "fingerprint-1".into(),
+            now_ms: NOW + number,
+        };
+        let most = i64::try_from(ACCOUNT_SESSIONS_MAX).unwrap();
+        for number in 0..=most {
+            first.store.create(started(number)).await.unwrap();
+        }
+        let open = first.store.list("bob", NOW + most).await.unwrap();
+        let began: Vec<_> = open.iter().map(|session| session.began_at_ms - NOW).collect();
+        assert_eq!(began, (1..=most).collect::<Vec<_>>());
+        assert_eq!(open[0].credential_version, 1);
+        let oldest = first.store.owner(&started(0).session_id, NOW + most).await.unwrap();
+        assert_eq!(oldest, None);
+        assert_eq!(first.store.list("ann", NOW).await.unwrap().len(), 1);
+        assert_eq!(first.store.list("nobody", NOW).await.unwrap(), []);
+        assert_eq!(first.store.list("bob", NOW + IDLE * 2).await.unwrap(), []);
+
+        first.store.end(&started(5).session_id).await.unwrap();
+        first.store.create(started(most + 1)).await.unwrap();
+        let open = first.store.list("bob", NOW + most + 1).await.unwrap();
+        assert_eq!(
+            (open.len(), open[0].began_at_ms),
+            (ACCOUNT_SESSIONS_MAX, NOW + 1),
+            "what is over makes room first"
+        );
     })
     .await;
 }

@@ -30,6 +30,7 @@
 //!     account_id: "a-1".into(),
 //!     revoked_at: 1_700_000_000_000,
 //!     reason: RevocationReason::PasswordChanged,
+//!     version: Some(2),
 //! };
 //! let mut bytes = Vec::new();
 //! serde.serialize(&revocation, &mut bytes)?;

@@ -144,7 +144,7 @@ macro_rules! topic {
 
 topic!(
     /// Commands to the accounts topology.
-    ACCOUNT_COMMANDS, "account-commands", "AccountCommand", key "login key", Command, WEEK, ["v1"]
+    ACCOUNT_COMMANDS, "account-commands", "AccountCommand", key "login key", Command, WEEK, ["v1", "v2"]
 );
 topic!(
     /// What happened to accounts.
@@ -192,7 +192,7 @@ topic!(
 );
 topic!(
     /// Sessions that ended before their time.
-    REVOCATIONS, "revocations", "Revocation", key "session id or account id", State, Cleanup::Compact, ["v1"]
+    REVOCATIONS, "revocations", "Revocation", key "session id or account id", State, Cleanup::Compact, ["v1", "v2"]
 );
 topic!(
     /// Commands of the orders topology to the stock.

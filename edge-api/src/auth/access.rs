@@ -26,6 +26,8 @@ pub enum Owner {
     NoneNeeded,
     /// The product's seller.
     ProductSeller,
+    /// The session's account.
+    SessionAccount,
     /// The order's buyer.
     OrderBuyer,
     /// The order's buyer, and the sellers with lines in it.
@@ -60,6 +62,11 @@ pub const OPERATIONS: &[Operation] = &[
     row("POST", "/auth/login", Who::Public, Owner::NoneNeeded),
     row("POST", "/auth/refresh", Who::Public, Owner::NoneNeeded),
     row("POST", "/auth/logout", Who::Account, Owner::NoneNeeded),
+    row("POST", "/auth/password", Who::Account, Owner::NoneNeeded),
+    row("POST", "/auth/disable", Who::Account, Owner::NoneNeeded),
+    row("GET", "/auth/sessions", Who::Account, Owner::NoneNeeded),
+    row("DELETE", "/auth/sessions", Who::Account, Owner::NoneNeeded),
+    row("DELETE", "/auth/sessions/{id}", Who::Account, Owner::SessionAccount),
     row("GET", "/me", Who::Account, Owner::NoneNeeded),
     row("POST", "/products", Who::Seller, Owner::NoneNeeded),
     row("GET", "/products", Who::Account, Owner::NoneNeeded),
@@ -138,8 +145,14 @@ impl Operation {
         let admitted = match self.owner {
             Owner::NoneNeeded => true,
             Owner::ProductSeller => caller.role == Role::Seller && caller.account_id == seller_id,
-            Owner::OrderBuyer | Owner::OrderParty => false,
+            Owner::SessionAccount | Owner::OrderBuyer | Owner::OrderParty => false,
         };
+        if admitted { Ok(()) } else { Err(Problem::not_found()) }
+    }
+
+    /// Checks that the caller may touch a session of `account_id`.
+    pub fn admit_to_session(&self, caller: &Caller, account_id: &str) -> Result<(), Problem> {
+        let admitted = self.owner == Owner::SessionAccount && caller.account_id == account_id;
         if admitted { Ok(()) } else { Err(Problem::not_found()) }
     }
 
@@ -155,9 +168,11 @@ impl Operation {
         match self.owner {
             Owner::OrderBuyer | Owner::OrderParty if is_buyer => Ok(OrderScope::Whole),
             Owner::OrderParty if is_seller() => Ok(OrderScope::OwnLines),
-            Owner::NoneNeeded | Owner::ProductSeller | Owner::OrderBuyer | Owner::OrderParty => {
-                Err(Problem::not_found())
-            }
+            Owner::NoneNeeded
+            | Owner::ProductSeller
+            | Owner::SessionAccount
+            | Owner::OrderBuyer
+            | Owner::OrderParty => Err(Problem::not_found()),
         }
     }
 }

@@ -60,6 +60,7 @@ async fn identify(state: &EdgeState, headers: &HeaderMap) -> Result<(Caller, Ren
         auth_event(AuthEvent::TokenRefused);
         return Err(Problem::new(Code::InvalidToken, "The access token is not valid."));
     };
+    state.may_judge_tokens()?;
     match presented {
         Presented::Valid(token) => Ok((accept(state, &token)?, None)),
         Presented::Expired(token) => renew(state, &token).await,
@@ -67,7 +68,7 @@ async fn identify(state: &EdgeState, headers: &HeaderMap) -> Result<(Caller, Ren
 }
 
 fn accept(state: &EdgeState, token: &Token<Valid>) -> Result<Caller, Problem> {
-    if state.ended().contains(token.session_id()) {
+    if state.revocations().cover(token.held()) {
         return Err(Problem::new(Code::SessionEnded, "The session is over. Log in again."));
     }
     state.uses().record(token.session_id(), token.token_id());

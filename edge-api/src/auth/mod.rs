@@ -2,11 +2,11 @@
 
 pub mod access;
 pub mod caller;
-pub mod ended;
 pub mod gate;
 pub mod keys;
 pub mod passwords;
 pub mod refresh;
+pub mod revocations;
 pub mod tokens;
 pub mod uses;
 

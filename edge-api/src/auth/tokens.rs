@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::caller::{Caller, Role};
 use super::keys::TokenKeys;
+use super::revocations::Held;
 use crate::limits::{ACCESS_TOKEN_BYTES_MAX, ACCESS_TOKEN_TTL_MS, CLOCK_SKEW_MS};
 
 /// Who issues the tokens.
@@ -59,6 +60,8 @@ pub struct AccessGrant {
     pub role: Role,
     /// The session.
     pub session_id: String,
+    /// The version of the account's credential with which the session began.
+    pub credential_version: i64,
     /// The token's own id.
     pub token_id: String,
     /// Milliseconds since the epoch.
@@ -74,6 +77,8 @@ struct Claims {
     client_id: String,
     jti: String,
     sid: String,
+    /// The version of the account's credential with which the session began.
+    cver: i64,
     roles: [Role; 1],
     iat: i64,
     exp: i64,
@@ -97,6 +102,7 @@ impl AccessGrant {
             client_id: CLIENT_ID.to_owned(),
             jti: self.token_id.clone(),
             sid: self.session_id.clone(),
+            cver: self.credential_version,
             roles: [self.role],
             iat: issued_at,
             exp: issued_at + ACCESS_TOKEN_TTL_MS / 1_000,
@@ -130,10 +136,14 @@ impl<State> Token<State> {
         &self.claims.jti
     }
 
-    /// The account.
+    /// What the token says of its session.
     #[must_use]
-    pub fn account_id(&self) -> &str {
-        &self.claims.sub
+    pub fn held(&self) -> Held<'_> {
+        Held {
+            session_id: &self.claims.sid,
+            account_id: &self.claims.sub,
+            credential_version: self.claims.cver,
+        }
     }
 }
 

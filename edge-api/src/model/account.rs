@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::checks::Checks;
+use super::time::rfc3339;
 use crate::auth::Role;
 use crate::limits::{EMAIL_BYTES_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use crate::problem::{Code, Problem};
+use crate::sessions::OpenSession;
 
 /// Asks for an account.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -42,6 +44,48 @@ pub struct Login {
 pub struct Refresh {
     /// The refresh token of the last answer. Each is good once.
     pub refresh_token: String,
+}
+
+/// Asks for another password.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The password until now.
+    pub current_password: String,
+    /// 12 to 128 characters, any of them; no rules of composition.
+    #[schema(min_length = 12, max_length = 128)]
+    pub new_password: String,
+}
+
+/// Asks for the end of the account.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Closing {
+    /// The account's password.
+    pub password: String,
+}
+
+/// One open session.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Session)]
+pub struct SessionBody {
+    /// The session.
+    pub session_id: String,
+    /// Whether the request came from it.
+    pub is_current: bool,
+    /// When somebody logged in. RFC 3339, UTC.
+    #[schema(format = DateTime)]
+    pub began_at: String,
+    /// When it got its present access token. RFC 3339, UTC.
+    #[schema(format = DateTime)]
+    pub renewed_at: String,
+}
+
+/// The open sessions of an account; there are never many.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SessionList {
+    /// In the order in which they began.
+    pub items: Vec<SessionBody>,
 }
 
 /// A new account.
@@ -93,6 +137,34 @@ impl Registration {
     }
 }
 
+impl PasswordChange {
+    /// Checks the strength of the new password.
+    pub fn check(&self) -> Result<(), Problem> {
+        match weakness(&self.new_password, &self.current_password) {
+            None => Ok(()),
+            Some(detail) => Err(Problem::field(
+                Code::WeakPassword,
+                "/new_password",
+                "WEAK_PASSWORD",
+                detail,
+            )),
+        }
+    }
+}
+
+impl SessionBody {
+    /// As the holder of the session `current_id` sees it.
+    #[must_use]
+    pub fn new(session: &OpenSession, current_id: &str) -> Self {
+        Self {
+            session_id: session.session_id.clone(),
+            is_current: session.session_id == current_id,
+            began_at: rfc3339(session.began_at_ms),
+            renewed_at: rfc3339(session.renewed_at_ms),
+        }
+    }
+}
+
 impl Login {
     /// Whether the request can belong to an account at all. What cannot is answered like a wrong password.
     #[must_use]
@@ -111,14 +183,15 @@ fn is_email(email: &str) -> bool {
     has_parts && email.len() <= EMAIL_BYTES_MAX && !email.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
-fn weakness(password: &str, email: &str) -> Option<String> {
+/// What is wrong with a password. `known` is what it may not be: the e-mail address, or the password before.
+fn weakness(password: &str, known: &str) -> Option<String> {
     let length = password.chars().count();
     if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&length) {
         return Some(format!("{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters."));
     }
     let lower = password.to_lowercase();
-    if lower == email.trim().to_lowercase() {
-        return Some("Not the e-mail address.".to_owned());
+    if lower == known.trim().to_lowercase() {
+        return Some("Neither the e-mail address nor the password before.".to_owned());
     }
     let is_repeated = (1..=length / 3).any(|period| is_periodic(&lower, period));
     (is_repeated || is_run(&lower))

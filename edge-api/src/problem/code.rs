@@ -22,6 +22,8 @@ pub enum Code {
     TokenReused,
     /// E-mail address or password are wrong.
     WrongCredentials,
+    /// The password that was to confirm the request is wrong.
+    WrongPassword,
     /// The account's role may not do this.
     Forbidden,
     /// There is no such resource, or the caller may not see it.
@@ -62,7 +64,7 @@ pub enum Code {
 
 impl Code {
     /// Every kind, for the documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Malformed,
         Self::InvalidField,
         Self::IdempotencyKeyMissing,
@@ -71,6 +73,7 @@ impl Code {
         Self::SessionEnded,
         Self::TokenReused,
         Self::WrongCredentials,
+        Self::WrongPassword,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -163,6 +166,7 @@ impl Code {
                 "WRONG_CREDENTIALS",
                 "E-mail address or password are wrong",
             ),
+            Self::WrongPassword => (S::FORBIDDEN, "WRONG_PASSWORD", "The password is wrong"),
             Self::Forbidden => (S::FORBIDDEN, "FORBIDDEN", "The role of the account may not do this"),
             Self::NotFound => (S::NOT_FOUND, "NOT_FOUND", "Not found"),
             Self::MethodNotAllowed => (

@@ -34,6 +34,8 @@ pub struct LoginRecord {
     pub password_hash: String,
     /// Whether it may log in.
     pub is_active: bool,
+    /// Grows with every change that ends sessions.
+    pub version: i64,
 }
 
 /// Reads through the views, as fresh as the question needs.
@@ -223,5 +225,6 @@ fn login_record(credential: Credential) -> Option<LoginRecord> {
             AccountStatus::Active => true,
             AccountStatus::Disabled | AccountStatus::Unknown => false,
         },
+        version: credential.version,
     })
 }

@@ -59,13 +59,18 @@ pub async fn register(
     let salt = random_bytes(state.entropy())?;
     let password_hash = state.passwords().hash(password, salt).await.map_err(not_hashed)?;
     let account_id = commerce::ids::account_id(&login_key, &state.random_id()?).to_string();
-    let payload = RegisterAccount {
+    // Somebody who is nobody yet: the account that is to be is its own actor.
+    let actor = Actor {
+        account_id: account_id.clone(),
+        role: registration.role.into(),
+    };
+    let payload = AccountCommandPayload::RegisterAccount(RegisterAccount {
         account_id: account_id.clone(),
         display_name: registration.name.trim().to_owned(),
         role: registration.role.into(),
         password_hash,
-    };
-    let command = command(&state, payload, request_id);
+    });
+    let command = account_command(&state, payload, actor, request_id);
     let receipt = state.append(login_key.as_str(), &command).await?;
     match state.reader().login(login_key.as_str(), &receipt.seen()).await? {
         Some(winner) if winner.account_id == account_id => {
@@ -148,28 +153,41 @@ pub async fn refresh(State(state): State<EdgeState>, Body(refresh): Body<Refresh
     responses((status = 204, description = "The session is over."))
 )]
 pub async fn logout(State(state): State<EdgeState>, caller: Caller) -> Answer {
-    state.end_session(&caller.session_id).await?;
+    state.end_session(&caller.session_id, &caller.account_id).await?;
     auth_event(AuthEvent::LoggedOut);
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// The command of somebody who is nobody yet: the account that is to be is its own actor.
-fn command(state: &EdgeState, payload: RegisterAccount, request_id: String) -> AccountCommand {
+/// A command about the actor's own account.
+pub(super) fn account_command(
+    state: &EdgeState,
+    payload: AccountCommandPayload,
+    actor: Actor,
+    request_id: String,
+) -> AccountCommand {
+    let kind = match &payload {
+        AccountCommandPayload::RegisterAccount(_) => "register",
+        AccountCommandPayload::ChangePassword(_) => "change-password",
+        AccountCommandPayload::DisableAccount(_) => "disable",
+        AccountCommandPayload::EndSessions(_) => "end-sessions",
+    };
     Envelope {
-        id: commerce::ids::command_id("register", &payload.account_id, &request_id).to_string(),
+        id: commerce::ids::command_id(kind, &actor.account_id, &request_id).to_string(),
         seq: 0,
         at: state.now_ms(),
-        actor: Actor {
-            account_id: payload.account_id.clone(),
-            role: payload.role,
-        },
+        actor,
         causation: request_id.clone(),
         correlation: request_id,
-        payload: AccountCommandPayload::RegisterAccount(payload),
+        payload,
     }
 }
 
-async fn start_session(state: &EdgeState, record: LoginRecord, login_key: String) -> Result<Tokens, Problem> {
+/// Begins a session of an account whose password was right.
+pub(super) async fn start_session(
+    state: &EdgeState,
+    record: LoginRecord,
+    login_key: String,
+) -> Result<Tokens, Problem> {
     let first = RefreshToken {
         sid: random_bytes(state.entropy())?,
         generation: 1,
@@ -178,6 +196,7 @@ async fn start_session(state: &EdgeState, record: LoginRecord, login_key: String
         account_id: record.account_id,
         role: record.role,
         session_id: hex(&first.sid),
+        credential_version: record.version,
         token_id: state.random_id()?,
         issued_at_ms: state.now_ms(),
     };
@@ -185,6 +204,7 @@ async fn start_session(state: &EdgeState, record: LoginRecord, login_key: String
         session_id: grant.session_id.clone(),
         account_id: grant.account_id.clone(),
         login_key,
+        credential_version: grant.credential_version,
         token_id: grant.token_id.clone(),
         refresh_fingerprint: first.fingerprint(state.keys()),
         now_ms: grant.issued_at_ms,
@@ -208,7 +228,8 @@ fn email_taken() -> Problem {
     Problem::new(Code::EmailTaken, "An account with this e-mail address exists.")
 }
 
-fn not_hashed(error: PasswordError) -> Problem {
+/// The answer when a password could not be hashed or checked.
+pub(super) fn not_hashed(error: PasswordError) -> Problem {
     match error {
         PasswordError::Busy => {
             auth_event(AuthEvent::HashQueueFull);

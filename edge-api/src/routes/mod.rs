@@ -1,5 +1,6 @@
 //! The routes: one file per resource.
 
+pub mod account;
 pub mod auth;
 pub mod health;
 pub mod me;
@@ -7,6 +8,7 @@ pub mod openapi;
 pub mod orders;
 pub mod products;
 pub mod seller;
+pub mod sessions;
 pub mod wallet;
 
 use axum::Router;
@@ -17,6 +19,8 @@ use crate::state::EdgeState;
 pub fn api() -> Router<EdgeState> {
     Router::new()
         .merge(auth::router())
+        .merge(account::router())
+        .merge(sessions::router())
         .merge(me::router())
         .merge(products::router())
         .merge(wallet::router())

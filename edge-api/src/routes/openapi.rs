@@ -9,7 +9,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 
-use super::{auth, me, orders, products, seller, wallet};
+use super::{account, auth, me, orders, products, seller, sessions, wallet};
 use crate::problem::ProblemBody;
 use crate::state::EdgeState;
 
@@ -36,6 +36,7 @@ static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(description);
     ),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, me::me,
+        account::change_password, account::disable, sessions::list, sessions::end_all, sessions::end,
         products::create, products::list, products::read, products::change, products::adjust,
         wallet::read, wallet::deposit,
         orders::place, orders::list, orders::read, orders::events, orders::cancel,

@@ -8,8 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use planted::Bug;
 
 use super::session::Session;
-use super::{Call, Exchange, Exchanged, NewSession, SessionOwner, SessionStore, SessionTimes, SessionsUnavailable};
-use crate::limits::MEMORY_SESSIONS_MAX;
+use super::{
+    Call, Exchange, Exchanged, NewSession, OpenSession, SessionOwner, SessionStore, SessionTimes, SessionsUnavailable,
+};
+use crate::limits::{ACCOUNT_SESSIONS_MAX, MEMORY_SESSIONS_MAX};
 
 /// Sessions under one lock, [`MEMORY_SESSIONS_MAX`] at most.
 #[derive(Debug, Default)]
@@ -37,6 +39,11 @@ impl MemorySessions {
         let mut sessions = self.lock();
         if sessions.len() >= MEMORY_SESSIONS_MAX {
             sessions.retain(|_, session| !session.is_over(new.now_ms));
+        }
+        let open = open_sessions(&sessions, &new.account_id, new.now_ms);
+        let extra = (open.len() + 1).saturating_sub(ACCOUNT_SESSIONS_MAX);
+        for session in open.iter().take(extra) {
+            sessions.remove(&session.session_id);
         }
         if sessions.len() >= MEMORY_SESSIONS_MAX {
             return Err(SessionsUnavailable(format!("{MEMORY_SESSIONS_MAX} sessions are open")));
@@ -72,6 +79,11 @@ impl SessionStore for MemorySessions {
         Box::pin(ready(self.start(session)))
     }
 
+    fn list<'a>(&'a self, account_id: &'a str, now_ms: i64) -> Call<'a, Vec<OpenSession>> {
+        let open = open_sessions(&self.lock(), account_id, now_ms);
+        Box::pin(ready(Ok(open)))
+    }
+
     fn owner<'a>(&'a self, session_id: &'a str, now_ms: i64) -> Call<'a, Option<SessionOwner>> {
         Box::pin(ready(Ok(self.find_owner(session_id, now_ms))))
     }
@@ -95,4 +107,14 @@ impl SessionStore for MemorySessions {
     fn is_ready(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(ready(true))
     }
+}
+
+/// A store of one process is small, so all of it is looked through.
+fn open_sessions(sessions: &HashMap<String, Session>, account_id: &str, now_ms: i64) -> Vec<OpenSession> {
+    let own = sessions
+        .iter()
+        .filter(|(_, session)| session.owner.account_id == account_id && !session.is_over(now_ms));
+    let mut open: Vec<_> = own.map(|(id, session)| session.open(id)).collect();
+    open.sort_by(|one, other| (one.began_at_ms, &one.session_id).cmp(&(other.began_at_ms, &other.session_id)));
+    open
 }

@@ -26,6 +26,8 @@ pub struct NewSession {
     pub account_id: String,
     /// The key under which its credential is found again.
     pub login_key: String,
+    /// The version of that credential.
+    pub credential_version: i64,
     /// Id of the first access token.
     pub token_id: String,
     /// Fingerprint of the refresh token of generation 1.
@@ -41,6 +43,21 @@ pub struct SessionOwner {
     pub account_id: String,
     /// The key of its credential.
     pub login_key: String,
+    /// The version of that credential with which the session began.
+    pub credential_version: i64,
+}
+
+/// A session as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSession {
+    /// The session.
+    pub session_id: String,
+    /// The version of the account's credential with which it began.
+    pub credential_version: i64,
+    /// When it began. Milliseconds since the epoch.
+    pub began_at_ms: i64,
+    /// When its current access token was issued. Milliseconds since the epoch.
+    pub renewed_at_ms: i64,
 }
 
 /// The token that is to be exchanged for its successor. That it is genuine has been checked.
@@ -102,8 +119,12 @@ pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, SessionsUnavailable
 
 /// Where sessions are kept. Every call is atomic, and answers or fails within a bounded time.
 pub trait SessionStore: Send + Sync {
-    /// Starts a session.
+    /// Starts a session. An account that has [`ACCOUNT_SESSIONS_MAX`](crate::limits::ACCOUNT_SESSIONS_MAX) already loses the one that
+    /// began first.
     fn create(&self, session: NewSession) -> Call<'_, ()>;
+
+    /// The sessions of an account that are not over, in the order in which they began.
+    fn list<'a>(&'a self, account_id: &'a str, now_ms: i64) -> Call<'a, Vec<OpenSession>>;
 
     /// Whose session it is; `None` if it ended.
     fn owner<'a>(&'a self, session_id: &'a str, now_ms: i64) -> Call<'a, Option<SessionOwner>>;

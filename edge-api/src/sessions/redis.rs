@@ -8,17 +8,15 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{AsyncCommands as _, RedisError, Script, Value};
 
 use super::{
-    Call, Exchange, Exchanged, Handle, NewSession, SessionOwner, SessionStore, SessionTimes, SessionsUnavailable,
+    Call, Exchange, Exchanged, Handle, NewSession, OpenSession, SessionOwner, SessionStore, SessionTimes,
+    SessionsUnavailable,
 };
-use crate::limits::{REDIS_CONNECT_TIMEOUT, REDIS_RESPONSE_TIMEOUT};
+use crate::limits::{ACCOUNT_SESSIONS_MAX, REDIS_CONNECT_TIMEOUT, REDIS_RESPONSE_TIMEOUT};
 use crate::metrics;
 
 static EXCHANGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("exchange.lua")));
 
-/// Starts a session that ends by itself. KEYS: session. ARGV: milliseconds to live, then fields and values.
-static CREATE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new("redis.call('HSET', KEYS[1], unpack(ARGV, 2)); redis.call('PEXPIRE', KEYS[1], ARGV[1])")
-});
+static CREATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("create.lua")));
 
 /// Marks the current token as used. KEYS: session. ARGV: token id.
 static MARK_USED: LazyLock<Script> = LazyLock::new(|| {
@@ -57,24 +55,71 @@ impl RedisSessions {
         format!("{}session:{session_id}", self.prefix)
     }
 
+    /// The key of the account's sessions: a set, ordered by when they began.
+    fn index(&self, account_id: &str) -> String {
+        format!("{}sessions-of:{account_id}", self.prefix)
+    }
+
     async fn start(&self, new: NewSession) -> Result<(), RedisError> {
         let lifetime = self.times.idle_ms.min(self.times.absolute_ms);
         let mut script = CREATE.key(self.key(&new.session_id));
-        script.arg(lifetime);
+        script.key(self.index(&new.account_id));
+        script.arg(&new.session_id).arg(self.key("")).arg(new.now_ms);
+        script
+            .arg(self.times.absolute_ms)
+            .arg(ACCOUNT_SESSIONS_MAX)
+            .arg(lifetime);
         for (field, value) in fields(&new, &self.times) {
             script.arg(field).arg(value);
         }
         script.invoke_async(&mut self.connection.clone()).await
     }
 
+    /// A session without a version was begun by a gateway from before there were any, and is over.
     async fn find_owner(&self, session_id: &str, now_ms: i64) -> Result<Option<SessionOwner>, RedisError> {
-        type Fields = (Option<String>, Option<String>, Option<i64>, Option<i64>);
-        let names = ["account", "login_key", "absolute_end", "idle_end"];
+        type Fields = (Option<String>, Option<String>, Option<i64>, Option<i64>, Option<i64>);
+        let names = ["account", "login_key", "version", "absolute_end", "idle_end"];
         let fields: Fields = self.connection.clone().hmget(self.key(session_id), &names).await?;
-        let (Some(account_id), Some(login_key), Some(absolute_end), Some(idle_end)) = fields else {
+        let (Some(account_id), Some(login_key), Some(credential_version), Some(absolute_end), Some(idle_end)) = fields
+        else {
             return Ok(None);
         };
-        Ok((now_ms < absolute_end.min(idle_end)).then_some(SessionOwner { account_id, login_key }))
+        let owner = SessionOwner {
+            account_id,
+            login_key,
+            credential_version,
+        };
+        Ok((now_ms < absolute_end.min(idle_end)).then_some(owner))
+    }
+
+    /// Sessions that are over stay in the index until the account's next login.
+    async fn open_sessions(&self, account_id: &str, now_ms: i64) -> Result<Vec<OpenSession>, RedisError> {
+        type Fields = (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
+        let mut connection = self.connection.clone();
+        let ids: Vec<String> = connection.zrange(self.index(account_id), 0, -1).await?;
+        let mut asked = redis::pipe();
+        for id in &ids {
+            let names = ["version", "began_at", "issued_at", "absolute_end", "idle_end"];
+            asked.hmget(self.key(id), &names);
+        }
+        let found: Vec<Fields> = if ids.is_empty() {
+            Vec::new()
+        } else {
+            asked.query_async(&mut connection).await?
+        };
+        let sessions = ids.into_iter().zip(found).filter_map(|(session_id, fields)| {
+            let (Some(credential_version), Some(began_at_ms), Some(renewed_at_ms), Some(absolute), Some(idle)) = fields
+            else {
+                return None;
+            };
+            (now_ms < absolute.min(idle)).then_some(OpenSession {
+                session_id,
+                credential_version,
+                began_at_ms,
+                renewed_at_ms,
+            })
+        });
+        Ok(sessions.collect())
     }
 
     async fn exchange_there(&self, exchange: Exchange) -> Result<Exchanged, RedisError> {
@@ -129,6 +174,14 @@ impl SessionStore for RedisSessions {
         })
     }
 
+    fn list<'a>(&'a self, account_id: &'a str, now_ms: i64) -> Call<'a, Vec<OpenSession>> {
+        Box::pin(async move {
+            self.open_sessions(account_id, now_ms)
+                .await
+                .map_err(|error| unavailable(&error))
+        })
+    }
+
     fn exchange(&self, exchange: Exchange) -> Call<'_, Exchanged> {
         Box::pin(async move { self.exchange_there(exchange).await.map_err(|error| unavailable(&error)) })
     }
@@ -158,11 +211,13 @@ impl std::fmt::Debug for RedisSessions {
     }
 }
 
-fn fields(new: &NewSession, times: &SessionTimes) -> [(&'static str, String); 12] {
+fn fields(new: &NewSession, times: &SessionTimes) -> [(&'static str, String); 14] {
     let now = new.now_ms.to_string();
     [
         ("account", new.account_id.clone()),
         ("login_key", new.login_key.clone()),
+        ("version", new.credential_version.to_string()),
+        ("began_at", now.clone()),
         ("absolute_end", new.now_ms.saturating_add(times.absolute_ms).to_string()),
         ("idle_end", new.now_ms.saturating_add(times.idle_ms).to_string()),
         ("token", new.token_id.clone()),

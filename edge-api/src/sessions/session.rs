@@ -2,12 +2,13 @@
 
 use planted::Bug;
 
-use super::{Exchanged, Handle, NewSession, SessionOwner, SessionTimes};
+use super::{Exchanged, Handle, NewSession, OpenSession, SessionOwner, SessionTimes};
 
 /// What is known of a session.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     pub(super) owner: SessionOwner,
+    began_at_ms: i64,
     absolute_end_ms: i64,
     idle_end_ms: i64,
     token_id: String,
@@ -27,7 +28,9 @@ impl Session {
             owner: SessionOwner {
                 account_id: new.account_id,
                 login_key: new.login_key,
+                credential_version: new.credential_version,
             },
+            began_at_ms: new.now_ms,
             absolute_end_ms: new.now_ms.saturating_add(times.absolute_ms),
             idle_end_ms: new.now_ms.saturating_add(times.idle_ms),
             token_id: new.token_id,
@@ -43,6 +46,15 @@ impl Session {
 
     pub(super) fn is_over(&self, now_ms: i64) -> bool {
         now_ms >= self.absolute_end_ms.min(self.idle_end_ms)
+    }
+
+    pub(super) fn open(&self, session_id: &str) -> OpenSession {
+        OpenSession {
+            session_id: session_id.to_owned(),
+            credential_version: self.owner.credential_version,
+            began_at_ms: self.began_at_ms,
+            renewed_at_ms: self.issued_at_ms,
+        }
     }
 
     pub(super) fn mark_used(&mut self, token_id: &str) {

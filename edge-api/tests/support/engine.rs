@@ -4,11 +4,14 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use commerce::topologies;
+use edge_api::auth::revocations::Revocations;
 use runtime::commands::CommandLog;
 use runtime::embedded::{Cleanup, EmbeddedBroker, EmbeddedTopic};
 use runtime::limits::ThreadLimits;
 use runtime::queries::{Hosting, Queries};
-use runtime::{NoSchemas, OsMachine, StreamApplication, ThreadContext};
+use runtime::{
+    GlobalStreamThread, Machine, MakeGlobalConsumer, NoSchemas, OsMachine, StreamApplication, ThreadContext,
+};
 use schemas::SchemaTable;
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::Topology;
@@ -72,6 +75,16 @@ impl Engine {
             applications,
             _directory: directory,
         }
+    }
+}
+
+impl Engine {
+    /// Fills `revocations` from their topic.
+    pub fn follow(&self, revocations: &Arc<Revocations>) -> GlobalStreamThread {
+        let (broker, topic) = (Arc::clone(&self.broker), schemas::topics::REVOCATIONS.name);
+        let make_consumer: MakeGlobalConsumer = Arc::new(move || Ok(Box::new(broker.global_consumer(topic)?)));
+        let machine: Arc<dyn Machine> = Arc::new(OsMachine);
+        GlobalStreamThread::start(topic, &machine, make_consumer, Arc::clone(revocations) as _).unwrap()
     }
 }
 

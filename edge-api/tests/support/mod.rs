@@ -17,8 +17,10 @@ pub mod redis_server;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use edge_api::{CommandSerdes, EdgeParts, EdgeState, MemorySessions, SessionStore, TokenKeys};
+use runtime::GlobalStreamThread;
 use schemas::SchemaTable;
 
 pub use client::{Client, Reply};
@@ -50,6 +52,8 @@ pub struct Shop {
     pub clock: Arc<MovedClock>,
     pub log: Arc<FaultyLog>,
     pub views: Arc<FaultyViews>,
+    /// Fills what the gateway knows of sessions that are over.
+    following: Option<GlobalStreamThread>,
     /// Dropped last: it waits for the others to let go of its log.
     pub engine: Arc<Engine>,
 }
@@ -67,14 +71,31 @@ impl Shop {
     }
 
     pub async fn with(sessions: Arc<dyn SessionStore>, clock: Arc<MovedClock>, allowed_origins: Vec<String>) -> Self {
+        let (mut shop, revocations) = Self::unaware(sessions, clock, allowed_origins).await;
+        shop.following = Some(shop.engine.follow(&revocations));
+        while !revocations.is_complete() {
+            tokio::task::yield_now().await;
+        }
+        shop
+    }
+
+    /// A gateway that has not been told yet which sessions are over.
+    pub async fn unaware(
+        sessions: Arc<dyn SessionStore>,
+        clock: Arc<MovedClock>,
+        allowed_origins: Vec<String>,
+    ) -> (Self, Arc<Revocations>) {
         let engine = Engine::shared().await;
         let log = Arc::new(FaultyLog::new(engine.log()));
         let views = Arc::new(FaultyViews::new(engine.queries.clone()));
+        let schemas = Arc::new(SchemaTable::with_current_schemas());
+        let revocations = Arc::new(Revocations::new(&schemas, Arc::clone(&clock) as _));
         let parts = EdgeParts {
             log: Arc::clone(&log) as _,
             views: Arc::clone(&views) as _,
             sessions,
-            serdes: CommandSerdes::avro(&Arc::new(SchemaTable::with_current_schemas())),
+            revocations: Arc::clone(&revocations),
+            serdes: CommandSerdes::avro(&schemas),
             keys: TokenKeys::from_seed(SEED),
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SystemEntropy),
@@ -82,13 +103,15 @@ impl Shop {
             allowed_origins,
             admin_routes: axum::Router::new(),
         };
-        Self {
+        let shop = Self {
             state: EdgeState::new(parts).unwrap(),
             clock,
             log,
             views,
+            following: None,
             engine,
-        }
+        };
+        (shop, revocations)
     }
 
     /// Somebody without a token.

@@ -1,8 +1,13 @@
 //! Buyers, sellers and what they do.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::{Client, Reply, Shop, unique};
+
+/// How long a committed change may take to show on a busy machine.
+const STORE_WAIT: Duration = Duration::from_secs(20);
 
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -80,6 +85,20 @@ impl Person {
             .get_with(&format!("/orders/{order_id}"), &[("prefer", "wait=20")])
             .await
             .expect(200)
+    }
+
+    /// Reads a product from when so many pieces of it are free: what its topology has committed shows a moment later in its store,
+    /// and the order may know before.
+    pub async fn sees_free(&self, product_id: &str, pieces: i64) -> Reply {
+        let path = format!("/products/{product_id}");
+        let deadline = Instant::now() + STORE_WAIT;
+        loop {
+            let product = self.client.get(&path).await.expect(200);
+            if product.number("/available") == pieces {
+                return product;
+            }
+            assert!(Instant::now() < deadline, "{pieces} pieces of {:?}", product.body);
+        }
     }
 
     pub async fn balance(&self) -> (i64, i64) {

@@ -37,6 +37,11 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
+    pub async fn connection(&self) -> redis::aio::MultiplexedConnection {
+        let client = redis::Client::open(self.url()).unwrap();
+        client.get_multiplexed_async_connection().await.unwrap()
+    }
+
     /// Kills it, as SIGKILL does.
     pub async fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {

@@ -27,6 +27,9 @@ pub enum AccountCommandPayload {
     /// Closes the account of the login key for further logins.
     #[serde(alias = "sluice.DisableAccount")]
     DisableAccount(DisableAccount),
+    /// Ends every session of the account of the login key.
+    #[serde(alias = "sluice.EndSessions")]
+    EndSessions(EndSessions),
 }
 
 /// What happened to an account; the key is the account id.
@@ -87,6 +90,10 @@ pub struct ChangePassword {
 /// Closes the account of the login key for further logins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DisableAccount {}
+
+/// Ends every session of the account of the login key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndSessions {}
 
 /// An account exists from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

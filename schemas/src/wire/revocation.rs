@@ -30,16 +30,19 @@ pub enum RevocationReason {
     Unknown,
 }
 
-/// A session, or every session of an account until `revoked_at`, is over.
+/// A session, or every session of an account that began with an earlier version of its credential, is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocation {
-    /// The session, also the key; null if all sessions of the account are over.
+    /// The session, also the key; null if all earlier sessions of the account are over.
     #[serde(default)]
     pub session_id: Option<String>,
     /// The account, also the key if no session is named.
     pub account_id: String,
-    /// Tokens issued until this moment are void.
+    /// When it ended.
     pub revoked_at: i64,
     /// Why.
     pub reason: RevocationReason,
+    /// Sessions that began with a credential of an earlier version are over; null if a session is named.
+    #[serde(default)]
+    pub version: Option<i64>,
 }

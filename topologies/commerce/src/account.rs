@@ -66,6 +66,8 @@ pub enum AccountCommand {
     },
     /// Sign in no more.
     Disable,
+    /// End every session that has begun.
+    EndSessions,
 }
 
 /// What happened to an account.
@@ -100,8 +102,23 @@ pub enum AccountEventKind {
 pub struct AccountStep {
     /// The account after it.
     pub account: Option<Account>,
-    /// What happened; nothing of a duplicate or of a new password.
+    /// What happened; nothing of a duplicate, of a new password, or of ended sessions.
     pub event: Option<AccountEvent>,
+    /// Why every session is over that began with an earlier version of the account, if that is so.
+    pub revocation: Option<RevocationReason>,
+}
+
+/// Why sessions are over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevocationReason {
+    /// There is another password.
+    PasswordChanged,
+    /// The account is disabled.
+    AccountDisabled,
+    /// The account itself wanted it.
+    Logout,
+    /// An operator wanted it.
+    RevokedByOperator,
 }
 
 /// Why a command is put aside. The gateway lets none of these through.
@@ -156,10 +173,12 @@ pub fn step(
         (Some(account), AccountCommand::Register { account_id, .. }) => Ok(register_again(account, account_id)),
         (None, AccountCommand::ChangePassword { .. }) => Err(AccountRefusal::UnknownAccount),
         (None, AccountCommand::Disable) => Err(AccountRefusal::UnknownAccount),
+        (None, AccountCommand::EndSessions) => Err(AccountRefusal::UnknownAccount),
         (Some(account), AccountCommand::ChangePassword { password_hash }) => {
             change_password(account, password_hash, actor, now)
         }
         (Some(account), AccountCommand::Disable) => disable(account, actor, now),
+        (Some(account), AccountCommand::EndSessions) => end_sessions(account, actor, now),
     }
 }
 
@@ -180,6 +199,7 @@ fn register(account: Account) -> Result<AccountStep, AccountRefusal> {
     Ok(AccountStep {
         event: Some(event(&account, kind)),
         account: Some(account),
+        revocation: None,
     })
 }
 
@@ -194,6 +214,7 @@ fn register_again(account: Account, account_id: AccountId) -> AccountStep {
     AccountStep {
         account: Some(account),
         event: taken.then_some(refused),
+        revocation: None,
     }
 }
 
@@ -211,14 +232,15 @@ fn change_password(
     if !is_hash(&password_hash) {
         return Err(AccountRefusal::Invalid);
     }
-    if account.password_hash != password_hash {
+    let is_new = account.password_hash != password_hash;
+    if is_new {
         account.password_hash = password_hash;
-        account.version += 1;
-        account.updated_at = now;
+        change(&mut account, now);
     }
     Ok(AccountStep {
         account: Some(account),
         event: None,
+        revocation: is_new.then_some(RevocationReason::PasswordChanged),
     })
 }
 
@@ -228,19 +250,41 @@ fn disable(mut account: Account, actor: &Actor, now: i64) -> Result<AccountStep,
         AccountStatus::Disabled => Ok(AccountStep {
             account: Some(account),
             event: None,
+            revocation: None,
         }),
         AccountStatus::Active => {
             account.status = AccountStatus::Disabled;
-            account.version += 1;
             account.events += 1;
-            account.updated_at = now;
+            change(&mut account, now);
             let event = event(&account, AccountEventKind::Disabled);
             Ok(AccountStep {
                 account: Some(account),
                 event: Some(event),
+                revocation: Some(RevocationReason::AccountDisabled),
             })
         }
     }
+}
+
+/// Sessions know the version with which they began, so the next version is what ends them.
+fn end_sessions(mut account: Account, actor: &Actor, now: i64) -> Result<AccountStep, AccountRefusal> {
+    act_on_account(actor, &account.account_id).map_err(|_| AccountRefusal::NotAllowed)?;
+    change(&mut account, now);
+    let reason = match actor.role {
+        Role::Buyer => RevocationReason::Logout,
+        Role::Seller => RevocationReason::Logout,
+        Role::System => RevocationReason::RevokedByOperator,
+    };
+    Ok(AccountStep {
+        account: Some(account),
+        event: None,
+        revocation: Some(reason),
+    })
+}
+
+fn change(account: &mut Account, now: i64) {
+    account.version += 1;
+    account.updated_at = now;
 }
 
 fn event(account: &Account, kind: AccountEventKind) -> AccountEvent {
@@ -295,7 +339,8 @@ mod tests {
             again,
             AccountStep {
                 account: Some(account.clone()),
-                event: None
+                event: None,
+                revocation: None,
             }
         );
         let other = take(Some(account.clone()), register("bob", Role::Buyer), &ann()).unwrap();
@@ -320,8 +365,12 @@ mod tests {
         let command = || AccountCommand::ChangePassword {
             password_hash: "new".to_owned(),
         };
-        let changed = take(Some(registered()), command(), &ann()).unwrap().account.unwrap();
+        let step = take(Some(registered()), command(), &ann()).unwrap();
+        assert_eq!(step.revocation, Some(RevocationReason::PasswordChanged));
+        let changed = step.account.unwrap();
         assert_eq!((changed.password_hash.as_str(), changed.version), ("new", 2));
+        let again = take(Some(changed.clone()), command(), &ann()).unwrap();
+        assert_eq!((again.account, again.revocation), (Some(changed), None));
         let bob = Actor {
             account_id: "bob".into(),
             role: Role::Buyer,
@@ -337,6 +386,7 @@ mod tests {
     fn a_disabled_account_stays_so_and_changes_no_password() {
         let disabled = take(Some(registered()), AccountCommand::Disable, &Actor::system("operator")).unwrap();
         assert_eq!(disabled.event.unwrap().seq, 2);
+        assert_eq!(disabled.revocation, Some(RevocationReason::AccountDisabled));
         let account = disabled.account.unwrap();
         assert_eq!(
             take(Some(account.clone()), AccountCommand::Disable, &ann())
@@ -350,6 +400,25 @@ mod tests {
         assert_eq!(take(Some(account), change, &ann()), Err(AccountRefusal::Disabled));
         assert_eq!(
             take(None, AccountCommand::Disable, &ann()),
+            Err(AccountRefusal::UnknownAccount)
+        );
+    }
+
+    #[test]
+    fn sessions_end_with_the_version_that_they_began_with() {
+        let end = |actor: &Actor| take(Some(registered()), AccountCommand::EndSessions, actor);
+        let ended = end(&ann()).unwrap();
+        assert_eq!((ended.account.unwrap().version, ended.event), (2, None));
+        assert_eq!(ended.revocation, Some(RevocationReason::Logout));
+        let by_operator = end(&Actor::system("operator")).unwrap();
+        assert_eq!(by_operator.revocation, Some(RevocationReason::RevokedByOperator));
+        let bob = Actor {
+            account_id: "bob".into(),
+            role: Role::Seller,
+        };
+        assert_eq!(end(&bob), Err(AccountRefusal::NotAllowed));
+        assert_eq!(
+            take(None, AccountCommand::EndSessions, &ann()),
             Err(AccountRefusal::UnknownAccount)
         );
     }

@@ -190,7 +190,7 @@ fn command(topic: &str) -> CommandRecord {
     CommandRecord {
         topic: topic.to_owned(),
         key: b"key".to_vec(),
-        value: vec![1; VALUE_BYTES],
+        value: Some(vec![1; VALUE_BYTES]),
         headers: Vec::new(),
         timestamp_ms: 1,
     }

@@ -12,8 +12,8 @@ pub struct CommandRecord {
     pub topic: String,
     /// Key bytes; they decide the partition (`streams::partition::partition_for_key`).
     pub key: Vec<u8>,
-    /// Value bytes, framed.
-    pub value: Vec<u8>,
+    /// Value bytes, framed; without a value the record is the end of its key.
+    pub value: Option<Vec<u8>>,
     /// Header names and values.
     pub headers: Vec<(String, Vec<u8>)>,
     /// Event time in milliseconds since the epoch.

@@ -8,6 +8,7 @@ pub mod clock_watch;
 pub mod commands;
 pub mod commit_record;
 pub mod embedded;
+mod global_table;
 pub mod kafka;
 pub mod limits;
 mod machine;
@@ -23,6 +24,7 @@ mod task_manager;
 mod thread_metrics;
 
 pub use application::{MakeLog, StreamApplication, live};
+pub use global_table::{GlobalConsumer, GlobalStreamThread, GlobalTable, MakeGlobalConsumer};
 pub use machine::{Machine, OsMachine, Work};
 pub use restorer::MakeReader;
 pub use schema_resolver::{NoSchemas, Resolution, SchemaResolver};

@@ -38,6 +38,12 @@ pub const RESTORE_END_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Between two looks whether cancelled restores have ended.
 pub const RESTORE_END_LOOK: Duration = Duration::from_millis(1);
 
+/// Longest wait of a global table's thread for records. Whoever drops the thread does not wait for it.
+pub const GLOBAL_POLL_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Wait before a global table whose client has failed is read again.
+pub const GLOBAL_RETRY_WAIT: Duration = Duration::from_secs(1);
+
 /// Restores of one stream thread that run at the same time.
 pub const RESTORES_AT_ONCE_MAX: usize = 2;
 

@@ -87,7 +87,7 @@ impl Running {
             let record = CommandRecord {
                 topic: "input".to_owned(),
                 key: key.into_bytes(),
-                value: b"x".to_vec(),
+                value: Some(b"x".to_vec()),
                 headers: Vec::new(),
                 timestamp_ms: 1,
             };

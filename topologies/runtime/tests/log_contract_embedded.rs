@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use log_contract::{Appended, LogFixture, layout, log_contract};
+use runtime::GlobalConsumer;
 use runtime::commands::CommandRecord;
 use runtime::embedded::{Cleanup, EmbeddedBroker, EmbeddedLog, EmbeddedReader, EmbeddedTopic};
 use streams::Layout;
@@ -58,12 +59,16 @@ impl LogFixture for EmbeddedFixture {
         self.broker.reader()
     }
 
+    fn global_consumer(&self, topic: &str) -> Box<dyn GlobalConsumer> {
+        Box::new(self.broker.global_consumer(topic).unwrap())
+    }
+
     fn append(&self, topic: &str, partition: i32, record: &Appended<'_>) -> i64 {
         let headers = record.header.iter();
         let record = CommandRecord {
             topic: topic.to_owned(),
             key: record.key.as_bytes().to_vec(),
-            value: record.value.as_bytes().to_vec(),
+            value: Some(record.value.as_bytes().to_vec()),
             headers: headers
                 .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
                 .collect(),

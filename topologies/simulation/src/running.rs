@@ -75,6 +75,9 @@ impl<'a> Running<'a> {
         for placed in &placed {
             create_topics(&mut cluster, &placed.layout);
         }
+        for topic in simulation.workload.iter().flat_map(|workload| workload.topics()) {
+            cluster.create_topic(topic, 1, Policy::Compact);
+        }
         let kafka = Kafka::new(world.clone(), cluster);
         let limits = simulation
             .limits

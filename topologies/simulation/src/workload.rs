@@ -19,6 +19,11 @@ const REPEAT_AFTER: Duration = Duration::from_millis(200);
 
 /// Puts records into the topics of a run, and knows when it is done.
 pub(crate) trait Workload: Send + Sync {
+    /// Compacted topics of one partition that it needs besides those of the topologies.
+    fn topics(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Begins in a run. What is begun tells when all of it was acknowledged.
     fn begin(&self, stage: &Stage) -> Box<dyn Progress>;
 }
@@ -127,7 +132,7 @@ impl Stage {
         let record = CommandRecord {
             topic: topic.to_owned(),
             key,
-            value,
+            value: Some(value),
             headers: Vec::new(),
             timestamp_ms: self.kafka.world.clock_ms(self.outside),
         };

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use ::schemas::SchemaTable;
 use ::schemas::registry::SchemaRegistry;
+use ::schemas::topics as page;
 use anyhow::Context;
+use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{SystemClock, SystemEntropy};
 use edge_api::{
     CommandSerdes, EdgeParts, EdgeState, Entrance, MemorySessions, RedisSessions, SessionStore, SessionTimes,
@@ -16,7 +18,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use runtime::limits::{SHUTDOWN_WAIT_MAX, ThreadLimits};
 use runtime::queries::{Hosting, Queries, RemoteQueries};
 use runtime::registry::TableResolver;
-use runtime::{OsMachine, StreamApplication, ThreadContext};
+use runtime::{GlobalStreamThread, GlobalTable as _, Machine, OsMachine, StreamApplication, ThreadContext};
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::{Layout, Topology};
 use tokio::net::TcpListener;
@@ -182,7 +184,16 @@ impl Server {
             }
         });
         let queries = self.queries()?;
-        let state = self.edge(settings, serving, queries.clone(), metrics)?;
+        let revocations = Arc::new(Revocations::new(&self.schemas, Arc::new(SystemClock)));
+        // Without an edge nobody shows a token here.
+        let _following = match addresses.api {
+            Some(_) => Some(self.follow(&revocations)?),
+            None => {
+                revocations.caught_up();
+                None
+            }
+        };
+        let state = self.edge(settings, serving, queries.clone(), revocations, metrics)?;
         let announcing = async {
             announce(&queries, addresses, began).await;
             std::future::pending::<()>().await;
@@ -200,11 +211,20 @@ impl Server {
         Ok(Queries::new(Arc::clone(&self.hosting), remote))
     }
 
+    fn follow(&self, revocations: &Arc<Revocations>) -> anyhow::Result<GlobalStreamThread> {
+        let machine: Arc<dyn Machine> = Arc::new(OsMachine);
+        let topic = page::REVOCATIONS.name;
+        let consumer = self.platform.global_consumer(topic);
+        GlobalStreamThread::start(topic, &machine, consumer, Arc::clone(revocations) as _)
+            .context("cannot start a thread")
+    }
+
     fn edge(
         &self,
         settings: &Settings,
         serving: &Serving,
         queries: Queries,
+        revocations: Arc<Revocations>,
         metrics: PrometheusHandle,
     ) -> anyhow::Result<EdgeState> {
         let times = SessionTimes::default();
@@ -220,6 +240,7 @@ impl Server {
                 platform: Arc::clone(&self.platform),
             }),
             sessions,
+            revocations,
             serdes: CommandSerdes::avro(&self.schemas),
             keys: signing_keys(settings, serving)?,
             clock: Arc::new(SystemClock),

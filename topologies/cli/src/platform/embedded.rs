@@ -12,7 +12,7 @@ use runtime::commands::CommandLog;
 use runtime::embedded::{Cleanup as Policy, EmbeddedBroker, EmbeddedError, EmbeddedTopic};
 use runtime::queries::Owners;
 use runtime::registry::EmbeddedRegistry;
-use runtime::{StreamApplication, ThreadContext};
+use runtime::{MakeGlobalConsumer, StreamApplication, ThreadContext};
 use streams::log::LogReader;
 
 use super::{Cleanup, GroupOffsets, Platform, WantedTopic};
@@ -80,6 +80,11 @@ impl Platform for EmbeddedPlatform {
 
     fn commands(&self) -> anyhow::Result<Arc<dyn CommandLog>> {
         Ok(Arc::new(self.broker.command_log()?))
+    }
+
+    fn global_consumer(&self, topic: &'static str) -> MakeGlobalConsumer {
+        let broker = Arc::clone(&self.broker);
+        Arc::new(move || Ok(Box::new(broker.global_consumer(topic)?)))
     }
 
     fn reader(&self) -> anyhow::Result<Box<dyn LogReader>> {

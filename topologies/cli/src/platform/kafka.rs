@@ -11,10 +11,12 @@ use ::schemas::registry::SchemaRegistry;
 use ::schemas::topics as page;
 use anyhow::Context;
 use runtime::commands::CommandLog;
-use runtime::kafka::{KafkaAdmin, KafkaCommandLog, KafkaConfig, KafkaHealth, KafkaLog, KafkaReader, TopicSpec};
+use runtime::kafka::{
+    KafkaAdmin, KafkaCommandLog, KafkaConfig, KafkaGlobalConsumer, KafkaHealth, KafkaLog, KafkaReader, TopicSpec,
+};
 use runtime::queries::Owners;
 use runtime::registry::HttpRegistry;
-use runtime::{StreamApplication, ThreadContext};
+use runtime::{MakeGlobalConsumer, StreamApplication, ThreadContext};
 use streams::LogError;
 use streams::log::LogReader;
 
@@ -150,6 +152,14 @@ impl Platform for KafkaPlatform {
             Probe::start(Arc::clone(&self.admin), page::ORDER_COMMANDS.name).context("cannot start a thread")?;
         drop(self.probe.set(probe));
         Ok(Arc::new(KafkaCommandLog::connect(&self.config).map_err(answered)?))
+    }
+
+    fn global_consumer(&self, topic: &'static str) -> MakeGlobalConsumer {
+        let (config, health) = (self.config.clone(), Arc::new(KafkaHealth::default()));
+        Arc::new(move || {
+            let consumer = KafkaGlobalConsumer::connect(&config, topic, Arc::clone(&health))?;
+            Ok(Box::new(consumer))
+        })
     }
 
     fn reader(&self) -> anyhow::Result<Box<dyn LogReader>> {

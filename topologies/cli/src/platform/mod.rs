@@ -11,7 +11,7 @@ use std::time::Duration;
 use ::schemas::registry::SchemaRegistry;
 use runtime::commands::CommandLog;
 use runtime::queries::{Hosting, Owners};
-use runtime::{StreamApplication, ThreadContext};
+use runtime::{MakeGlobalConsumer, StreamApplication, ThreadContext};
 use streams::log::LogReader;
 use streams::{Layout, Topology};
 
@@ -43,6 +43,9 @@ pub(crate) trait Platform: Send + Sync {
 
     /// Where the edge appends commands.
     fn commands(&self) -> anyhow::Result<Arc<dyn CommandLog>>;
+
+    /// How the whole of a topic is read.
+    fn global_consumer(&self, topic: &'static str) -> MakeGlobalConsumer;
 
     /// Reads any partition.
     fn reader(&self) -> anyhow::Result<Box<dyn LogReader>>;

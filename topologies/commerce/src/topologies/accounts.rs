@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use schemas::SchemaTable;
 use schemas::wire::account as wire_types;
+use schemas::wire::revocation::Revocation;
 use streams::serde::StringSerde;
 use streams::{
     ProcessError, Processor, ProcessorContext, ProcessorSpec, Record, SinkRef, StoreRef, Topology, TopologyBuilder,
@@ -21,7 +22,7 @@ use crate::wire::{Meta, account};
 /// The topology's name.
 pub const NAME: &str = "accounts";
 
-/// account-commands in; account-events, accounts and credentials out.
+/// account-commands in; account-events, accounts, credentials and revocations out.
 pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
     let builder = TopologyBuilder::new(NAME);
     let registry = Registry {
@@ -29,12 +30,14 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
         events: builder.sink(&topic(schemas)),
         snapshots: builder.sink(&topic(schemas)),
         credentials: builder.sink(&topic(schemas)),
+        revocations: builder.sink(&topic(schemas)),
     };
     let spec = ProcessorSpec::new("account-registry")
         .store(&registry.accounts)
         .sink(&registry.events)
         .sink(&registry.snapshots)
-        .sink(&registry.credentials);
+        .sink(&registry.credentials)
+        .sink(&registry.revocations);
     builder
         .stream(&topic::<wire_types::AccountCommand>(schemas))
         .process::<_, (), ()>(spec, move || registry.clone());
@@ -47,6 +50,7 @@ struct Registry {
     events: SinkRef<String, wire_types::AccountEvent>,
     snapshots: SinkRef<String, wire_types::Account>,
     credentials: SinkRef<String, wire_types::Credential>,
+    revocations: SinkRef<String, Revocation>,
 }
 
 impl Processor<String, wire_types::AccountCommand> for Registry {
@@ -66,10 +70,15 @@ impl Processor<String, wire_types::AccountCommand> for Registry {
         if let Some(event) = next.event {
             self.publish_event(context, event, actor, cause)?;
         }
-        match next.account {
-            Some(account) if Some(account.version) != version => self.keep(context, &key, account),
-            Some(_) | None => Ok(()),
+        let Some(account) = next.account.filter(|account| Some(account.version) != version) else {
+            return Ok(());
+        };
+        if let Some(reason) = next.revocation {
+            let revocation = account::revocation(&account, reason);
+            let key = revocation.account_id.clone();
+            context.send(&self.revocations, &Record::new(key, revocation, now))?;
         }
+        self.keep(context, &key, account)
     }
 }
 

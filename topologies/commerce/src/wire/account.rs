@@ -1,8 +1,9 @@
 //! Records of the accounts topology.
 
 use schemas::wire::account as wire;
+use schemas::wire::revocation::{self, Revocation};
 
-use crate::account::{Account, AccountCommand, AccountEventKind, AccountStatus};
+use crate::account::{Account, AccountCommand, AccountEventKind, AccountStatus, RevocationReason};
 use crate::ids::AccountId;
 use crate::wire::{WireError, id, number, role, role_to_wire};
 
@@ -19,6 +20,7 @@ pub fn command(payload: wire::AccountCommandPayload) -> Result<AccountCommand, W
             password_hash: change.password_hash,
         },
         wire::AccountCommandPayload::DisableAccount(wire::DisableAccount {}) => AccountCommand::Disable,
+        wire::AccountCommandPayload::EndSessions(wire::EndSessions {}) => AccountCommand::EndSessions,
     })
 }
 
@@ -68,6 +70,23 @@ pub fn credential(account: &Account) -> wire::Credential {
         status: status_to_wire(account.status),
         version: number(account.version),
         updated_at: account.updated_at,
+    }
+}
+
+/// Every session is over that began with an earlier version of the account.
+#[must_use]
+pub fn revocation(account: &Account, reason: RevocationReason) -> Revocation {
+    Revocation {
+        session_id: None,
+        account_id: account.account_id.0.clone(),
+        revoked_at: account.updated_at,
+        reason: match reason {
+            RevocationReason::PasswordChanged => revocation::RevocationReason::PasswordChanged,
+            RevocationReason::AccountDisabled => revocation::RevocationReason::AccountDisabled,
+            RevocationReason::Logout => revocation::RevocationReason::Logout,
+            RevocationReason::RevokedByOperator => revocation::RevocationReason::RevokedByOperator,
+        },
+        version: Some(number(account.version)),
     }
 }
 

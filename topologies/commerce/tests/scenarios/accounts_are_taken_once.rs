@@ -4,6 +4,7 @@ use schemas::wire::account::{
     RegisterAccount,
 };
 use schemas::wire::envelope::Role;
+use schemas::wire::revocation::{Revocation, RevocationReason};
 
 use crate::shop::{Shop, actor};
 
@@ -76,6 +77,19 @@ fn a_password_changes_and_a_disabled_account_is_seen_everywhere() {
     );
     let account = views::account(&shop.get(views::ACCOUNTS, "a1").unwrap()).unwrap();
     assert_eq!((account.status, account.version), (AccountStatus::Disabled, 3));
+    let revoked: Vec<_> = shop
+        .records::<Revocation>()
+        .into_iter()
+        .map(|record| (record.key, record.value.reason, record.value.version))
+        .collect();
+    let of = |reason, version| ("a1".to_owned(), reason, Some(version));
+    assert_eq!(
+        revoked,
+        [
+            of(RevocationReason::PasswordChanged, 2),
+            of(RevocationReason::AccountDisabled, 3)
+        ]
+    );
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn parts<'a>(record: &'a CommandRecord, headers: &Headers) -> StoredParts<'a> {
     StoredParts {
         timestamp_ms: record.timestamp_ms,
         key: Some(&record.key),
-        value: Some(&record.value),
+        value: record.value.as_deref(),
         headers: headers.clone(),
     }
 }

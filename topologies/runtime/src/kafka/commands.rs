@@ -104,9 +104,11 @@ impl Shared {
         let mut sent = BaseRecord::with_opaque_to(&record.topic, Box::new(report))
             .partition(partition)
             .key(&record.key)
-            .payload(&record.value)
             // The client takes 0 for "now".
             .timestamp(record.timestamp_ms.max(1));
+        if let Some(value) = &record.value {
+            sent = sent.payload(value);
+        }
         if !record.headers.is_empty() {
             let headers = record.headers.iter();
             sent = sent.headers(headers.fold(OwnedHeaders::new(), |all, (key, value)| {

@@ -40,6 +40,8 @@ const FETCH_AHEAD_BYTES_MIN: usize = 256 << 10;
 /// A broker answers a reader after this time at the latest. A reader reads up to an end that is there already, so there is
 /// nothing to wait for; where markers stand last, it learns so from an answer without records.
 const READER_FETCH_WAIT_MS: u32 = 10;
+/// A broker answers a fetch for a global table after this time at the latest, and at once when there is a record.
+const GLOBAL_FETCH_WAIT_MS: u32 = 500;
 /// Bytes of one fetch answer to a reader, which reads one partition at a time.
 const READER_FETCH_BYTES: usize = 8 << 20;
 /// Bytes that one reader fetches ahead.
@@ -267,6 +269,21 @@ impl KafkaConfig {
             ("fetch.message.max.bytes", &READER_FETCH_BYTES.to_string()),
             ("fetch.max.bytes", &READER_FETCH_BYTES.to_string()),
             ("queued.min.messages", "100000"),
+            ("queued.max.messages.kbytes", &(READER_QUEUE_BYTES / 1024).to_string()),
+        ])
+    }
+
+    /// A global table is small and changes rarely: fetches wait long for what comes.
+    pub(super) fn global_settings(&self) -> Settings {
+        self.settings(&[
+            ("group.id", &format!("{}-global", self.application_id)),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("enable.partition.eof", "true"),
+            ("auto.offset.reset", "error"),
+            ("isolation.level", "read_committed"),
+            ("allow.auto.create.topics", "false"),
+            ("fetch.wait.max.ms", &GLOBAL_FETCH_WAIT_MS.to_string()),
             ("queued.max.messages.kbytes", &(READER_QUEUE_BYTES / 1024).to_string()),
         ])
     }

@@ -69,7 +69,7 @@ impl EmbeddedRegistry {
         let record = CommandRecord {
             topic: TOPIC.to_owned(),
             key: registration.subject.clone().into_bytes(),
-            value,
+            value: Some(value),
             headers: Vec::new(),
             timestamp_ms: 0,
         };

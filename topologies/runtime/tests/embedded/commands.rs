@@ -9,7 +9,7 @@ fn record(topic: &str, value: Vec<u8>) -> CommandRecord {
     CommandRecord {
         topic: topic.to_owned(),
         key: b"a".to_vec(),
-        value,
+        value: Some(value),
         headers: Vec::new(),
         timestamp_ms: 1,
     }

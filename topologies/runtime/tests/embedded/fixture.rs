@@ -180,7 +180,7 @@ pub(crate) fn append(broker: &Arc<EmbeddedBroker>, topic: &str, keys: &[&str]) -
     let record = |key: &str| CommandRecord {
         topic: topic.to_owned(),
         key: key.as_bytes().to_vec(),
-        value: b"value".to_vec(),
+        value: Some(b"value".to_vec()),
         headers: vec![("id".to_owned(), key.as_bytes().to_vec())],
         timestamp_ms: 1_000,
     };

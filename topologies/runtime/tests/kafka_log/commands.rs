@@ -12,7 +12,7 @@ fn record(topic: &str, key: &str, value: Vec<u8>) -> CommandRecord {
     CommandRecord {
         topic: topic.to_owned(),
         key: key.as_bytes().to_vec(),
-        value,
+        value: Some(value),
         headers: vec![("id".to_owned(), b"7".to_vec())],
         timestamp_ms: 1_000,
     }

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use runtime::GlobalConsumer;
 use streams::log::{Event, Log, LogReader};
 use streams::{
     Commit, Headers, InputOffset, Layout, LogError, OutputBuffer, OutputRecord, StoreIndex, TaskId, TaskLayout,
@@ -36,6 +37,8 @@ pub(crate) trait LogFixture {
     fn join(&self, thread: u16) -> Self::Log;
     /// A reader.
     fn reader(&self) -> Self::Reader;
+    /// A reader of a whole topic.
+    fn global_consumer(&self, topic: &str) -> Box<dyn GlobalConsumer>;
     /// Appends one record outside any transaction and answers its offset.
     fn append(&self, topic: &str, partition: i32, record: &Appended<'_>) -> i64;
     /// The group's committed offsets of the input topic, by partition.

@@ -51,6 +51,7 @@ macro_rules! log_contract {
                 a_topology_does_not_see_the_origin_of_its_input,
             ],
             reading: [
+                a_whole_topic_is_handed_over_and_then_what_comes,
                 a_range_ends_at_its_end_whatever_holds_the_last_offsets,
                 a_range_ends_where_the_reader_breaks,
                 a_reader_sees_only_what_was_committed_in_the_order_of_commits,

@@ -1,11 +1,14 @@
 //! Readers see committed records only, in order, and know where a partition ends.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use streams::log::LogReader;
 use streams::record::{Headers, OutputBuffer, OutputRecord};
 
-use super::fixture::{CHANGELOG, LogFixture, OUTPUT, append, commit_of, committed, joined, name, pair, read, task};
+use super::fixture::{
+    CHANGELOG, INPUT, LogFixture, OUTPUT, append, commit_of, committed, joined, name, pair, read, task, wait_for,
+};
 
 pub(crate) fn a_range_ends_at_its_end_whatever_holds_the_last_offsets<F: LogFixture>(new: impl Fn(i32) -> F) {
     let fixture = new(1);
@@ -74,4 +77,27 @@ pub(crate) fn a_reader_knows_which_topics_there_are<F: LogFixture>(new: impl Fn(
     assert_eq!(reader.partitions(&name(&fixture, OUTPUT)), Ok(Some(3)));
     assert_eq!(reader.partitions("no-such-topic"), Ok(None));
     assert_eq!(reader.offsets(&name(&fixture, OUTPUT), 2), Ok((0, 0)));
+}
+
+pub(crate) fn a_whole_topic_is_handed_over_and_then_what_comes<F: LogFixture>(new: impl Fn(i32) -> F) {
+    let fixture = new(3);
+    append(&fixture, 0, &["a", "b"]);
+    append(&fixture, 2, &["c"]);
+    let mut consumer = fixture.global_consumer(&name(&fixture, INPUT));
+    let mut keys = Vec::new();
+    let mut poll = |keys: &mut Vec<String>| {
+        consumer.poll(Duration::from_millis(50), &mut |record| {
+            keys.push(String::from_utf8(record.key.unwrap().to_vec()).unwrap());
+        })
+    };
+    wait_for("the end of all partitions", || poll(&mut keys).unwrap().then_some(()));
+    keys.sort();
+    assert_eq!(keys, ["a", "b", "c"]);
+    append(&fixture, 1, &["d"]);
+    wait_for("what came after", || {
+        let is_caught_up = poll(&mut keys).unwrap();
+        assert!(is_caught_up, "what comes later does not change that");
+        keys.contains(&"d".to_owned()).then_some(())
+    });
+    assert_eq!(keys.len(), 4);
 }

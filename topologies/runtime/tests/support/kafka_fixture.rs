@@ -7,7 +7,8 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use runtime::kafka::{KafkaConfig, KafkaHealth, KafkaLog, KafkaReader, ensure_internal_topics};
+use runtime::GlobalConsumer;
+use runtime::kafka::{KafkaConfig, KafkaGlobalConsumer, KafkaHealth, KafkaLog, KafkaReader, ensure_internal_topics};
 use streams::Layout;
 use streams::log::LogReader;
 
@@ -59,6 +60,10 @@ impl LogFixture for KafkaFixture {
 
     fn reader(&self) -> KafkaReader {
         KafkaReader::connect(&self.config(0), Arc::new(KafkaHealth::default())).unwrap()
+    }
+
+    fn global_consumer(&self, topic: &str) -> Box<dyn GlobalConsumer> {
+        Box::new(KafkaGlobalConsumer::connect(&self.config(0), topic, Arc::default()).unwrap())
     }
 
     fn append(&self, topic: &str, partition: i32, record: &Appended<'_>) -> i64 {

@@ -59,7 +59,7 @@ impl SimCommandLog {
         let record = StoredRecord {
             timestamp_ms: record.timestamp_ms,
             key: Some(Bytes::from(record.key)),
-            value: Some(Bytes::from(record.value)),
+            value: record.value.map(Bytes::from),
             headers: headers(record.headers),
         };
         let world = &self.client.kafka.world;

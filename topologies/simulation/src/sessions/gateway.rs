@@ -13,27 +13,35 @@ use commerce::ids::{AccountId, LoginKey};
 use commerce::state_serde::StateSerde;
 use commerce::views::CREDENTIALS;
 use edge_api::auth::refresh::RefreshToken;
+use edge_api::auth::revocations::Revocations;
 use edge_api::auth::tokens::AccessGrant;
 use edge_api::clock::{Clock, Entropy, EntropyError, hex};
 use edge_api::sessions::NewSession;
 use edge_api::views::{Done, Read, Views};
 use edge_api::{CommandSerdes, EdgeParts, EdgeState, SessionStore, TokenKeys, app, auth};
+use runtime::kafka::{KafkaConfig, KafkaGlobalConsumer};
 use runtime::queries::{Entries, EntryRange, Freshness, StoreAddress};
+use runtime::{GlobalStreamThread, Machine, MakeGlobalConsumer};
 use schemas::SchemaTable;
+use schemas::topics::REVOCATIONS;
 use serde_json::Value;
 use streams::serde::Serde;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 
+use super::gateway_log::GatewayLog;
 use super::redis::Redis;
-use crate::client::{SimClient, SimCommandLog};
+use crate::client::SimClient;
 use crate::future::block_on;
+use crate::machine::SimMachine;
 use crate::service::Service;
 use crate::workload::Stage;
 use crate::world::{ProcessId, World};
 
 /// The keys of all gateways.
 const SEED: [u8; 32] = [7; 32];
+/// Nobody changes a password.
+const CREDENTIAL_VERSION: i64 = 1;
 /// Bytes of an answer, at most.
 const BODY_BYTES_MAX: usize = 64 << 10;
 /// How far the clock of a gateway may be from the true time, in milliseconds.
@@ -56,6 +64,8 @@ struct Life {
     process: ProcessId,
     router: Router,
     runtime: Arc<Runtime>,
+    /// Fills what the gateway knows of sessions that are over.
+    _following: Arc<GlobalStreamThread>,
 }
 
 /// What a client asks for.
@@ -145,6 +155,7 @@ impl Gateway {
             account_id: account_of(person).to_string(),
             role: auth::Role::Buyer,
             session_id: hex(&first.sid),
+            credential_version: CREDENTIAL_VERSION,
             token_id: edge_api::clock::random_id(&entropy).ok()?,
             issued_at_ms: world.clock_ms(process),
         };
@@ -152,6 +163,7 @@ impl Gateway {
             session_id: grant.session_id.clone(),
             account_id: grant.account_id.clone(),
             login_key: person.to_string(),
+            credential_version: CREDENTIAL_VERSION,
             token_id: grant.token_id.clone(),
             refresh_fingerprint: first.fingerprint(&keys),
             now_ms: grant.issued_at_ms,
@@ -172,22 +184,42 @@ impl Gateway {
         let world = &self.stage.kafka.world;
         let skew = world.draw(|random| random.within(0..2 * SKEW_MS));
         world.skew(process, i64::try_from(skew).ok()? - i64::try_from(SKEW_MS).ok()?);
+        let clock = Arc::new(ProcessClock(world.clone(), process));
+        let revocations = Arc::new(Revocations::new(&self.schemas, clock));
         let life = Life {
             process,
-            router: app(EdgeState::new(self.parts(process)).ok()?),
+            router: app(EdgeState::new(self.parts(process, &revocations)).ok()?),
             runtime: Arc::new(Builder::new_current_thread().enable_time().build().ok()?),
+            _following: Arc::new(self.follow(process, revocations)?),
         };
         *self.lock() = Some(life.clone());
         Some(life)
     }
 
-    fn parts(&self, process: ProcessId) -> EdgeParts {
+    fn follow(&self, process: ProcessId, revocations: Arc<Revocations>) -> Option<GlobalStreamThread> {
+        let kafka = self.stage.kafka.clone();
+        let machine: Arc<dyn Machine> = Arc::new(SimMachine {
+            world: kafka.world.clone(),
+            process,
+        });
+        let (client, waiting) = (SimClient { kafka, process }, Arc::clone(&machine));
+        let make_consumer: MakeGlobalConsumer = Arc::new(move || {
+            let (config, machine) = (KafkaConfig::new("simulated", "sim", "gateway", 0), Arc::clone(&waiting));
+            let consumer =
+                KafkaGlobalConsumer::connect_with(&client, machine, &config, REVOCATIONS.name, Arc::default())?;
+            Ok(Box::new(consumer))
+        });
+        GlobalStreamThread::start(REVOCATIONS.name, &machine, make_consumer, revocations).ok()
+    }
+
+    fn parts(&self, process: ProcessId, revocations: &Arc<Revocations>) -> EdgeParts {
         let kafka = self.stage.kafka.clone();
         let world = kafka.world.clone();
         EdgeParts {
-            log: Arc::new(SimCommandLog::new(SimClient { kafka, process })),
+            log: Arc::new(GatewayLog(SimClient { kafka, process })),
             views: Arc::new(Accounts),
             sessions: Arc::new(self.redis.clone()),
+            revocations: Arc::clone(revocations),
             serdes: CommandSerdes::avro(&self.schemas),
             keys: TokenKeys::from_seed(SEED),
             clock: Arc::new(ProcessClock(world.clone(), process)),

@@ -1,6 +1,7 @@
 //! Sessions in the simulation: two gateways whole, one Redis, people who come and go, and thieves of tokens.
 
 mod gateway;
+mod gateway_log;
 mod lineage;
 mod people;
 mod redis;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use runtime::NoSchemas;
 use schemas::SchemaTable;
+use schemas::topics::REVOCATIONS;
 
 use crate::faults::Faults;
 use crate::simulation::Simulation;
@@ -48,6 +50,10 @@ struct Sessions {
 }
 
 impl Workload for Sessions {
+    fn topics(&self) -> Vec<&'static str> {
+        vec![REVOCATIONS.name]
+    }
+
     fn begin(&self, stage: &Stage) -> Box<dyn Progress> {
         let world = &stage.kafka.world;
         let redis = Redis::new(world);

@@ -274,7 +274,7 @@ impl Visitor {
                     return Ok(());
                 }
                 Some(answer) if answer.status == 401 => return Err(self.refused(path, &answer)),
-                Some(answer) if answer.status == 503 => self.put_off(path, was_fresh && self.is_fresh()),
+                Some(answer) if answer.status == 503 => self.put_off(path, was_fresh && self.is_fresh(), &answer),
                 Some(answer) => self.people.wrong(format!("{path} was answered with {}", answer.status)),
                 None => {}
             }
@@ -286,9 +286,10 @@ impl Visitor {
         }
     }
 
-    /// A valid token is let through whether Redis answers or not.
-    fn put_off(&self, path: &str, is_fresh: bool) {
-        if is_fresh && path == "/me" {
+    /// A valid token is let through whether Redis answers or not, once its gateway knows which sessions are over.
+    fn put_off(&self, path: &str, is_fresh: bool, answer: &Answer) {
+        let detail = answer.body.get("detail").and_then(Value::as_str).unwrap_or_default();
+        if is_fresh && path == "/me" && !detail.contains("which sessions are over") {
             self.people
                 .wrong("a valid token was refused because Redis did not answer".to_owned());
         }

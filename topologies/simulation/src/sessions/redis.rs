@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use edge_api::limits::REDIS_RESPONSE_TIMEOUT;
-use edge_api::sessions::{Call, Exchange, Exchanged, NewSession, SessionOwner, SessionsUnavailable};
+use edge_api::sessions::{Call, Exchange, Exchanged, NewSession, OpenSession, SessionOwner, SessionsUnavailable};
 use edge_api::{MemorySessions, SessionStore, SessionTimes};
 use tokio::sync::oneshot;
 
@@ -239,6 +239,15 @@ impl SessionStore for Redis {
     fn owner<'a>(&'a self, session_id: &'a str, now_ms: i64) -> Call<'a, Option<SessionOwner>> {
         let session_id = session_id.to_owned();
         Box::pin(self.call(move |inner, _| now(inner.sessions.owner(&session_id, now_ms))?.ok()?))
+    }
+
+    fn list<'a>(&'a self, account_id: &'a str, now_ms: i64) -> Call<'a, Vec<OpenSession>> {
+        let account_id = account_id.to_owned();
+        Box::pin(async move {
+            let listed = self.call(move |inner, _| now(inner.sessions.list(&account_id, now_ms)));
+            let listed = listed.await?.and_then(Result::ok);
+            listed.ok_or_else(|| SessionsUnavailable("it answered something else".to_owned()))
+        })
     }
 
     fn exchange(&self, exchange: Exchange) -> Call<'_, Exchanged> {

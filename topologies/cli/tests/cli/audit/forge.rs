@@ -380,7 +380,7 @@ impl Forge {
         let record = CommandRecord {
             topic: topic.to_owned(),
             key: key.to_vec(),
-            value: value.to_vec(),
+            value: Some(value.to_vec()),
             headers,
             // Of now: retention would take an old command away.
             timestamp_ms: OsMachine.now_ms(),

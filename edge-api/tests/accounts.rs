@@ -1,0 +1,174 @@
+//! What an account does to its password and its sessions.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::sync::Arc;
+
+use edge_api::MemorySessions;
+use edge_api::limits::ACCESS_TOKEN_TTL_MS;
+use runtime::GlobalTable as _;
+use serde_json::json;
+use support::people::{PASSWORD, Person, login};
+use support::{Client, Reply, Shop};
+
+const NEW_PASSWORD: &str = "battery staple correct";
+
+/// Two gateways of one deployment.
+async fn two_gateways() -> (Shop, Shop) {
+    let sessions = Arc::new(MemorySessions::default());
+    let one = Shop::with_sessions(Arc::clone(&sessions) as _).await;
+    (one, Shop::with_sessions(sessions).await)
+}
+
+async fn change(client: &Client, current: &str, new: &str) -> Reply {
+    let change = json!({ "current_password": current, "new_password": new });
+    client.post("/auth/password", change).await
+}
+
+async fn refresh(shop: &Shop, token: &str) -> Reply {
+    shop.anonymous()
+        .post("/auth/refresh", json!({ "refresh_token": token }))
+        .await
+}
+
+/// The same token at a gateway, from when it has heard that the session is over.
+async fn turned_away(shop: &Shop, access_token: &str) -> Reply {
+    let client = shop.anonymous().with_token(access_token);
+    loop {
+        let reply = client.get("/me").await;
+        if reply.status != 200 {
+            return reply;
+        }
+    }
+}
+
+async fn second_session(shop: &Shop, person: &Person) -> Reply {
+    shop.anonymous()
+        .post("/auth/login", login(&person.email))
+        .await
+        .expect(200)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_ends_every_session_and_begins_one() {
+    let (shop, other) = two_gateways().await;
+    let buyer = shop.buyer().await;
+    let elsewhere = second_session(&other, &buyer).await;
+    change(&buyer.client, "not the password", NEW_PASSWORD)
+        .await
+        .expect_problem(403, "WRONG_PASSWORD");
+    for weak in ["short", PASSWORD] {
+        change(&buyer.client, PASSWORD, weak)
+            .await
+            .expect_problem(422, "WEAK_PASSWORD");
+    }
+    buyer.client.get("/me").await.expect(200);
+
+    let begun = change(&buyer.client, PASSWORD, NEW_PASSWORD).await.expect(200);
+    buyer.client.get("/me").await.expect_problem(401, "SESSION_ENDED");
+    for token in [&buyer.refresh_token, &elsewhere.text("/refresh_token")] {
+        refresh(&shop, token).await.expect_problem(401, "SESSION_ENDED");
+    }
+    turned_away(&other, &elsewhere.text("/access_token"))
+        .await
+        .expect_problem(401, "SESSION_ENDED");
+    shop.anonymous()
+        .post("/auth/login", login(&buyer.email))
+        .await
+        .expect_problem(401, "WRONG_CREDENTIALS");
+    let session = shop.anonymous().with_token(&begun.text("/access_token"));
+    session.get("/me").await.expect(200);
+    let open = session.get("/auth/sessions").await.expect(200);
+    assert_eq!(open.body["items"].as_array().unwrap().len(), 1);
+    refresh(&other, &begun.text("/refresh_token")).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_lists_its_sessions_and_ends_one_of_them() {
+    let (shop, other) = two_gateways().await;
+    let (buyer, stranger) = (shop.buyer().await, shop.buyer().await);
+    let elsewhere = second_session(&other, &buyer).await;
+    let open = buyer.client.get("/auth/sessions").await.expect(200);
+    let items = open.body["items"].as_array().unwrap();
+    let current: Vec<_> = items.iter().map(|item| item["is_current"].as_bool().unwrap()).collect();
+    assert_eq!(current, [true, false]);
+
+    let path = format!("/auth/sessions/{}", items[1]["session_id"].as_str().unwrap());
+    stranger.client.delete(&path).await.expect_problem(404, "NOT_FOUND");
+    buyer.client.delete(&path).await.expect(204);
+    buyer.client.delete(&path).await.expect_problem(404, "NOT_FOUND");
+    turned_away(&other, &elsewhere.text("/access_token"))
+        .await
+        .expect_problem(401, "SESSION_ENDED");
+    refresh(&other, &elsewhere.text("/refresh_token"))
+        .await
+        .expect_problem(401, "SESSION_ENDED");
+    buyer.client.get("/me").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_sessions_end_at_once_and_the_account_logs_in_again() {
+    let (shop, other) = two_gateways().await;
+    let buyer = shop.buyer().await;
+    let elsewhere = second_session(&other, &buyer).await;
+    buyer.client.delete("/auth/sessions").await.expect(204);
+    buyer.client.get("/me").await.expect_problem(401, "SESSION_ENDED");
+    turned_away(&other, &elsewhere.text("/access_token"))
+        .await
+        .expect_problem(401, "SESSION_ENDED");
+    // An expired token is renewed by the session, and that is over too.
+    other.clock.advance_ms(ACCESS_TOKEN_TTL_MS * 2);
+    other
+        .anonymous()
+        .with_token(&elsewhere.text("/access_token"))
+        .get("/me")
+        .await
+        .expect_problem(401, "SESSION_ENDED");
+    let again = second_session(&other, &buyer).await;
+    let client = other.anonymous().with_token(&again.text("/access_token"));
+    client.get("/me").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_account_is_out_everywhere_and_for_good() {
+    let (shop, other) = two_gateways().await;
+    let buyer = shop.buyer().await;
+    let elsewhere = second_session(&other, &buyer).await;
+    let close = |password: &str| {
+        let (client, body) = (buyer.client.clone(), json!({ "password": password }));
+        async move { client.post("/auth/disable", body).await }
+    };
+    close("not the password").await.expect_problem(403, "WRONG_PASSWORD");
+    close(PASSWORD).await.expect(204);
+    buyer.client.get("/me").await.expect_problem(401, "SESSION_ENDED");
+    turned_away(&other, &elsewhere.text("/access_token"))
+        .await
+        .expect_problem(401, "SESSION_ENDED");
+    refresh(&other, &elsewhere.text("/refresh_token"))
+        .await
+        .expect_problem(401, "SESSION_ENDED");
+    other
+        .anonymous()
+        .post("/auth/login", login(&buyer.email))
+        .await
+        .expect_problem(401, "WRONG_CREDENTIALS");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_does_not_know_yet_which_sessions_are_over_judges_no_token() {
+    let sessions = Arc::new(MemorySessions::default());
+    let aware = Shop::with_sessions(Arc::clone(&sessions) as _).await;
+    let buyer = aware.buyer().await;
+    let (shop, revocations) = Shop::unaware(sessions, Arc::default(), Vec::new()).await;
+    let client = shop.anonymous().with_token(buyer.client.token.as_deref().unwrap());
+    client.get("/me").await.expect_problem(503, "UNAVAILABLE");
+    refresh(&shop, &buyer.refresh_token)
+        .await
+        .expect_problem(503, "UNAVAILABLE");
+    let admin = Client::new(edge_api::admin(shop.state.clone()));
+    admin.get("/readyz").await.expect(503);
+    revocations.caught_up();
+    client.get("/me").await.expect(200);
+    admin.get("/readyz").await.expect(200);
+}
