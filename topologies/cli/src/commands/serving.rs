@@ -193,9 +193,10 @@ impl Server {
                 None
             }
         };
-        let state = self.edge(settings, serving, queries.clone(), revocations, metrics)?;
+        let state = self.edge(settings, serving, queries.clone(), Arc::clone(&revocations), metrics)?;
+        let is_ready = || queries.ready() && revocations.is_complete();
         let announcing = async {
-            announce(&queries, addresses, began).await;
+            announce(is_ready, addresses, began).await;
             std::future::pending::<()>().await;
         };
         tokio::select! {
@@ -325,8 +326,8 @@ impl Addresses {
 }
 
 /// Says once that everything is ready, and where.
-async fn announce(queries: &Queries, addresses: &Addresses, began: Instant) {
-    while !queries.ready() {
+async fn announce(is_ready: impl Fn() -> bool, addresses: &Addresses, began: Instant) {
+    while !is_ready() {
         tokio::time::sleep(READY_INTERVAL).await;
     }
     let (seconds, admin) = (began.elapsed().as_secs_f32(), addresses.admin);
