@@ -39,13 +39,13 @@ impl Cast {
         let sessions = buyer.client.get("/auth/sessions").await.expect(200);
         let session = sessions.text("/items/0/session_id");
         Self {
-            session,
             buyer,
             other_buyer,
             seller,
             other_seller,
             product,
             order,
+            session,
             shop,
         }
     }

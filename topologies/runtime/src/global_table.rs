@@ -86,7 +86,7 @@ fn fill(make_consumer: &MakeGlobalConsumer, table: &dyn GlobalTable, stop: &Atom
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
     use std::sync::Mutex;
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::time::Instant;

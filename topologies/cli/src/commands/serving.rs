@@ -185,13 +185,12 @@ impl Server {
         });
         let queries = self.queries()?;
         let revocations = Arc::new(Revocations::new(&self.schemas, Arc::new(SystemClock)));
-        // Without an edge nobody shows a token here.
-        let _following = match addresses.api {
-            Some(_) => Some(self.follow(&revocations)?),
-            None => {
-                revocations.caught_up();
-                None
-            }
+        let _following = if addresses.api.is_some() {
+            Some(self.follow(&revocations)?)
+        } else {
+            // Without an edge nobody shows a token here.
+            revocations.caught_up();
+            None
         };
         let state = self.edge(settings, serving, queries.clone(), Arc::clone(&revocations), metrics)?;
         let is_ready = || queries.ready() && revocations.is_complete();
