@@ -22,8 +22,8 @@ use crate::idempotency::RecentRequests;
 use crate::limits::{LONG_POLLS_MAX, REVOCATIONS_SWEPT};
 use crate::metrics::{AuthEvent, auth_event};
 use crate::problem::{Code, Problem};
-use crate::reading::{LoginRecord, Reader};
-use crate::sessions::{Exchange, Exchanged, OpenSession, SessionStore, SessionsUnavailable};
+use crate::reading::Reader;
+use crate::sessions::{Exchange, Exchanged, OpenSession, SessionOwner, SessionStore, SessionsUnavailable};
 use crate::views::Views;
 
 /// Renders the metrics of the process in Prometheus' text format.
@@ -136,11 +136,7 @@ impl EdgeState {
     pub(crate) async fn exchange(&self, exchange: Exchange) -> Result<(AccessGrant, String), Problem> {
         self.may_judge_tokens()?;
         let session_id = exchange.session_id.clone();
-        let owner = self
-            .sessions()
-            .owner(&session_id, exchange.now_ms)
-            .await
-            .map_err(sessions_unavailable)?;
+        let owner = self.session_owner(&session_id, exchange.now_ms).await?;
         let owner = owner.ok_or_else(session_ended)?;
         let held = Held {
             session_id: &session_id,
@@ -185,16 +181,10 @@ impl EdgeState {
         revoked.and(ended.map_err(sessions_unavailable))
     }
 
-    /// Sessions of the account that began before this version of its credential are over here from now on.
-    pub(crate) fn forget_before(&self, login: &LoginRecord) {
-        self.revocations().insert(&Revocation {
-            session_id: None,
-            account_id: login.account_id.clone(),
-            revoked_at: self.now_ms(),
-            // Only what the topic says is read by others.
-            reason: RevocationReason::Unknown,
-            version: Some(login.version),
-        });
+    /// Whose session it is; `None` if it ended.
+    pub(crate) async fn session_owner(&self, session_id: &str, now_ms: i64) -> Result<Option<SessionOwner>, Problem> {
+        let owner = self.sessions().owner(session_id, now_ms).await;
+        owner.map_err(sessions_unavailable)
     }
 
     /// Whether an open session of the account is over all the same.

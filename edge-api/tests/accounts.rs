@@ -26,12 +26,6 @@ async fn change(client: &Client, current: &str, new: &str) -> Reply {
     client.post("/auth/password", change).await
 }
 
-async fn refresh(shop: &Shop, token: &str) -> Reply {
-    shop.anonymous()
-        .post("/auth/refresh", json!({ "refresh_token": token }))
-        .await
-}
-
 /// The same token at a gateway, from when it has heard that the session is over.
 async fn turned_away(shop: &Shop, access_token: &str) -> Reply {
     let client = shop.anonymous().with_token(access_token);
@@ -41,6 +35,15 @@ async fn turned_away(shop: &Shop, access_token: &str) -> Reply {
             return reply;
         }
     }
+}
+
+async fn both_tokens_are_void(shop: &Shop, session: &Reply) {
+    turned_away(shop, &session.text("/access_token"))
+        .await
+        .expect_problem(401, "SESSION_ENDED");
+    shop.refresh(&session.text("/refresh_token"))
+        .await
+        .expect_problem(401, "SESSION_ENDED");
 }
 
 async fn second_session(shop: &Shop, person: &Person) -> Reply {
@@ -68,7 +71,7 @@ async fn a_new_password_ends_every_session_and_begins_one() {
     let begun = change(&buyer.client, PASSWORD, NEW_PASSWORD).await.expect(200);
     buyer.client.get("/me").await.expect_problem(401, "SESSION_ENDED");
     for token in [&buyer.refresh_token, &elsewhere.text("/refresh_token")] {
-        refresh(&shop, token).await.expect_problem(401, "SESSION_ENDED");
+        shop.refresh(token).await.expect_problem(401, "SESSION_ENDED");
     }
     turned_away(&other, &elsewhere.text("/access_token"))
         .await
@@ -81,7 +84,7 @@ async fn a_new_password_ends_every_session_and_begins_one() {
     session.get("/me").await.expect(200);
     let open = session.get("/auth/sessions").await.expect(200);
     assert_eq!(open.body["items"].as_array().unwrap().len(), 1);
-    refresh(&other, &begun.text("/refresh_token")).await.expect(200);
+    other.refresh(&begun.text("/refresh_token")).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,12 +101,7 @@ async fn an_account_lists_its_sessions_and_ends_one_of_them() {
     stranger.client.delete(&path).await.expect_problem(404, "NOT_FOUND");
     buyer.client.delete(&path).await.expect(204);
     buyer.client.delete(&path).await.expect_problem(404, "NOT_FOUND");
-    turned_away(&other, &elsewhere.text("/access_token"))
-        .await
-        .expect_problem(401, "SESSION_ENDED");
-    refresh(&other, &elsewhere.text("/refresh_token"))
-        .await
-        .expect_problem(401, "SESSION_ENDED");
+    both_tokens_are_void(&other, &elsewhere).await;
     buyer.client.get("/me").await.expect(200);
 }
 
@@ -142,12 +140,7 @@ async fn a_closed_account_is_out_everywhere_and_for_good() {
     close("not the password").await.expect_problem(403, "WRONG_PASSWORD");
     close(PASSWORD).await.expect(204);
     buyer.client.get("/me").await.expect_problem(401, "SESSION_ENDED");
-    turned_away(&other, &elsewhere.text("/access_token"))
-        .await
-        .expect_problem(401, "SESSION_ENDED");
-    refresh(&other, &elsewhere.text("/refresh_token"))
-        .await
-        .expect_problem(401, "SESSION_ENDED");
+    both_tokens_are_void(&other, &elsewhere).await;
     other
         .anonymous()
         .post("/auth/login", login(&buyer.email))
@@ -163,7 +156,7 @@ async fn a_gateway_that_does_not_know_yet_which_sessions_are_over_judges_no_toke
     let (shop, revocations) = Shop::unaware(sessions, Arc::default(), Vec::new()).await;
     let client = shop.anonymous().with_token(buyer.client.token.as_deref().unwrap());
     client.get("/me").await.expect_problem(503, "UNAVAILABLE");
-    refresh(&shop, &buyer.refresh_token)
+    shop.refresh(&buyer.refresh_token)
         .await
         .expect_problem(503, "UNAVAILABLE");
     let admin = Client::new(edge_api::admin(shop.state.clone()));

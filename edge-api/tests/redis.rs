@@ -52,24 +52,22 @@ async fn a_replayed_refresh_token_kills_the_family_through_every_gateway() {
     let redis = RedisServer::start().await;
     let (here, there) = (shop_on(&redis).await, shop_on(&redis).await);
     let buyer = here.buyer().await;
-    let refresh = |shop: &Shop, token: &str| {
-        let (client, body) = (shop.anonymous(), json!({ "refresh_token": token }));
-        async move { client.post("/auth/refresh", body).await }
-    };
-    let second = refresh(&here, &buyer.refresh_token)
+    let second = here
+        .refresh(&buyer.refresh_token)
         .await
         .expect(200)
         .text("/refresh_token");
-    let retried = refresh(&there, &buyer.refresh_token)
+    let retried = there
+        .refresh(&buyer.refresh_token)
         .await
         .expect(200)
         .text("/refresh_token");
     assert_eq!(second, retried);
-    let third = refresh(&there, &second).await.expect(200).text("/refresh_token");
-    refresh(&here, &buyer.refresh_token)
+    let third = there.refresh(&second).await.expect(200).text("/refresh_token");
+    here.refresh(&buyer.refresh_token)
         .await
         .expect_problem(401, "TOKEN_REUSED");
-    refresh(&there, &third).await.expect_problem(401, "SESSION_ENDED");
+    there.refresh(&third).await.expect_problem(401, "SESSION_ENDED");
     there.clock.advance_ms(ACCESS_TOKEN_TTL_MS + ROTATION_GRACE_MS);
     let expired = there.anonymous().with_token(buyer.client.token.as_deref().unwrap());
     expired.get("/me").await.expect_problem(401, "SESSION_ENDED");
@@ -92,9 +90,7 @@ async fn without_redis_valid_tokens_go_on_and_nothing_else_does_until_it_is_back
         .await
         .expect_problem(503, "UNAVAILABLE");
     assert_eq!(refused.header("retry-after"), "1");
-    let refresh = json!({ "refresh_token": buyer.refresh_token });
-    shop.anonymous()
-        .post("/auth/refresh", refresh.clone())
+    shop.refresh(&buyer.refresh_token)
         .await
         .expect_problem(503, "UNAVAILABLE");
     buyer
@@ -129,8 +125,7 @@ async fn without_redis_valid_tokens_go_on_and_nothing_else_does_until_it_is_back
         .await
         .expect(200);
     // Redis came back empty: the old session is over, not resurrected.
-    shop.anonymous()
-        .post("/auth/refresh", refresh)
+    shop.refresh(&buyer.refresh_token)
         .await
         .expect_problem(401, "SESSION_ENDED");
 }
@@ -156,8 +151,7 @@ async fn a_session_that_redis_brings_back_after_its_logout_stays_over() {
         while holder.get("/me").await.status == 200 {}
         shop.clock.advance_ms(ACCESS_TOKEN_TTL_MS + 1_000);
         holder.get("/me").await.expect_problem(401, "SESSION_ENDED");
-        shop.anonymous()
-            .post("/auth/refresh", json!({ "refresh_token": buyer.refresh_token }))
+        shop.refresh(&buyer.refresh_token)
             .await
             .expect_problem(401, "SESSION_ENDED");
     }

@@ -8,12 +8,6 @@ use serde_json::json;
 use support::people::{Person, login, registration};
 use support::{Reply, Shop};
 
-async fn refresh(shop: &Shop, token: &str) -> Reply {
-    shop.anonymous()
-        .post("/auth/refresh", json!({ "refresh_token": token }))
-        .await
-}
-
 async fn me(person: &Person, token: &str) -> Reply {
     person.client.with_token(token).get("/me").await
 }
@@ -126,7 +120,7 @@ async fn an_old_access_token_that_comes_back_ends_the_session_for_everybody() {
     let third = me(&buyer, &second).await.expect(200).renewed().unwrap();
     buyer.client.get("/me").await.expect_problem(401, "TOKEN_REUSED");
     me(&buyer, &third).await.expect_problem(401, "SESSION_ENDED");
-    refresh(&shop, &buyer.refresh_token)
+    shop.refresh(&buyer.refresh_token)
         .await
         .expect_problem(401, "SESSION_ENDED");
 }
@@ -135,10 +129,10 @@ async fn an_old_access_token_that_comes_back_ends_the_session_for_everybody() {
 async fn a_refresh_token_that_comes_back_later_ends_the_session_for_everybody() {
     let shop = Shop::open().await;
     let buyer = shop.buyer().await;
-    let first = refresh(&shop, &buyer.refresh_token).await.expect(200);
-    let retried = refresh(&shop, &buyer.refresh_token).await.expect(200);
+    let first = shop.refresh(&buyer.refresh_token).await.expect(200);
+    let retried = shop.refresh(&buyer.refresh_token).await.expect(200);
     shop.clock.advance_ms(ROTATION_GRACE_MS + 1_000);
-    let late = refresh(&shop, &buyer.refresh_token).await.expect(200);
+    let late = shop.refresh(&buyer.refresh_token).await.expect(200);
     for token in ["/access_token", "/refresh_token"] {
         assert_eq!(first.text(token), retried.text(token), "a lost answer is given again");
         assert_eq!(first.text(token), late.text(token), "nothing shows that it has arrived");
@@ -149,10 +143,10 @@ async fn a_refresh_token_that_comes_back_later_ends_the_session_for_everybody() 
     assert!((left_s - 60..=left_s).contains(&told), "{told} s are left of the token");
     shop.clock.advance_ms(ACCESS_TOKEN_TTL_MS);
     me(&buyer, &first.text("/access_token")).await.expect(200);
-    refresh(&shop, &buyer.refresh_token)
+    shop.refresh(&buyer.refresh_token)
         .await
         .expect_problem(401, "TOKEN_REUSED");
-    refresh(&shop, &first.text("/refresh_token"))
+    shop.refresh(&first.text("/refresh_token"))
         .await
         .expect_problem(401, "SESSION_ENDED");
     me(&buyer, &first.text("/access_token"))
@@ -171,7 +165,7 @@ async fn after_a_logout_nothing_of_the_session_is_good_any_more() {
     let buyer = shop.buyer().await;
     buyer.client.post("/auth/logout", json!({})).await.expect(204);
     buyer.client.get("/me").await.expect_problem(401, "SESSION_ENDED");
-    refresh(&shop, &buyer.refresh_token)
+    shop.refresh(&buyer.refresh_token)
         .await
         .expect_problem(401, "SESSION_ENDED");
     shop.clock.advance_ms(ACCESS_TOKEN_TTL_MS + 1_000);
@@ -189,9 +183,9 @@ async fn a_refresh_token_of_nobody_is_refused_without_a_question_to_the_store() 
         &buyer.refresh_token.to_lowercase(),
         buyer.client.token.as_deref().unwrap(),
     ] {
-        refresh(&shop, token).await.expect_problem(401, "INVALID_TOKEN");
+        shop.refresh(token).await.expect_problem(401, "INVALID_TOKEN");
     }
-    refresh(&shop, &buyer.refresh_token).await.expect(200);
+    shop.refresh(&buyer.refresh_token).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

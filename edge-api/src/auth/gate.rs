@@ -60,7 +60,6 @@ async fn identify(state: &EdgeState, headers: &HeaderMap) -> Result<(Caller, Ren
         auth_event(AuthEvent::TokenRefused);
         return Err(Problem::new(Code::InvalidToken, "The access token is not valid."));
     };
-    state.may_judge_tokens()?;
     match presented {
         Presented::Valid(token) => Ok((accept(state, &token)?, None)),
         Presented::Expired(token) => renew(state, &token).await,
@@ -68,6 +67,7 @@ async fn identify(state: &EdgeState, headers: &HeaderMap) -> Result<(Caller, Ren
 }
 
 fn accept(state: &EdgeState, token: &Token<Valid>) -> Result<Caller, Problem> {
+    state.may_judge_tokens()?;
     if state.revocations().cover(token.held()) {
         return Err(Problem::new(Code::SessionEnded, "The session is over. Log in again."));
     }

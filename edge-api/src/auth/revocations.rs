@@ -81,14 +81,23 @@ impl Revocations {
 
     /// Takes in that something is over.
     pub fn insert(&self, revocation: &Revocation) {
-        let now_ms = self.clock.now_ms();
         // An access token asks nobody else; whatever lives longer is compared with the account's credential too.
         let (key, lasts_ms) = match &revocation.session_id {
             Some(session_id) => (session_id, SESSION_ABSOLUTE_MS),
             None => (&revocation.account_id, ACCESS_TOKEN_TTL_MS),
         };
         let ends_ms = revocation.revoked_at.saturating_add(lasts_ms + CLOCK_SKEW_MS);
-        if ends_ms < now_ms {
+        self.keep(key, revocation.version, ends_ms);
+    }
+
+    /// Sessions of the account that began with an earlier version of its credential are over from now on.
+    pub fn end_before(&self, account_id: &str, version: i64) {
+        let ends_ms = self.clock.now_ms().saturating_add(ACCESS_TOKEN_TTL_MS + CLOCK_SKEW_MS);
+        self.keep(account_id, Some(version), ends_ms);
+    }
+
+    fn keep(&self, key: &str, version: Option<i64>, ends_ms: i64) {
+        if ends_ms < self.clock.now_ms() {
             return;
         }
         let mut revoked = self.lock();
@@ -97,11 +106,7 @@ impl Revocations {
             metrics::revocation_dropped();
             revoked.forget_first();
         }
-        let entry = Entry {
-            version: revocation.version,
-            ends_ms,
-        };
-        revoked.put(key, entry);
+        revoked.put(key, Entry { version, ends_ms });
     }
 
     /// Forgets entries that protect nothing any more, `at_most` so many, and answers which sessions were among them: their records
@@ -142,7 +147,6 @@ impl GlobalTable for Revocations {
         }
         match self.serde.deserialize(record.value) {
             Ok(revocation) => self.insert(&revocation),
-            // Nobody but gateways and the accounts topology writes here. Whoever does cannot let a session live.
             Err(error) => tracing::error!(key, %error, "a revocation cannot be read; its session may go on"),
         }
     }

@@ -18,7 +18,7 @@ use crate::metrics::{AuthEvent, auth_event};
 use crate::model::account::{Closing, PasswordChange, Tokens};
 use crate::problem::{Answer, Code, Problem};
 use crate::reading::LoginRecord;
-use crate::state::{EdgeState, session_ended, sessions_unavailable};
+use crate::state::{EdgeState, session_ended};
 
 /// `/auth/password` and `/auth/disable`.
 pub fn router() -> Router<EdgeState> {
@@ -84,9 +84,8 @@ pub(super) async fn end_sessions(state: &EdgeState, caller: &Caller, request_id:
 
 /// The key of the caller's credential, which the session knows.
 async fn login_key(state: &EdgeState, caller: &Caller) -> Result<String, Problem> {
-    let owner = state.sessions().owner(&caller.session_id, state.now_ms()).await;
-    let owner = owner.map_err(sessions_unavailable)?.ok_or_else(session_ended)?;
-    Ok(owner.login_key)
+    let owner = state.session_owner(&caller.session_id, state.now_ms()).await?;
+    Ok(owner.ok_or_else(session_ended)?.login_key)
 }
 
 async fn confirm(state: &EdgeState, login_key: &str, password: String) -> Result<(), Problem> {
@@ -113,7 +112,7 @@ async fn changed(
     let receipt = state.append(login_key, &command).await?;
     let record = state.reader().login(login_key, &receipt.seen()).await?;
     let record = record.ok_or_else(|| Problem::internal("an account has lost its credential"))?;
-    state.forget_before(&record);
+    state.revocations().end_before(&record.account_id, record.version);
     Ok(record)
 }
 

@@ -51,8 +51,8 @@ pub async fn end(
     caller: Caller,
     PathId(id): PathId,
 ) -> Answer {
-    let owner = state.sessions().owner(&id, state.now_ms()).await;
-    let owner = owner.map_err(sessions_unavailable)?.ok_or_else(Problem::not_found)?;
+    let owner = state.session_owner(&id, state.now_ms()).await?;
+    let owner = owner.ok_or_else(Problem::not_found)?;
     operation.admit_to_session(&caller, &owner.account_id)?;
     state.end_session(&id, &caller.account_id).await?;
     auth_event(AuthEvent::LoggedOut);

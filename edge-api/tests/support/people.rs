@@ -37,6 +37,13 @@ impl Shop {
         }
     }
 
+    /// Exchanges a refresh token.
+    pub async fn refresh(&self, token: &str) -> Reply {
+        self.anonymous()
+            .post("/auth/refresh", json!({ "refresh_token": token }))
+            .await
+    }
+
     pub async fn buyer(&self) -> Person {
         self.person("BUYER").await
     }

@@ -256,36 +256,37 @@ impl KafkaConfig {
 
     /// Large fetches and the end of a partition as an event: what a restore needs.
     pub(super) fn reader_settings(&self) -> Settings {
-        self.settings(&[
-            ("group.id", &format!("{}-reader", self.application_id)),
-            ("enable.auto.commit", "false"),
-            ("enable.auto.offset.store", "false"),
-            ("enable.partition.eof", "true"),
-            ("auto.offset.reset", "error"),
-            ("isolation.level", "read_committed"),
-            ("allow.auto.create.topics", "false"),
+        let fetching = [
             ("fetch.queue.backoff.ms", "1"),
             ("fetch.wait.max.ms", &READER_FETCH_WAIT_MS.to_string()),
             ("fetch.message.max.bytes", &READER_FETCH_BYTES.to_string()),
             ("fetch.max.bytes", &READER_FETCH_BYTES.to_string()),
             ("queued.min.messages", "100000"),
-            ("queued.max.messages.kbytes", &(READER_QUEUE_BYTES / 1024).to_string()),
-        ])
+        ];
+        self.groupless_settings("reader", &fetching)
     }
 
     /// A global table is small and changes rarely: fetches wait long for what comes.
     pub(super) fn global_settings(&self) -> Settings {
-        self.settings(&[
-            ("group.id", &format!("{}-global", self.application_id)),
+        self.groupless_settings("global", &[("fetch.wait.max.ms", &GLOBAL_FETCH_WAIT_MS.to_string())])
+    }
+
+    /// For a consumer that joins no group and reads committed records at positions of its own; the client wants a group named all
+    /// the same.
+    fn groupless_settings(&self, purpose: &str, fetching: &[(&str, &str)]) -> Settings {
+        let group = format!("{}-{purpose}", self.application_id);
+        let queue_kib = (READER_QUEUE_BYTES / 1024).to_string();
+        let common = [
+            ("group.id", group.as_str()),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
             ("enable.partition.eof", "true"),
             ("auto.offset.reset", "error"),
             ("isolation.level", "read_committed"),
             ("allow.auto.create.topics", "false"),
-            ("fetch.wait.max.ms", &GLOBAL_FETCH_WAIT_MS.to_string()),
-            ("queued.max.messages.kbytes", &(READER_QUEUE_BYTES / 1024).to_string()),
-        ])
+            ("queued.max.messages.kbytes", &queue_kib),
+        ];
+        self.settings(&[&common, fetching].concat())
     }
 
     /// For the wrapper crate's clients, which serve what is not on the hot path.

@@ -79,25 +79,32 @@ impl<C: KafkaClient> GlobalConsumer for KafkaGlobalConsumer<C> {
             tracing::debug!(?event, topic = self.topic, "a global table's client");
         }
         while self.batch.refill(&self.consumer) {
-            while let Some(fetched) = self.batch.next() {
-                match fetched.error() {
-                    None => take(StoredRecord {
-                        offset: fetched.offset(),
-                        timestamp_ms: fetched.timestamp_ms(),
-                        key: fetched.key(),
-                        value: fetched.value(),
-                        headers: fetched.headers(|_| false),
-                    }),
-                    Some(RDKafkaErrorCode::PartitionEOF) => drop(self.behind.remove(&fetched.partition())),
-                    Some(code) => {
-                        let (topic, text) = (&self.topic, fetched.error_text());
-                        return Err(LogError::Migrated(format!(
-                            "{topic} cannot be read on: {text} ({code:?})"
-                        )));
-                    }
+            self.hand_over(take)?;
+        }
+        Ok(self.behind.is_empty())
+    }
+}
+
+impl<C: KafkaClient> KafkaGlobalConsumer<C> {
+    fn hand_over(&mut self, take: &mut dyn FnMut(StoredRecord<'_>)) -> Result<(), LogError> {
+        while let Some(fetched) = self.batch.next() {
+            match fetched.error() {
+                None => take(StoredRecord {
+                    offset: fetched.offset(),
+                    timestamp_ms: fetched.timestamp_ms(),
+                    key: fetched.key(),
+                    value: fetched.value(),
+                    headers: fetched.headers(|_| false),
+                }),
+                Some(RDKafkaErrorCode::PartitionEOF) => drop(self.behind.remove(&fetched.partition())),
+                Some(code) => {
+                    let (topic, text) = (&self.topic, fetched.error_text());
+                    return Err(LogError::Migrated(format!(
+                        "{topic} cannot be read on: {text} ({code:?})"
+                    )));
                 }
             }
         }
-        Ok(self.behind.is_empty())
+        Ok(())
     }
 }
