@@ -16,13 +16,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use e2e::{Cluster, NODES};
-use runtime::kafka::{KafkaAdmin, KafkaConfig, KafkaLog, ensure_internal_topics};
+use runtime::kafka::{KafkaAdmin, KafkaConfig, KafkaLog, KafkaReader, ensure_internal_topics};
 use streams::LogError;
-use streams::log::Log;
+use streams::log::{Log, LogReader};
 
 use fixture::{commit_of, follow, layout, start_all, task, tried, wait_for};
 use support::topic;
 
+/// Where a group is kept: the leader of its partition is the group's coordinator.
+const GROUPS: &str = "__consumer_offsets";
 /// Partitions of the topics in which the test brokers keep groups and transactions (`compose/kafka/server.properties`).
 const COORDINATOR_PARTITIONS: i32 = 4;
 /// Rounds of one group each.
@@ -32,6 +34,8 @@ const TRANSACTION_TIMEOUT_MS: u32 = 5_000;
 const CALL_MAX: Duration = Duration::from_secs(30);
 /// A question for a group that waits for a broker that is down takes all of its 15 s.
 const DESCRIBE_MAX: Duration = Duration::from_secs(10);
+/// A client finds the new leader of a partition by then; its own look for leaders comes every 5 minutes.
+const ENDS_MAX: Duration = Duration::from_secs(30);
 /// The group has found another broker by then.
 const RECOVERY_MAX: Duration = Duration::from_secs(120);
 
@@ -40,6 +44,7 @@ fn a_thread_goes_on_when_the_coordinator_of_its_group_is_gone_for_good() {
     let mut cluster = Cluster::start(1).unwrap();
     // Kafka's own topics are there as soon as somebody needs them.
     drop(Thread::joined(config(&cluster, "first", "test")));
+    let mut reader = KafkaReader::connect(&config(&cluster, "reader", "test"), Arc::default()).unwrap();
     let mut numbers = 0..;
     for round in 1..=ROUNDS {
         let (config, coordinator) = wait_for("two coordinators", || candidate(&cluster, numbers.next()?));
@@ -48,6 +53,7 @@ fn a_thread_goes_on_when_the_coordinator_of_its_group_is_gone_for_good() {
         let mut thread = Thread::joined(config);
         thread.committed(1).unwrap();
         describe(&admin, &group);
+        read_ends(&mut reader, &group);
         let began = Instant::now();
         let next = thread.committed_while(|| cluster.kill_9(coordinator).unwrap());
         let recovered = next.and_then(|next| thread.committed(next));
@@ -58,6 +64,7 @@ fn a_thread_goes_on_when_the_coordinator_of_its_group_is_gone_for_good() {
         });
         println!("round {round}: committed again after {:.1?}", began.elapsed());
         describe(&admin, &group);
+        read_ends(&mut reader, &group);
         drop(thread);
         cluster.revive(coordinator).unwrap();
     }
@@ -69,7 +76,7 @@ fn candidate(cluster: &Cluster, number: u32) -> Option<(KafkaConfig, usize)> {
     // Both names vary, and not together: where names differ by their beginnings alone, the partitions that their hashes say always
     // differ by the same.
     let (group, instance) = (format!("gone-{number}"), format!("test-{}", number / 7));
-    let coordinator = leader(cluster, "__consumer_offsets", &group);
+    let coordinator = leader(cluster, GROUPS, &group);
     let of_transactions = leader(cluster, "__transaction_state", &format!("{group}-{instance}-0-0"));
     (coordinator != of_transactions).then(|| (config(cluster, &group, &instance), coordinator))
 }
@@ -160,12 +167,26 @@ fn describe(admin: &KafkaAdmin, group: &str) {
     assert!(took < DESCRIBE_MAX, "the group was described after {took:?}");
 }
 
-/// The broker that coordinates what is kept under a name in one of Kafka's own topics. Its partition is Java's hash of the
-/// name, without the sign.
+/// Asks for the ends of the partition that keeps the group. Its leader dies in each round, and the reader lives through all of them.
+fn read_ends(reader: &mut KafkaReader, group: &str) {
+    let began = Instant::now();
+    loop {
+        match reader.offsets(GROUPS, partition_of(group)) {
+            Ok((first, end)) => return assert!(first < end, "a group is kept in {first}..{end}"),
+            Err(error) => assert!(began.elapsed() < ENDS_MAX, "the new leader was not found: {error}"),
+        }
+    }
+}
+
+/// The broker that coordinates what is kept under a name in one of Kafka's own topics.
 fn leader(cluster: &Cluster, topic: &str, name: &str) -> usize {
+    wait_for("a leader", || cluster.leader_of(topic, partition_of(name)).ok())
+}
+
+/// Where Kafka's own topics keep a name: Java's hash of it, and of that the absolute value (`Utils.abs`).
+fn partition_of(name: &str) -> i32 {
     let hash = name
         .bytes()
         .fold(0_i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
-    let partition = (hash & i32::MAX) % COORDINATOR_PARTITIONS;
-    wait_for("a leader", || cluster.leader_of(topic, partition).ok())
+    hash.wrapping_abs().max(0) % COORDINATOR_PARTITIONS
 }

@@ -189,15 +189,24 @@ impl Client {
         }
     }
 
-    /// First offset and end of a partition; a `read_committed` consumer is told the end of what is committed. A leader that has
-    /// moved is looked for, see [`super::leader`].
+    /// Asks the leader of a partition of `topic`, and once more when it has moved, see [`super::leader`].
+    fn ask_leader<T>(
+        &self,
+        topic: &str,
+        timeout: Duration,
+        ask: impl Fn(Duration) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        ask_again(timeout, ask, |wait| {
+            self.topic_metadata(&Topic::new(self, topic)?, wait).map(drop)
+        })
+    }
+
+    /// First offset and end of a partition; a `read_committed` consumer is told the end of what is committed.
     fn watermarks(&self, topic: &str, partition: i32, timeout: Duration) -> Result<(i64, i64), ClientError> {
         let name = terminated(topic)?;
-        ask_again(
-            timeout,
-            |wait| self.watermarks_of_known_leader(&name, partition, wait),
-            |wait| self.topic_metadata(&Topic::new(self, topic)?, wait).map(drop),
-        )
+        self.ask_leader(topic, timeout, |wait| {
+            self.watermarks_of_known_leader(&name, partition, wait)
+        })
     }
 
     fn watermarks_of_known_leader(

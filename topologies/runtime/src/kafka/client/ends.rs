@@ -18,6 +18,17 @@ const LATEST: i64 = sys::rd_kafka_OffsetSpec_t::RD_KAFKA_OFFSET_SPEC_LATEST as i
 impl Client {
     /// The offset after the last record of a partition, committed or not.
     pub(super) fn high_watermark(&self, topic: &str, partition: i32, timeout: Duration) -> Result<i64, ClientError> {
+        self.ask_leader(topic, timeout, |wait| {
+            self.high_watermark_of_known_leader(topic, partition, wait)
+        })
+    }
+
+    fn high_watermark_of_known_leader(
+        &self,
+        topic: &str,
+        partition: i32,
+        timeout: Duration,
+    ) -> Result<i64, ClientError> {
         let wanted = Partition {
             offset: LATEST,
             ..Partition::new(topic, partition)
