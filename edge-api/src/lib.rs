@@ -28,7 +28,7 @@ pub mod state;
 pub mod views;
 
 pub use app::{admin, app};
-pub use auth::{KeyError, TokenKeys};
+pub use auth::{KeyError, TokenKey, TokenKeys};
 pub use commands::CommandSerdes;
 pub use serve::Entrance;
 pub use sessions::{MemorySessions, RedisSessions, SessionStore, SessionTimes};

@@ -86,6 +86,25 @@ pub const REDIS_RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Password hashes that wait for their turn; one more is refused.
 pub const HASHES_WAITING_MAX: usize = 8;
 
+/// How long a wrong guess at a password counts, in milliseconds.
+pub const GUESSES_WINDOW_MS: i64 = 60 * 60 * 1_000;
+
+/// Wrong guesses at one account's password within [`GUESSES_WINDOW_MS`], at most: from everywhere together, and once more from each
+/// device from which somebody has logged in to it, and in each of its sessions.
+pub const ACCOUNT_GUESSES_MAX: usize = 10;
+
+/// Wrong guesses from one address within [`GUESSES_WINDOW_MS`], at most, whatever the account.
+pub const ADDRESS_GUESSES_MAX: usize = 100;
+
+/// Guessers that the in-process store remembers, at most.
+pub const GUESSERS_MAX: usize = 100_000;
+
+/// How long a device from which somebody has logged in is known, in seconds. Browsers keep nothing for longer.
+pub const DEVICE_SECONDS: i64 = 400 * 24 * 60 * 60;
+
+/// Proxies in front of the gateway, at most.
+pub const PROXIES_MAX: u8 = 16;
+
 /// Characters of a password, at least.
 pub const PASSWORD_CHARS_MIN: usize = 12;
 

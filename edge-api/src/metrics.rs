@@ -49,6 +49,8 @@ pub enum AuthEvent {
     RoleRefused,
     /// Too many password checks waited.
     HashQueueFull,
+    /// A password was not looked at, because too many before it were wrong.
+    Throttled,
 }
 
 impl AuthEvent {
@@ -70,6 +72,7 @@ impl AuthEvent {
             Self::ReuseDetected => "reuse_detected",
             Self::RoleRefused => "role_refused",
             Self::HashQueueFull => "hash_queue_full",
+            Self::Throttled => "throttled",
         }
     }
 }

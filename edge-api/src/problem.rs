@@ -127,6 +127,13 @@ impl Problem {
         self
     }
 
+    /// Says that another attempt makes sense after so many seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: i64) -> Self {
+        self.0.headers.retain(|(name, _)| name != RETRY_AFTER);
+        self.header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
     /// The kind.
     #[must_use]
     pub fn code(&self) -> Code {

@@ -51,6 +51,8 @@ pub struct EdgeParts {
     pub metrics: RenderMetrics,
     /// Web origins that may call the API from a browser, such as `https://shop.example`; none by default.
     pub allowed_origins: Vec<String>,
+    /// Proxies in front of the gateway, each of which appends to `X-Forwarded-For`.
+    pub proxies: u8,
     /// Further routes of the admin listener, such as the runtime's query endpoint.
     pub admin_routes: Router,
 }
@@ -237,10 +239,17 @@ impl EdgeState {
         let session_id = session_id.to_owned();
         async move {
             commands::append(self.log(), &self.0.parts.serdes, &session_id, &revocation).await?;
-            for key in self.revocations().take_ended(REVOCATIONS_SWEPT) {
-                commands::remove::<Revocation>(self.log(), &key, self.now_ms()).await?;
-            }
+            self.sweep_revocations().await;
             Ok(())
+        }
+    }
+
+    /// What cannot be removed now stays until the topic is read again: it is not wrong, only superfluous.
+    async fn sweep_revocations(&self) {
+        for key in self.revocations().take_ended(REVOCATIONS_SWEPT) {
+            if let Err(problem) = commands::remove::<Revocation>(self.log(), &key, self.now_ms()).await {
+                tracing::debug!(key, ?problem, "the record of a session that is long over stays");
+            }
         }
     }
 
@@ -290,6 +299,10 @@ impl EdgeState {
 
     pub(crate) fn admin_routes(&self) -> Router {
         self.0.parts.admin_routes.clone()
+    }
+
+    pub(crate) fn proxies(&self) -> u8 {
+        self.0.parts.proxies
     }
 
     pub(crate) fn allowed_origins(&self) -> &[String] {

@@ -10,7 +10,7 @@ use edge_api::limits::ACCESS_TOKEN_TTL_MS;
 use runtime::GlobalTable as _;
 use serde_json::json;
 use support::people::{PASSWORD, Person, login};
-use support::{Client, Reply, Shop};
+use support::{Client, Reply, Shop, own_key};
 
 const NEW_PASSWORD: &str = "battery staple correct";
 
@@ -153,7 +153,7 @@ async fn a_gateway_that_does_not_know_yet_which_sessions_are_over_judges_no_toke
     let sessions = Arc::new(MemorySessions::default());
     let aware = Shop::with_sessions(Arc::clone(&sessions) as _).await;
     let buyer = aware.buyer().await;
-    let (shop, revocations) = Shop::unaware(sessions, Arc::default(), Vec::new()).await;
+    let shop = Shop::unaware(sessions, Arc::default(), Vec::new(), own_key()).await;
     let client = shop.anonymous().with_token(buyer.client.token.as_deref().unwrap());
     client.get("/me").await.expect_problem(503, "UNAVAILABLE");
     shop.refresh(&buyer.refresh_token)
@@ -161,7 +161,7 @@ async fn a_gateway_that_does_not_know_yet_which_sessions_are_over_judges_no_toke
         .expect_problem(503, "UNAVAILABLE");
     let admin = Client::new(edge_api::admin(shop.state.clone()));
     admin.get("/readyz").await.expect(503);
-    revocations.caught_up();
+    shop.revocations.caught_up();
     client.get("/me").await.expect(200);
     admin.get("/readyz").await.expect(200);
 }

@@ -141,9 +141,9 @@ async fn a_flood_of_logins_is_turned_away_and_the_rest_goes_on() {
     let shop = Shop::open().await;
     let buyer = shop.buyer().await;
     let mut flood = tokio::task::JoinSet::new();
-    for _ in 0..60 {
+    for number in 0..60 {
         let client = shop.anonymous();
-        let login = json!({ "email": "nobody@example.org", "password": "correct horse battery" });
+        let login = json!({ "email": format!("nobody-{number}@example.org"), "password": "correct horse battery" });
         flood.spawn(async move { client.post("/auth/login", login).await });
     }
     buyer.client.get("/wallet").await.expect(200);

@@ -5,8 +5,8 @@ mod support;
 
 use std::sync::Arc;
 
-use edge_api::limits::ACCOUNT_SESSIONS_MAX;
-use edge_api::sessions::{Exchange, Exchanged, Handle, NewSession};
+use edge_api::limits::{ACCOUNT_GUESSES_MAX, ACCOUNT_SESSIONS_MAX, GUESSES_WINDOW_MS};
+use edge_api::sessions::{Admission, Exchange, Exchanged, Guess, Guesser, Handle, NewSession};
 use edge_api::{MemorySessions, RedisSessions, SessionStore, SessionTimes};
 use support::redis_server::RedisServer;
 use support::unique;
@@ -317,6 +317,86 @@ async fn an_account_has_a_few_sessions_and_the_oldest_makes_room() {
             (ACCOUNT_SESSIONS_MAX, NOW + 1),
             "what is over makes room first"
         );
+    })
+    .await;
+}
+
+/// A guess at the password of the session's account, from nowhere in particular and with the session.
+fn guess(session: &Started, number: usize, now_ms: i64) -> Guess {
+    Guess {
+        id: format!("guess-{number}"),
+        guessers: vec![
+            Guesser::Account(session.id.clone()),
+            Guesser::Session(session.id.clone()),
+        ],
+        now_ms,
+    }
+}
+
+#[tokio::test]
+async fn a_guesser_waits_until_the_first_of_its_wrong_guesses_is_too_old_to_count() {
+    on_each_store(|session| async move {
+        let begin = async |number: usize, now_ms: i64| {
+            let guess = guess(&session, number, now_ms);
+            session.store.begin_guess(&guess).await.unwrap()
+        };
+        let steps: Vec<i64> = (NOW..).step_by(1_000).take(ACCOUNT_GUESSES_MAX).collect();
+        for (number, now_ms) in steps.iter().enumerate() {
+            assert_eq!(begin(number, *now_ms).await, Admission::Admitted);
+        }
+        let wait_ms = GUESSES_WINDOW_MS - 60_000;
+        assert_eq!(begin(90, NOW + 60_000).await, Admission::Refused { wait_ms });
+        assert_eq!(
+            begin(91, NOW + GUESSES_WINDOW_MS - 1).await,
+            Admission::Refused { wait_ms: 1 }
+        );
+        // What was refused has not made anybody wait for longer, and only one guess has grown too old.
+        assert_eq!(begin(92, NOW + GUESSES_WINDOW_MS).await, Admission::Admitted);
+        assert_eq!(
+            begin(93, NOW + GUESSES_WINDOW_MS).await,
+            Admission::Refused { wait_ms: 1_000 }
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_guess_counts_for_all_its_guessers_or_for_none_and_not_once_it_is_forgiven() {
+    on_each_store(|session| async move {
+        let store = &session.store;
+        for number in 0..ACCOUNT_GUESSES_MAX {
+            let guess = guess(&session, number, NOW);
+            assert_eq!(store.begin_guess(&guess).await.unwrap(), Admission::Admitted);
+        }
+        let alone = |guesser: Guesser, number: usize| Guess {
+            guessers: vec![guesser],
+            ..guess(&session, number, NOW)
+        };
+        let refused = Admission::Refused {
+            wait_ms: GUESSES_WINDOW_MS,
+        };
+        for guesser in [
+            Guesser::Account(session.id.clone()),
+            Guesser::Session(session.id.clone()),
+        ] {
+            assert_eq!(store.begin_guess(&alone(guesser, 50)).await.unwrap(), refused);
+        }
+        let device = Guesser::Device(session.id.clone());
+        let both = Guess {
+            guessers: vec![device.clone(), Guesser::Account(session.id.clone())],
+            ..guess(&session, 51, NOW)
+        };
+        assert_eq!(store.begin_guess(&both).await.unwrap(), refused);
+        for number in 0..ACCOUNT_GUESSES_MAX {
+            let guess = alone(device.clone(), 60 + number);
+            assert_eq!(store.begin_guess(&guess).await.unwrap(), Admission::Admitted);
+        }
+        store.forgive(&guess(&session, 4, NOW)).await.unwrap();
+        assert_eq!(
+            store.begin_guess(&guess(&session, 80, NOW)).await.unwrap(),
+            Admission::Admitted
+        );
+        assert_eq!(store.begin_guess(&guess(&session, 81, NOW)).await.unwrap(), refused);
     })
     .await;
 }

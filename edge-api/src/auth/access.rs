@@ -61,6 +61,7 @@ pub const OPERATIONS: &[Operation] = &[
     row("POST", "/auth/register", Who::Public, Owner::NoneNeeded),
     row("POST", "/auth/login", Who::Public, Owner::NoneNeeded),
     row("POST", "/auth/refresh", Who::Public, Owner::NoneNeeded),
+    row("GET", "/.well-known/jwks.json", Who::Public, Owner::NoneNeeded),
     row("POST", "/auth/logout", Who::Account, Owner::NoneNeeded),
     row("POST", "/auth/password", Who::Account, Owner::NoneNeeded),
     row("POST", "/auth/disable", Who::Account, Owner::NoneNeeded),

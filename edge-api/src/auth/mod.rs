@@ -2,7 +2,9 @@
 
 pub mod access;
 pub mod caller;
+pub mod devices;
 pub mod gate;
+mod guessing;
 pub mod keys;
 pub mod passwords;
 pub mod refresh;
@@ -11,4 +13,5 @@ pub mod tokens;
 pub mod uses;
 
 pub use caller::{Caller, Role};
-pub use keys::{KeyError, TokenKeys};
+pub(crate) use guessing::{begin_guess, check_password, forgive, not_hashed};
+pub use keys::{KeyError, TokenKey, TokenKeys};

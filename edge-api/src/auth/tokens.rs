@@ -6,7 +6,7 @@ use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 
 use super::caller::{Caller, Role};
-use super::keys::TokenKeys;
+use super::keys::{TokenKey, TokenKeys};
 use super::revocations::Held;
 use crate::limits::{ACCESS_TOKEN_BYTES_MAX, ACCESS_TOKEN_TTL_MS, CLOCK_SKEW_MS};
 
@@ -85,12 +85,13 @@ struct Claims {
 }
 
 impl AccessGrant {
-    /// The signed token.
+    /// The token, signed with the newest key.
     pub fn sign(&self, keys: &TokenKeys) -> Result<String, jsonwebtoken::errors::Error> {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TOKEN_TYPE.to_owned());
-        header.kid = Some(keys.kid.clone());
-        jsonwebtoken::encode(&header, &self.claims(), &keys.encoding)
+        let key = keys.newest();
+        header.kid = Some(key.kid().to_owned());
+        jsonwebtoken::encode(&header, &self.claims(), &key.encoding)
     }
 
     fn claims(&self) -> Claims {
@@ -148,13 +149,14 @@ impl<State> Token<State> {
 }
 
 /// Checks a presented token at `now_ms`. Nothing that the token says about how to check it is believed:
-/// algorithm, key, issuer, audience and type are ours.
+/// algorithm, keys, issuer, audience and type are ours.
 pub fn verify(token: &str, keys: &TokenKeys, now_ms: i64) -> Result<Presented, Forged> {
     if token.len() > ACCESS_TOKEN_BYTES_MAX {
         return Err(Forged);
     }
-    check_header(&jsonwebtoken::decode_header(token).map_err(|_| Forged)?, keys)?;
-    let decoded = jsonwebtoken::decode::<Claims>(token, &keys.decoding, &validation()).map_err(|_| Forged)?;
+    let header = jsonwebtoken::decode_header(token).map_err(|_| Forged)?;
+    let key = key_of(&header, keys)?;
+    let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation()).map_err(|_| Forged)?;
     check_times(&decoded.claims, now_ms)?;
     let is_expired = decoded.claims.exp <= now_ms.div_euclid(1_000);
     let claims = decoded.claims;
@@ -171,10 +173,9 @@ pub fn verify(token: &str, keys: &TokenKeys, now_ms: i64) -> Result<Presented, F
     })
 }
 
-fn check_header(header: &Header, keys: &TokenKeys) -> Result<(), Forged> {
-    let is_ours = header.alg == Algorithm::EdDSA
-        && header.typ.as_deref() == Some(TOKEN_TYPE)
-        && header.kid.as_deref() == Some(keys.kid.as_str());
+/// The key that the header names, if it is the header of a token of ours.
+fn key_of<'k>(header: &Header, keys: &'k TokenKeys) -> Result<&'k TokenKey, Forged> {
+    let is_ours = header.alg == Algorithm::EdDSA && header.typ.as_deref() == Some(TOKEN_TYPE);
     // Headers that point elsewhere for a key, or ask for extensions, are in none of our tokens.
     let is_plain = header.jku.is_none()
         && header.jwk.is_none()
@@ -182,7 +183,8 @@ fn check_header(header: &Header, keys: &TokenKeys) -> Result<(), Forged> {
         && header.x5c.is_none()
         && header.crit.is_none()
         && header.cty.is_none();
-    if is_ours && is_plain { Ok(()) } else { Err(Forged) }
+    let kid = header.kid.as_deref().filter(|_| is_ours && is_plain);
+    kid.and_then(|kid| keys.find(kid)).ok_or(Forged)
 }
 
 /// The library's own clock is the machine's, so times are checked by [`check_times`] instead.

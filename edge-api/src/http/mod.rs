@@ -5,3 +5,4 @@ pub mod cursor;
 pub mod headers;
 pub mod layers;
 pub mod parameters;
+pub mod peer;

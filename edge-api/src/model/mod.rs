@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod checks;
+pub mod key;
 pub mod money;
 pub mod order;
 pub mod product;

@@ -52,6 +52,8 @@ pub enum Code {
     IdempotencyKeyReused,
     /// Too many requests of this kind wait already.
     TooManyRequests,
+    /// Too many passwords were wrong; the next is looked at later.
+    TooManyAttempts,
     /// A part that the operation needs is away for now.
     Unavailable,
     /// The command is stored, but its outcome does not show yet.
@@ -64,7 +66,7 @@ pub enum Code {
 
 impl Code {
     /// Every kind, for the documentation.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Malformed,
         Self::InvalidField,
         Self::IdempotencyKeyMissing,
@@ -88,6 +90,7 @@ impl Code {
         Self::WeakPassword,
         Self::IdempotencyKeyReused,
         Self::TooManyRequests,
+        Self::TooManyAttempts,
         Self::Unavailable,
         Self::OutcomePending,
         Self::TimedOut,
@@ -205,6 +208,11 @@ impl Code {
                 "The Idempotency-Key belongs to another request",
             ),
             Self::TooManyRequests => (S::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", "Too many requests"),
+            Self::TooManyAttempts => (
+                S::TOO_MANY_REQUESTS,
+                "TOO_MANY_ATTEMPTS",
+                "Too many passwords were wrong",
+            ),
             Self::Unavailable => (S::SERVICE_UNAVAILABLE, "UNAVAILABLE", "Not available now"),
             Self::OutcomePending => (S::SERVICE_UNAVAILABLE, "OUTCOME_PENDING", "Stored, but not visible yet"),
             Self::TimedOut => (S::SERVICE_UNAVAILABLE, "TIMED_OUT", "The operation took too long"),

@@ -9,8 +9,8 @@ use runtime::queries::Freshness;
 use schemas::wire::account::{AccountCommandPayload, ChangePassword, DisableAccount, EndSessions};
 use zeroize::Zeroizing;
 
-use super::auth::{account_command, not_hashed, start_session};
-use crate::auth::Caller;
+use super::auth::{account_command, start_session};
+use crate::auth::{Caller, check_password, not_hashed};
 use crate::clock::random_bytes;
 use crate::http::body::Body;
 use crate::http::layers::RequestId;
@@ -18,6 +18,7 @@ use crate::metrics::{AuthEvent, auth_event};
 use crate::model::account::{Closing, PasswordChange, Tokens};
 use crate::problem::{Answer, Code, Problem};
 use crate::reading::LoginRecord;
+use crate::sessions::Guesser;
 use crate::state::{EdgeState, session_ended};
 
 /// `/auth/password` and `/auth/disable`.
@@ -40,7 +41,7 @@ pub async fn change_password(
 ) -> Answer<Json<Tokens>> {
     change.check()?;
     let login_key = login_key(&state, &caller).await?;
-    confirm(&state, &login_key, change.current_password).await?;
+    confirm(&state, &caller, &login_key, change.current_password).await?;
     let (password, salt) = (Zeroizing::new(change.new_password), random_bytes(state.entropy())?);
     let password_hash = state.passwords().hash(password, salt).await.map_err(not_hashed)?;
     let payload = AccountCommandPayload::ChangePassword(ChangePassword {
@@ -68,7 +69,7 @@ pub async fn disable(
     Body(closing): Body<Closing>,
 ) -> Answer {
     let login_key = login_key(&state, &caller).await?;
-    confirm(&state, &login_key, closing.password).await?;
+    confirm(&state, &caller, &login_key, closing.password).await?;
     let payload = AccountCommandPayload::DisableAccount(DisableAccount {});
     changed(&state, &caller, &login_key, payload, request_id).await?;
     auth_event(AuthEvent::AccountDisabled);
@@ -88,11 +89,12 @@ async fn login_key(state: &EdgeState, caller: &Caller) -> Result<String, Problem
     Ok(owner.ok_or_else(session_ended)?.login_key)
 }
 
-async fn confirm(state: &EdgeState, login_key: &str, password: String) -> Result<(), Problem> {
+/// Whoever has found an open session does not get to guess at its password for ever.
+async fn confirm(state: &EdgeState, caller: &Caller, login_key: &str, password: String) -> Result<(), Problem> {
     let record = state.reader().login(login_key, &Freshness::Committed).await?;
     let hash = record.map(|record| record.password_hash);
-    let matches = state.passwords().verify(Zeroizing::new(password), hash).await;
-    if matches.map_err(not_hashed)? {
+    let guessers = vec![Guesser::Session(caller.session_id.clone())];
+    if check_password(state, guessers, Zeroizing::new(password), hash).await? {
         return Ok(());
     }
     auth_event(AuthEvent::ConfirmationRefused);

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json};
 use axum::routing::post;
 use runtime::queries::Freshness;
@@ -10,19 +10,20 @@ use schemas::wire::account::{AccountCommand, AccountCommandPayload, RegisterAcco
 use schemas::wire::envelope::{Actor, Envelope};
 use zeroize::Zeroizing;
 
-use crate::auth::Caller;
-use crate::auth::passwords::PasswordError;
+use crate::auth::devices::Device;
 use crate::auth::refresh::RefreshToken;
 use crate::auth::tokens::AccessGrant;
+use crate::auth::{Caller, begin_guess, check_password, forgive, not_hashed};
 use crate::clock::{hex, random_bytes};
 use crate::http::body::Body;
 use crate::http::layers::RequestId;
+use crate::http::peer::ClientAddress;
 use crate::limits::ACCESS_TOKEN_TTL_MS;
 use crate::metrics::{AuthEvent, auth_event};
 use crate::model::account::{Login, Refresh, Registered, Registration, Tokens};
 use crate::problem::{Answer, Code, Problem};
 use crate::reading::LoginRecord;
-use crate::sessions::{Exchange, Handle, NewSession};
+use crate::sessions::{Exchange, Guesser, Handle, NewSession};
 use crate::state::{EdgeState, sessions_unavailable};
 
 /// `/auth/*`.
@@ -42,17 +43,19 @@ pub fn router() -> Router<EdgeState> {
 )]
 pub async fn register(
     State(state): State<EdgeState>,
+    ClientAddress(address): ClientAddress,
     axum::Extension(RequestId(request_id)): axum::Extension<RequestId>,
     Body(registration): Body<Registration>,
 ) -> Answer {
     registration.check()?;
     let login_key = commerce::ids::login_key(&registration.email);
-    if state
-        .reader()
-        .login(login_key.as_str(), &Freshness::Committed)
-        .await?
-        .is_some()
-    {
+    // Whoever asks for one address after the other finds out which have accounts, so a taken one counts like a wrong password.
+    let guess = begin_guess(&state, vec![Guesser::Address(address)]).await?;
+    let known = state.reader().login(login_key.as_str(), &Freshness::Committed).await;
+    if !matches!(known, Ok(Some(_))) {
+        forgive(&state, &guess).await;
+    }
+    if known?.is_some() {
         return Err(email_taken());
     }
     let password = Zeroizing::new(registration.password);
@@ -91,12 +94,18 @@ pub async fn register(
     }
 }
 
-/// Starts a session.
+/// Starts a session. After ten wrong passwords within an hour the next is not looked at until the first of them is an hour old; a
+/// device that has logged in to the account before, which its cookie shows, has ten of its own.
 #[utoipa::path(
     post, path = "/auth/login", tag = "auth", request_body = Login, security(()),
     responses((status = 200, description = "The tokens of a new session.", body = Tokens))
 )]
-pub async fn login(State(state): State<EdgeState>, Body(login): Body<Login>) -> Answer<Json<Tokens>> {
+pub async fn login(
+    State(state): State<EdgeState>,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+    Body(login): Body<Login>,
+) -> Answer {
     let login_key = commerce::ids::login_key(&login.email);
     let is_possible = login.is_possible();
     let record = if is_possible {
@@ -104,9 +113,14 @@ pub async fn login(State(state): State<EdgeState>, Body(login): Body<Login>) -> 
     } else {
         None
     };
+    let device = Device::of(&headers, login_key.as_str(), state.keys());
+    let guessers = match device {
+        Some(device) => vec![Guesser::Device(device.id())],
+        None => vec![Guesser::Account(login_key.to_string()), Guesser::Address(address)],
+    };
     let password = Zeroizing::new(if is_possible { login.password } else { String::new() });
     let hash = record.as_ref().map(|record| record.password_hash.clone());
-    let matches = state.passwords().verify(password, hash).await.map_err(not_hashed)?;
+    let matches = check_password(&state, guessers, password, hash).await?;
     let record = record.filter(|record| matches && record.is_active).ok_or_else(|| {
         auth_event(AuthEvent::LoginRefused);
         Problem::new(
@@ -114,9 +128,16 @@ pub async fn login(State(state): State<EdgeState>, Body(login): Body<Login>) -> 
             "There is no active account with this e-mail address and password.",
         )
     })?;
+    let device = match device {
+        Some(device) => device,
+        None => Device(random_bytes(state.entropy())?),
+    };
+    let cookie = device
+        .cookie(login_key.as_str(), state.keys())
+        .map_err(Problem::internal)?;
     let tokens = start_session(&state, record, login_key.to_string()).await?;
     auth_event(AuthEvent::LoggedIn);
-    Ok(Json(tokens))
+    Ok(([cookie], Json(tokens)).into_response())
 }
 
 /// Exchanges a refresh token. Each is good once; the one before the last gets the same answer for 30 seconds, and as long as the
@@ -135,8 +156,8 @@ pub async fn refresh(State(state): State<EdgeState>, Body(refresh): Body<Refresh
         session_id: token.session_id(),
         handle: Handle::Refresh {
             generation: token.generation,
-            fingerprint: token.fingerprint(state.keys()),
-            next_fingerprint: next.fingerprint(state.keys()),
+            fingerprint: token.fingerprint(),
+            next_fingerprint: next.fingerprint(),
         },
         new_token_id: state.random_id()?,
         now_ms: state.now_ms(),
@@ -144,7 +165,7 @@ pub async fn refresh(State(state): State<EdgeState>, Body(refresh): Body<Refresh
     let (grant, access_token) = state.exchange(exchange).await?;
     auth_event(AuthEvent::Refreshed);
     let left_ms = grant.issued_at_ms + ACCESS_TOKEN_TTL_MS - state.now_ms();
-    Ok(Json(tokens(access_token, next.write(state.keys()), left_ms)))
+    Ok(Json(tokens(access_token, next.write(), left_ms)))
 }
 
 /// Ends the caller's session: its refresh token and its access tokens are void.
@@ -188,10 +209,7 @@ pub(super) async fn start_session(
     record: LoginRecord,
     login_key: String,
 ) -> Result<Tokens, Problem> {
-    let first = RefreshToken {
-        sid: random_bytes(state.entropy())?,
-        generation: 1,
-    };
+    let first = RefreshToken::first(random_bytes(state.entropy())?, state.keys());
     let grant = AccessGrant {
         account_id: record.account_id,
         role: record.role,
@@ -206,12 +224,12 @@ pub(super) async fn start_session(
         login_key,
         credential_version: grant.credential_version,
         token_id: grant.token_id.clone(),
-        refresh_fingerprint: first.fingerprint(state.keys()),
+        refresh_fingerprint: first.fingerprint(),
         now_ms: grant.issued_at_ms,
     };
     state.sessions().create(session).await.map_err(sessions_unavailable)?;
     let access_token = grant.sign(state.keys()).map_err(Problem::internal)?;
-    Ok(tokens(access_token, first.write(state.keys()), ACCESS_TOKEN_TTL_MS))
+    Ok(tokens(access_token, first.write(), ACCESS_TOKEN_TTL_MS))
 }
 
 /// A token that is given again after a lost answer has less time left than a new one.
@@ -226,15 +244,4 @@ fn tokens(access_token: String, refresh_token: String, left_ms: i64) -> Tokens {
 
 fn email_taken() -> Problem {
     Problem::new(Code::EmailTaken, "An account with this e-mail address exists.")
-}
-
-/// The answer when a password could not be hashed or checked.
-pub(super) fn not_hashed(error: PasswordError) -> Problem {
-    match error {
-        PasswordError::Busy => {
-            auth_event(AuthEvent::HashQueueFull);
-            Problem::new(Code::TooManyRequests, "Too many logins wait already. Try again.")
-        }
-        PasswordError::Failed(cause) => Problem::internal(cause),
-    }
 }

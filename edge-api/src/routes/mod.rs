@@ -3,6 +3,7 @@
 pub mod account;
 pub mod auth;
 pub mod health;
+pub mod keys;
 pub mod me;
 pub mod openapi;
 pub mod orders;
@@ -21,6 +22,7 @@ pub fn api() -> Router<EdgeState> {
         .merge(auth::router())
         .merge(account::router())
         .merge(sessions::router())
+        .merge(keys::router())
         .merge(me::router())
         .merge(products::router())
         .merge(wallet::router())

@@ -9,7 +9,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 
-use super::{account, auth, me, orders, products, seller, sessions, wallet};
+use super::{account, auth, keys, me, orders, products, seller, sessions, wallet};
 use crate::problem::ProblemBody;
 use crate::state::EdgeState;
 
@@ -35,7 +35,7 @@ static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(description);
             `Authorization` header of the answer."
     ),
     paths(
-        auth::register, auth::login, auth::refresh, auth::logout, me::me,
+        auth::register, auth::login, auth::refresh, auth::logout, keys::keys, me::me,
         account::change_password, account::disable, sessions::list, sessions::end_all, sessions::end,
         products::create, products::list, products::read, products::change, products::adjust,
         wallet::read, wallet::deposit,

@@ -7,9 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use planted::Bug;
 
+use super::guesses::MemoryGuesses;
 use super::session::Session;
 use super::{
-    Call, Exchange, Exchanged, NewSession, OpenSession, SessionOwner, SessionStore, SessionTimes, SessionsUnavailable,
+    Admission, Call, Exchange, Exchanged, Guess, NewSession, OpenSession, SessionOwner, SessionStore, SessionTimes,
+    SessionsUnavailable,
 };
 use crate::limits::{ACCOUNT_SESSIONS_MAX, MEMORY_SESSIONS_MAX};
 
@@ -17,6 +19,7 @@ use crate::limits::{ACCOUNT_SESSIONS_MAX, MEMORY_SESSIONS_MAX};
 #[derive(Debug, Default)]
 pub struct MemorySessions {
     sessions: Mutex<HashMap<String, Session>>,
+    guesses: Mutex<MemoryGuesses>,
     times: SessionTimes,
 }
 
@@ -25,14 +28,18 @@ impl MemorySessions {
     #[must_use]
     pub fn new(times: SessionTimes) -> Self {
         Self {
-            sessions: Mutex::default(),
             times,
+            ..Self::default()
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Session>> {
         // A panic while the lock is held leaves at worst a half-made exchange, which the next one refuses.
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn guesses(&self) -> MutexGuard<'_, MemoryGuesses> {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start(&self, new: NewSession) -> Result<(), SessionsUnavailable> {
@@ -101,6 +108,15 @@ impl SessionStore for MemorySessions {
 
     fn end<'a>(&'a self, session_id: &'a str) -> Call<'a, ()> {
         self.lock().remove(session_id);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn begin_guess<'a>(&'a self, guess: &'a Guess) -> Call<'a, Admission> {
+        Box::pin(ready(Ok(self.guesses().begin(guess))))
+    }
+
+    fn forgive<'a>(&'a self, guess: &'a Guess) -> Call<'a, ()> {
+        self.guesses().forgive(guess);
         Box::pin(ready(Ok(())))
     }
 

@@ -10,9 +10,11 @@ use std::pin::Pin;
 
 use crate::limits::{ACCESS_TOKEN_TTL_MS, ROTATION_GRACE_MS, SESSION_ABSOLUTE_MS, SESSION_IDLE_MS};
 
+pub use guesses::{Admission, Guess, Guesser};
 pub use memory::MemorySessions;
 pub use redis::RedisSessions;
 
+mod guesses;
 mod memory;
 mod redis;
 mod session;
@@ -117,7 +119,7 @@ pub struct SessionsUnavailable(pub String);
 /// The future of a call to a session store.
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, SessionsUnavailable>> + Send + 'a>>;
 
-/// Where sessions are kept. Every call is atomic, and answers or fails within a bounded time.
+/// Where sessions are kept, and guesses at passwords counted. Every call is atomic, and answers or fails within a bounded time.
 pub trait SessionStore: Send + Sync {
     /// Starts a session. An account that has [`ACCOUNT_SESSIONS_MAX`](crate::limits::ACCOUNT_SESSIONS_MAX) already loses the one that
     /// began first.
@@ -137,6 +139,12 @@ pub trait SessionStore: Send + Sync {
 
     /// Ends a session. Ending what has ended is no error.
     fn end<'a>(&'a self, session_id: &'a str) -> Call<'a, ()>;
+
+    /// Counts a guess at a password, if it may be made.
+    fn begin_guess<'a>(&'a self, guess: &'a Guess) -> Call<'a, Admission>;
+
+    /// A guess that was right, or was not looked at, counts no more.
+    fn forgive<'a>(&'a self, guess: &'a Guess) -> Call<'a, ()>;
 
     /// Whether the store answers.
     fn is_ready(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;

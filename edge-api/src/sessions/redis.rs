@@ -8,15 +8,17 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{AsyncCommands as _, RedisError, Script, Value};
 
 use super::{
-    Call, Exchange, Exchanged, Handle, NewSession, OpenSession, SessionOwner, SessionStore, SessionTimes,
-    SessionsUnavailable,
+    Admission, Call, Exchange, Exchanged, Guess, Guesser, Handle, NewSession, OpenSession, SessionOwner, SessionStore,
+    SessionTimes, SessionsUnavailable,
 };
-use crate::limits::{ACCOUNT_SESSIONS_MAX, REDIS_CONNECT_TIMEOUT, REDIS_RESPONSE_TIMEOUT};
+use crate::limits::{ACCOUNT_SESSIONS_MAX, GUESSES_WINDOW_MS, REDIS_CONNECT_TIMEOUT, REDIS_RESPONSE_TIMEOUT};
 use crate::metrics;
 
 static EXCHANGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("exchange.lua")));
 
 static CREATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("create.lua")));
+
+static GUESS: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("guess.lua")));
 
 /// Marks the current token as used. KEYS: session. ARGV: token id.
 static MARK_USED: LazyLock<Script> = LazyLock::new(|| {
@@ -156,6 +158,33 @@ impl RedisSessions {
         self.connection.clone().del(self.key(session_id)).await
     }
 
+    /// The keys under which a guess is counted.
+    fn guessers(&self, guess: &Guess) -> impl Iterator<Item = String> {
+        let keys = guess.guessers.iter().map(Guesser::key);
+        keys.map(|key| format!("{}guesses:{key}", self.prefix))
+    }
+
+    async fn count(&self, guess: &Guess) -> Result<Admission, RedisError> {
+        let mut script = GUESS.prepare_invoke();
+        for key in self.guessers(guess) {
+            script.key(key);
+        }
+        script.arg(&guess.id).arg(guess.now_ms).arg(GUESSES_WINDOW_MS);
+        for guesser in &guess.guessers {
+            script.arg(guesser.wrong_max());
+        }
+        let wait_ms = script.invoke_async(&mut self.connection.clone()).await?;
+        Ok(Admission::after(wait_ms))
+    }
+
+    async fn uncount(&self, guess: &Guess) -> Result<(), RedisError> {
+        let mut asked = redis::pipe();
+        for key in self.guessers(guess) {
+            asked.zrem(key, &guess.id).ignore();
+        }
+        asked.query_async(&mut self.connection.clone()).await
+    }
+
     async fn ping(&self) -> Result<Value, RedisError> {
         redis::cmd("PING").query_async(&mut self.connection.clone()).await
     }
@@ -196,6 +225,14 @@ impl SessionStore for RedisSessions {
 
     fn end<'a>(&'a self, session_id: &'a str) -> Call<'a, ()> {
         Box::pin(async move { self.remove(session_id).await.map_err(|error| unavailable(&error)) })
+    }
+
+    fn begin_guess<'a>(&'a self, guess: &'a Guess) -> Call<'a, Admission> {
+        Box::pin(async move { self.count(guess).await.map_err(|error| unavailable(&error)) })
+    }
+
+    fn forgive<'a>(&'a self, guess: &'a Guess) -> Call<'a, ()> {
+        Box::pin(async move { self.uncount(guess).await.map_err(|error| unavailable(&error)) })
     }
 
     fn is_ready(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{Clock, Entropy, SystemClock, SystemEntropy};
-use edge_api::{CommandSerdes, EdgeParts, EdgeState, MemorySessions, SessionStore, TokenKeys};
+use edge_api::{CommandSerdes, EdgeParts, EdgeState, MemorySessions, SessionStore, TokenKey, TokenKeys};
 use runtime::GlobalStreamThread;
 use schemas::SchemaTable;
 
@@ -52,7 +52,9 @@ pub struct Shop {
     pub clock: Arc<MovedClock>,
     pub log: Arc<FaultyLog>,
     pub views: Arc<FaultyViews>,
-    /// Fills what the gateway knows of sessions that are over.
+    /// What the gateway knows of sessions that are over.
+    pub revocations: Arc<Revocations>,
+    /// Fills them.
     following: Option<GlobalStreamThread>,
     /// Dropped last: it waits for the others to let go of its log.
     pub engine: Arc<Engine>,
@@ -71,12 +73,25 @@ impl Shop {
     }
 
     pub async fn with(sessions: Arc<dyn SessionStore>, clock: Arc<MovedClock>, allowed_origins: Vec<String>) -> Self {
-        let (mut shop, revocations) = Self::unaware(sessions, clock, allowed_origins).await;
-        shop.following = Some(shop.engine.follow(&revocations));
-        while !revocations.is_complete() {
+        Self::unaware(sessions, clock, allowed_origins, own_key())
+            .await
+            .told()
+            .await
+    }
+
+    /// A gateway with these sessions and keys.
+    pub async fn with_keys(sessions: Arc<dyn SessionStore>, keys: TokenKeys) -> Self {
+        let clock = Arc::new(MovedClock::default());
+        Self::unaware(sessions, clock, Vec::new(), keys).await.told().await
+    }
+
+    /// The gateway from when it knows which sessions are over.
+    async fn told(mut self) -> Self {
+        self.following = Some(self.engine.follow(&self.revocations));
+        while !self.revocations.is_complete() {
             tokio::task::yield_now().await;
         }
-        shop
+        self
     }
 
     /// A gateway that has not been told yet which sessions are over.
@@ -84,7 +99,8 @@ impl Shop {
         sessions: Arc<dyn SessionStore>,
         clock: Arc<MovedClock>,
         allowed_origins: Vec<String>,
-    ) -> (Self, Arc<Revocations>) {
+        keys: TokenKeys,
+    ) -> Self {
         let engine = Engine::shared().await;
         let log = Arc::new(FaultyLog::new(engine.log()));
         let views = Arc::new(FaultyViews::new(engine.queries.clone()));
@@ -96,28 +112,34 @@ impl Shop {
             sessions,
             revocations: Arc::clone(&revocations),
             serdes: CommandSerdes::avro(&schemas),
-            keys: TokenKeys::from_seed(SEED),
+            keys,
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::new(|| "# no metrics\n".to_owned()),
             allowed_origins,
+            proxies: 1,
             admin_routes: axum::Router::new(),
         };
-        let shop = Self {
+        Self {
             state: EdgeState::new(parts).unwrap(),
             clock,
             log,
             views,
+            revocations,
             following: None,
             engine,
-        };
-        (shop, revocations)
+        }
     }
 
     /// Somebody without a token.
     pub fn anonymous(&self) -> Client {
         Client::new(edge_api::app(self.state.clone()))
     }
+}
+
+/// The key of gateways to which it does not matter.
+pub fn own_key() -> TokenKeys {
+    TokenKey::from_seed(SEED).into()
 }
 
 /// A word that no other test uses.

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{audit, consume, load, offsets, run, schemas, sim, topics, topology};
+use crate::commands::{accounts, audit, consume, load, offsets, run, schemas, sim, topics, topology};
 use crate::exit;
 use crate::settings::{Serving, Settings};
 
@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Show and reset a topology's committed offsets.
     #[command(subcommand)]
     Offsets(offsets::OffsetsCommand),
+    /// Show an account, disable it, or end its sessions.
+    #[command(subcommand)]
+    Accounts(accounts::AccountsCommand),
     /// Read a topic: Avro to JSON.
     Consume(consume::ConsumeArguments),
     /// Check whether the books are right: orders, stock, money, changelogs and stores.

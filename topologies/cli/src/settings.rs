@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use edge_api::limits::PROXIES_MAX;
 
 /// Where things are. Every flag has an environment variable; a flag wins.
 #[derive(Debug, Clone, Args)]
@@ -126,8 +127,38 @@ pub(crate) struct Serving {
     pub(crate) commit_spacing_ms: Option<u64>,
 
     /// File with the Ed25519 key that signs tokens (PEM, 32 bytes, or hex). Without it a key is made in the state directory.
-    #[arg(long, env = "SLUICE_SIGNING_KEY_FILE", value_name = "FILE")]
-    pub(crate) signing_key_file: Option<PathBuf>,
+    ///
+    /// Of several files the first signs, and tokens of all of them are good. To replace a key without ending a session, give
+    /// every gateway the new one behind the old one, then before it, and leave the old one out 30 days later, when no session
+    /// is left that began with it. To end every session that a stolen key has begun, leave it out at once.
+    #[arg(
+        long = "signing-key-file",
+        env = "SLUICE_SIGNING_KEY_FILE",
+        value_name = "FILE,...",
+        value_delimiter = ','
+    )]
+    pub(crate) signing_key_files: Vec<PathBuf>,
+
+    /// Web origins whose pages may call the API from a browser, such as https://shop.example. None without it.
+    #[arg(
+        long = "allowed-origin",
+        env = "SLUICE_ALLOWED_ORIGINS",
+        value_name = "ORIGIN,...",
+        value_delimiter = ',',
+        value_parser = origin
+    )]
+    pub(crate) allowed_origins: Vec<String>,
+
+    /// Proxies in front of the API, each of which appends to X-Forwarded-For. The client's address, by which wrong passwords are
+    /// counted, is the one that the outermost has written; without proxies the header is not read.
+    #[arg(
+        long,
+        env = "SLUICE_PROXIES",
+        value_name = "N",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u8).range(..=i64::from(PROXIES_MAX))
+    )]
+    pub(crate) proxies: u8,
 }
 
 impl Settings {
@@ -163,4 +194,21 @@ fn property(text: &str) -> Result<(String, String), String> {
         .split_once('=')
         .ok_or_else(|| format!("{text:?} is not NAME=VALUE"))?;
     Ok((name.trim().to_owned(), value.to_owned()))
+}
+
+/// A scheme, a host and perhaps a port: what browsers send as `Origin`.
+fn origin(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_origin = host.is_some_and(|host| {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte);
+        !host.is_empty() && host.bytes().all(allowed)
+    });
+    if is_origin {
+        Ok(text.to_owned())
+    } else {
+        Err(
+            "an origin is a scheme, a host in lower case and perhaps a port, without a path: https://shop.example"
+                .to_owned(),
+        )
+    }
 }

@@ -1,6 +1,6 @@
 //! `sluice consume`: a topic as JSON lines, Avro included.
 
-mod decode;
+pub(super) mod decode;
 mod position;
 
 use std::ops::ControlFlow;

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod consume;
 pub(crate) mod load;
@@ -29,6 +30,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Schemas(command) => schemas::run(&settings, &command),
         Command::Topology(command) => topology::run(&settings, &command),
         Command::Offsets(command) => offsets::run(&settings, &command),
+        Command::Accounts(command) => accounts::run(&settings, &command),
         Command::Consume(arguments) => consume::run(&settings, &arguments),
         Command::Audit(arguments) => audit::run(&settings, &arguments),
         Command::Sim(arguments) => sim::run(&arguments),

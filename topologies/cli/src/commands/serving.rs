@@ -246,7 +246,8 @@ impl Server {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::new(move || metrics.render()),
-            allowed_origins: Vec::new(),
+            allowed_origins: serving.allowed_origins.clone(),
+            proxies: serving.proxies,
             admin_routes,
         };
         Ok(EdgeState::new(parts)?)

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::schemas::registry::SchemaRegistry;
+use ::schemas::registry::{SchemaRegistry, publish};
+use ::schemas::{SchemaTable, topics as page};
 use runtime::commands::CommandLog;
 use runtime::queries::{Hosting, Owners};
 use runtime::{MakeGlobalConsumer, StreamApplication, ThreadContext};
@@ -19,6 +20,7 @@ pub(crate) use embedded::EmbeddedPlatform;
 pub(crate) use kafka::KafkaPlatform;
 pub(crate) use topics::{Cleanup, TopicPlan, WantedTopic, external, internal, plan};
 
+use crate::exit::Refusal;
 use crate::settings::{Serving, Settings};
 
 /// Next offsets by topic and partition.
@@ -81,6 +83,17 @@ pub(crate) fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Platform>> {
         Some(bootstrap) => Ok(Arc::new(KafkaPlatform::open(bootstrap, settings)?)),
         None => Ok(Arc::new(EmbeddedPlatform::open(settings)?)),
     }
+}
+
+/// Registers every schema, and tells the table their ids.
+pub(crate) fn publish_schemas(registry: &dyn SchemaRegistry, table: &SchemaTable) -> anyhow::Result<()> {
+    publish(registry, page::topics(), table).map_err(|error| {
+        if error.is_retriable() {
+            Refusal::unavailable(error.to_string())
+        } else {
+            Refusal::refused(format!("{error}; see `sluice schemas check`"))
+        }
+    })
 }
 
 /// Places a topology on the platform's topics.

@@ -18,7 +18,7 @@ use edge_api::auth::tokens::AccessGrant;
 use edge_api::clock::{Clock, Entropy, EntropyError, hex};
 use edge_api::sessions::NewSession;
 use edge_api::views::{Done, Read, Views};
-use edge_api::{CommandSerdes, EdgeParts, EdgeState, SessionStore, TokenKeys, app, auth};
+use edge_api::{CommandSerdes, EdgeParts, EdgeState, SessionStore, TokenKey, TokenKeys, app, auth};
 use runtime::kafka::{KafkaConfig, KafkaGlobalConsumer};
 use runtime::queries::{Entries, EntryRange, Freshness, StoreAddress};
 use runtime::{GlobalStreamThread, Machine, MakeGlobalConsumer};
@@ -145,12 +145,9 @@ impl Gateway {
 
     fn begin(&self, process: ProcessId, person: u64) -> Option<Tokens> {
         let life = self.life(process)?;
-        let (world, keys) = (&self.stage.kafka.world, TokenKeys::from_seed(SEED));
+        let (world, keys) = (&self.stage.kafka.world, TokenKeys::from(TokenKey::from_seed(SEED)));
         let entropy = Chance(world.clone());
-        let first = RefreshToken {
-            sid: edge_api::clock::random_bytes(&entropy).ok()?,
-            generation: 1,
-        };
+        let first = RefreshToken::first(edge_api::clock::random_bytes(&entropy).ok()?, &keys);
         let grant = AccessGrant {
             account_id: account_of(person).to_string(),
             role: auth::Role::Buyer,
@@ -165,14 +162,14 @@ impl Gateway {
             login_key: person.to_string(),
             credential_version: CREDENTIAL_VERSION,
             token_id: grant.token_id.clone(),
-            refresh_fingerprint: first.fingerprint(&keys),
+            refresh_fingerprint: first.fingerprint(),
             now_ms: grant.issued_at_ms,
         };
         block_on(world, life.runtime.handle(), self.redis.create(session))?.ok()?;
         Some(Tokens {
             session: grant.session_id.clone(),
             access: grant.sign(&keys).ok()?,
-            refresh: first.write(&keys),
+            refresh: first.write(),
         })
     }
 
@@ -221,11 +218,12 @@ impl Gateway {
             sessions: Arc::new(self.redis.clone()),
             revocations: Arc::clone(revocations),
             serdes: CommandSerdes::avro(&self.schemas),
-            keys: TokenKeys::from_seed(SEED),
+            keys: TokenKey::from_seed(SEED).into(),
             clock: Arc::new(ProcessClock(world.clone(), process)),
             entropy: Arc::new(Chance(world)),
             metrics: Arc::new(String::new),
             allowed_origins: Vec::new(),
+            proxies: 0,
             admin_routes: Router::new(),
         }
     }

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use edge_api::limits::REDIS_RESPONSE_TIMEOUT;
-use edge_api::sessions::{Call, Exchange, Exchanged, NewSession, OpenSession, SessionOwner, SessionsUnavailable};
+use edge_api::sessions::{
+    Admission, Call, Exchange, Exchanged, Guess, NewSession, OpenSession, SessionOwner, SessionsUnavailable,
+};
 use edge_api::{MemorySessions, SessionStore, SessionTimes};
 use tokio::sync::oneshot;
 
@@ -264,6 +266,20 @@ impl SessionStore for Redis {
 
     fn end<'a>(&'a self, session_id: &'a str) -> Call<'a, ()> {
         Box::pin(async move { self.change(Write::End(session_id.to_owned())).await.map(drop) })
+    }
+
+    fn begin_guess<'a>(&'a self, guess: &'a Guess) -> Call<'a, Admission> {
+        let guess = guess.clone();
+        Box::pin(async move {
+            let admitted = self.call(move |inner, _| now(inner.sessions.begin_guess(&guess)));
+            let admitted = admitted.await?.and_then(Result::ok);
+            admitted.ok_or_else(|| SessionsUnavailable("it answered something else".to_owned()))
+        })
+    }
+
+    fn forgive<'a>(&'a self, guess: &'a Guess) -> Call<'a, ()> {
+        let guess = guess.clone();
+        Box::pin(self.call(move |inner, _| drop(now(inner.sessions.forgive(&guess)))))
     }
 
     fn is_ready(&self) -> std::pin::Pin<Box<dyn Future<Output = bool> + Send + '_>> {

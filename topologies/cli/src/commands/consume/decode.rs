@@ -17,7 +17,7 @@ use crate::platform::Platform;
 const SCHEMAS_MAX: usize = 4096;
 
 /// Decodes values. The registry is asked once per schema, and only when a value names one.
-pub(super) struct Decoder<'a> {
+pub(in crate::commands) struct Decoder<'a> {
     platform: &'a dyn Platform,
     registry: Option<Arc<dyn SchemaRegistry>>,
     /// What the registry said about each id.
@@ -26,15 +26,15 @@ pub(super) struct Decoder<'a> {
 
 /// A value as it is shown.
 #[derive(Debug, PartialEq)]
-pub(super) struct Decoded {
-    pub(super) value: Value,
+pub(in crate::commands) struct Decoded {
+    pub(in crate::commands) value: Value,
     pub(super) schema_id: Option<u32>,
     pub(super) note: Option<String>,
 }
 
 impl<'a> Decoder<'a> {
     /// A decoder that opens the platform's registry when it is first needed.
-    pub(super) fn new(platform: &'a dyn Platform) -> Self {
+    pub(in crate::commands) fn new(platform: &'a dyn Platform) -> Self {
         Self {
             platform,
             registry: None,
@@ -44,7 +44,7 @@ impl<'a> Decoder<'a> {
 
     /// The value in Avro if it names a schema, else as text or base64 with a note. An error means that the registry is missing
     /// or does not answer.
-    pub(super) fn decode(&mut self, value: Option<&[u8]>) -> anyhow::Result<Decoded> {
+    pub(in crate::commands) fn decode(&mut self, value: Option<&[u8]>) -> anyhow::Result<Decoded> {
         let Some(bytes) = value else {
             return Ok(Decoded {
                 value: Value::Null,

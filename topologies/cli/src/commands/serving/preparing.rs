@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::schemas::registry::{SchemaRegistry, publish};
-use ::schemas::{SchemaTable, topics as page};
+use ::schemas::SchemaTable;
+use ::schemas::registry::SchemaRegistry;
 use edge_api::Entrance;
 use streams::{Layout, Topology};
 use tokio::sync::watch;
@@ -64,7 +64,7 @@ fn prepare_once(settings: &Settings, runs_here: &impl Fn(&str) -> bool) -> anyho
     let external = platform::external(settings.partitions, &found);
     create(platform.as_ref(), &external, found)?;
     let schemas = Arc::new(SchemaTable::new());
-    register(registry.as_ref(), &schemas)?;
+    platform::publish_schemas(registry.as_ref(), &schemas)?;
     let topologies = commerce::topologies::all(&schemas)?.into_iter().map(Arc::new);
     let place = |topology: Arc<Topology>| {
         let layout = platform::place(platform.as_ref(), settings, &topology)?;
@@ -117,15 +117,4 @@ fn settled_plan(
         std::thread::sleep(PARTS_RETRY_WAIT);
         found = platform.topics()?;
     }
-}
-
-/// Registers every schema.
-fn register(registry: &dyn SchemaRegistry, table: &SchemaTable) -> anyhow::Result<()> {
-    publish(registry, page::topics(), table).map_err(|error| {
-        if error.is_retriable() {
-            Refusal::unavailable(error.to_string())
-        } else {
-            Refusal::refused(format!("{error}; see `sluice schemas check`"))
-        }
-    })
 }

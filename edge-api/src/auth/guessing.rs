@@ -1,0 +1,66 @@
+//! Looking at a password that somebody presents, unless too many before it were wrong.
+
+use zeroize::Zeroizing;
+
+use super::passwords::PasswordError;
+use crate::metrics::{AuthEvent, auth_event};
+use crate::problem::{Code, Problem};
+use crate::sessions::{Admission, Guess, Guesser};
+use crate::state::{EdgeState, sessions_unavailable};
+
+/// Whether the password belongs to the hash; without a hash it does not, and the answer takes the same time. A wrong one counts
+/// against all of `guessers`.
+pub(crate) async fn check_password(
+    state: &EdgeState,
+    guessers: Vec<Guesser>,
+    password: Zeroizing<String>,
+    hash: Option<String>,
+) -> Result<bool, Problem> {
+    let guess = begin_guess(state, guessers).await?;
+    let checked = state.passwords().verify(password, hash).await.map_err(not_hashed);
+    if !matches!(checked, Ok(false)) {
+        forgive(state, &guess).await;
+    }
+    checked
+}
+
+/// Counts a guess as wrong for now.
+pub(crate) async fn begin_guess(state: &EdgeState, guessers: Vec<Guesser>) -> Result<Guess, Problem> {
+    let guess = Guess {
+        id: state.random_id()?,
+        guessers,
+        now_ms: state.now_ms(),
+    };
+    match state
+        .sessions()
+        .begin_guess(&guess)
+        .await
+        .map_err(sessions_unavailable)?
+    {
+        Admission::Admitted => Ok(guess),
+        Admission::Refused { wait_ms } => {
+            auth_event(AuthEvent::Throttled);
+            tracing::info!(guessers = ?guess.guessers, wait_ms, "a password was not looked at: too many before it were wrong");
+            let detail = "Too many wrong passwords came before. Try again after the time in `Retry-After`.";
+            Err(Problem::new(Code::TooManyAttempts, detail).retry_after((wait_ms + 999) / 1_000))
+        }
+    }
+}
+
+/// A guess that was right counts no more. Where that cannot be recorded it counts until its time is over, and nobody is let in by it.
+pub(crate) async fn forgive(state: &EdgeState, guess: &Guess) {
+    if let Err(error) = state.sessions().forgive(guess).await {
+        tracing::debug!(%error, "a right password goes on counting as a wrong one for an hour");
+    }
+}
+
+/// The answer when a password could not be hashed or checked.
+pub(crate) fn not_hashed(error: PasswordError) -> Problem {
+    match error {
+        PasswordError::Busy => {
+            auth_event(AuthEvent::HashQueueFull);
+            Problem::new(Code::TooManyRequests, "Too many logins wait already. Try again.")
+        }
+        PasswordError::Failed(cause) => Problem::internal(cause),
+    }
+}
