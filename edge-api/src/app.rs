@@ -1,7 +1,7 @@
 //! The two routers of a gateway: the API, and the operators' side; and what stands in for them before it is there.
 
 use axum::Router;
-use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Json;
@@ -76,7 +76,9 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         .allow_headers([
             AUTHORIZATION,
             CONTENT_TYPE,
+            IF_NONE_MATCH,
             HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("last-event-id"),
             HeaderName::from_static("prefer"),
         ])
         .expose_headers([AUTHORIZATION, LOCATION, ETAG, HeaderName::from_static("x-request-id")]);

@@ -17,6 +17,18 @@ pub const WAIT_SECONDS_MAX: u64 = 30;
 /// Long polls under way at the same time; beyond it a read answers at once.
 pub const LONG_POLLS_MAX: usize = 2_000;
 
+/// Streams of events under way at the same time; one more is refused.
+pub const STREAMS_MAX: usize = 2_000;
+
+/// How long a stream lasts, at most: as long as an access token.
+pub const STREAM_TIME_MAX: Duration = Duration::from_mins(5);
+
+/// How often a stream looks whether its session is over.
+pub const STREAM_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long a stream is silent, so that nobody between takes the connection for dead.
+pub const STREAM_HEARTBEAT: Duration = Duration::from_secs(15);
+
 /// How long a read waits for the state that it has to see; a write also waits so long for its own outcome.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 

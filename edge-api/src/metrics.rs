@@ -13,6 +13,7 @@
 //! | `sluice_edge_command_append_seconds` | histogram | topic |
 //! | `sluice_edge_view_errors_total` | counter | store, kind |
 //! | `sluice_edge_long_polls` | gauge | |
+//! | `sluice_edge_streams` | gauge | |
 
 use std::time::Duration;
 
@@ -107,6 +108,7 @@ pub fn describe() {
     );
     describe_counter!("sluice_edge_view_errors_total", "Reads of state that had no answer.");
     describe_gauge!("sluice_edge_long_polls", "Reads that wait for a change.");
+    describe_gauge!("sluice_edge_streams", "Streams of events.");
 }
 
 /// Counts one answered request.
@@ -154,21 +156,39 @@ pub fn view_failed(store: &str, kind: &'static str) {
     counter!("sluice_edge_view_errors_total", "store" => store.to_owned(), "kind" => kind).increment(1);
 }
 
-/// One long poll under way; also when it is dropped because the client left.
-#[derive(Debug)]
-pub struct LongPoll(());
+/// What lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A read that waits for a change.
+    LongPoll,
+    /// A stream of events.
+    Stream,
+}
 
-impl LongPoll {
+/// Something that lasts is under way; also when it is dropped because the client left.
+#[derive(Debug)]
+pub struct Counted(Kind);
+
+impl Counted {
     /// Counts it until it is dropped.
     #[must_use]
-    pub fn start() -> Self {
-        gauge!("sluice_edge_long_polls").increment(1.0);
-        Self(())
+    pub fn start(kind: Kind) -> Self {
+        gauge!(kind.metric()).increment(1.0);
+        Self(kind)
     }
 }
 
-impl Drop for LongPoll {
+impl Drop for Counted {
     fn drop(&mut self) {
-        gauge!("sluice_edge_long_polls").decrement(1.0);
+        gauge!(self.0.metric()).decrement(1.0);
+    }
+}
+
+impl Kind {
+    fn metric(self) -> &'static str {
+        match self {
+            Self::LongPoll => "sluice_edge_long_polls",
+            Self::Stream => "sluice_edge_streams",
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! What every handler shares.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
 use axum::Router;
@@ -9,7 +8,7 @@ use planted::Bug;
 use runtime::commands::CommandLog;
 use runtime::queries::Freshness;
 use schemas::wire::revocation::{Revocation, RevocationReason};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::auth::TokenKeys;
 use crate::auth::passwords::{PasswordError, Passwords};
@@ -19,7 +18,7 @@ use crate::auth::uses::TokenUses;
 use crate::clock::{Clock, Entropy, random_id};
 use crate::commands::{self, Accepted, Command, CommandSerdes, Receipt};
 use crate::idempotency::RecentRequests;
-use crate::limits::{LONG_POLLS_MAX, REVOCATIONS_SWEPT};
+use crate::limits::{LONG_POLLS_MAX, REVOCATIONS_SWEPT, STREAMS_MAX};
 use crate::metrics::{AuthEvent, auth_event};
 use crate::problem::{Code, Problem};
 use crate::reading::Reader;
@@ -68,7 +67,8 @@ struct Shared {
     recent: RecentRequests,
     accepted: Accepted,
     long_polls: Arc<Semaphore>,
-    draining: AtomicBool,
+    streams: Arc<Semaphore>,
+    draining: watch::Sender<bool>,
 }
 
 impl EdgeState {
@@ -81,7 +81,8 @@ impl EdgeState {
             recent: RecentRequests::default(),
             accepted: Accepted::default(),
             long_polls: Arc::new(Semaphore::new(LONG_POLLS_MAX)),
-            draining: AtomicBool::new(false),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            draining: watch::Sender::new(false),
             parts,
         })))
     }
@@ -102,13 +103,19 @@ impl EdgeState {
         Readiness {
             obstacles,
             sessions: self.0.parts.sessions.is_ready().await,
-            accepting: !self.0.draining.load(Ordering::Acquire),
+            accepting: !*self.0.draining.borrow(),
         }
     }
 
     /// From now on the gateway is not ready, so that nobody sends it new requests.
     pub fn drain(&self) {
-        self.0.draining.store(true, Ordering::Release);
+        self.0.draining.send_replace(true);
+    }
+
+    /// Resolves when the gateway stops: what lasts as long as it is allowed to ends then.
+    pub(crate) async fn drained(&self) {
+        // An error means that the sender is gone, which is the end as well.
+        drop(self.0.draining.subscribe().wait_for(|draining| *draining).await);
     }
 
     /// Appends a command to the log, and remembers where it stands.
@@ -291,6 +298,10 @@ impl EdgeState {
 
     pub(crate) fn long_polls(&self) -> &Arc<Semaphore> {
         &self.0.long_polls
+    }
+
+    pub(crate) fn streams(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.streams)
     }
 
     pub(crate) fn render_metrics(&self) -> String {

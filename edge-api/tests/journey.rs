@@ -273,3 +273,39 @@ async fn the_catalogue_is_listed_page_by_page() {
     assert!(found.is_sorted());
     assert!(offered.iter().all(|product| found.contains(product)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_the_newest_version_is_not_sent_it_again_and_can_wait_for_the_next() {
+    let shop = Shop::open().await;
+    let (seller, buyer) = (shop.seller().await, shop.rich_buyer(10_000).await);
+    let product = seller.offer(1_500, 10).await;
+    let order_id = buyer.order(&[(&product, 3)]).await;
+    let order = buyer.settled(&order_id).await;
+    let paths = [format!("/orders/{order_id}"), format!("/products/{product}")];
+    for path in &paths {
+        let newest = loop {
+            // The stock of the product may still be on its way.
+            let first = buyer.client.get(path).await.expect(200);
+            let weak = format!("\"0\", W/{}", first.header("etag"));
+            let again = buyer.client.get_with(path, &[("if-none-match", &weak)]).await;
+            if again.status == 304 {
+                break again;
+            }
+        };
+        assert!(newest.body.is_null() && newest.header("etag").starts_with('"'));
+        let old = buyer.client.get_with(path, &[("if-none-match", "\"0\"")]).await;
+        old.expect(200);
+    }
+    let etag = order.header("etag").to_owned();
+    let headers = [("if-none-match", etag.as_str()), ("prefer", "wait=20")];
+    let (next, _) = tokio::join!(buyer.client.get_with(&paths[0], &headers), async {
+        buyer
+            .client
+            .post(&format!("{}/cancel", paths[0]), json!({}))
+            .await
+            .expect(202)
+    });
+    let next = next.expect(200);
+    assert!(next.number("/version") > order.number("/version"));
+    assert_ne!(next.header("etag"), etag);
+}

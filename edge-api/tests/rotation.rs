@@ -122,7 +122,7 @@ async fn the_key_set_names_every_key_and_the_one_that_signs_first() {
         kids.collect::<Vec<Value>>()
     };
     let (old, new) = (Value::from(old().kid()), Value::from(new().kid()));
-    assert_eq!(listed(&steps.before).await, [old.clone()]);
+    assert_eq!(listed(&steps.before).await, std::slice::from_ref(&old));
     assert_eq!(listed(&steps.known).await, [old.clone(), new.clone()]);
     assert_eq!(listed(&steps.signs).await, [new, old]);
     let set = steps.before.anonymous().get("/.well-known/jwks.json").await;

@@ -21,7 +21,9 @@ fn a_session_that_an_operator_ends_is_over_at_every_gateway() {
         Server::new(&stack, "shop", &["up"]).unwrap(),
         Server::new(&stack, "edge", &["edge"]).unwrap(),
     ];
-    servers.iter_mut().for_each(|server| server.start().unwrap());
+    for server in &mut servers {
+        server.start().unwrap();
+    }
     let [shop, edge] = &servers;
     let accounts = |arguments: [&str; 2]| {
         let arguments = [&["accounts"], arguments.as_slice()].concat();

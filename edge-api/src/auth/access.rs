@@ -85,6 +85,7 @@ pub const OPERATIONS: &[Operation] = &[
     row("GET", "/orders", Who::Buyer, Owner::NoneNeeded),
     row("GET", "/orders/{id}", Who::Account, Owner::OrderParty),
     row("GET", "/orders/{id}/events", Who::Account, Owner::OrderParty),
+    row("GET", "/orders/{id}/stream", Who::Account, Owner::OrderParty),
     row("POST", "/orders/{id}/cancel", Who::Buyer, Owner::OrderBuyer),
     row("GET", "/seller/orders", Who::Seller, Owner::NoneNeeded),
     row("GET", "/seller/buyers", Who::Seller, Owner::NoneNeeded),
@@ -188,6 +189,7 @@ mod tests {
             account_id: account_id.into(),
             role,
             session_id: "s".into(),
+            credential_version: 1,
         }
     }
 

@@ -6,6 +6,7 @@ use schemas::wire::envelope::{self, Actor};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::revocations::Held;
 use crate::problem::{Code, Problem};
 
 /// The role of an account.
@@ -27,9 +28,21 @@ pub struct Caller {
     pub role: Role,
     /// The session of the token.
     pub session_id: String,
+    /// The version of the account's credential with which the session began.
+    pub credential_version: i64,
 }
 
 impl Caller {
+    /// What the caller's token said of its session.
+    #[must_use]
+    pub fn held(&self) -> Held<'_> {
+        Held {
+            session_id: &self.session_id,
+            account_id: &self.account_id,
+            credential_version: self.credential_version,
+        }
+    }
+
     /// The actor of the commands that this caller sends.
     #[must_use]
     pub fn actor(&self) -> Actor {

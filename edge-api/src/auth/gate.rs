@@ -92,6 +92,7 @@ async fn renew(state: &EdgeState, token: &Token<Expired>) -> Result<(Caller, Ren
         account_id: grant.account_id,
         role: grant.role,
         session_id: grant.session_id,
+        credential_version: grant.credential_version,
     };
     Ok((caller, Some(header)))
 }

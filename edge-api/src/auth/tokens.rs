@@ -120,6 +120,7 @@ impl Token<Valid> {
             account_id: self.claims.sub.clone(),
             role,
             session_id: self.claims.sid.clone(),
+            credential_version: self.claims.cver,
         }
     }
 }

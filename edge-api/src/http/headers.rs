@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, ETAG, HeaderName};
+use axum::http::header::{AUTHORIZATION, ETAG, HeaderName, IF_NONE_MATCH};
 use axum::http::request::Parts;
 
 use crate::limits::{IDEMPOTENCY_KEY_CHARS_MAX, WAIT_SECONDS_MAX};
@@ -21,6 +21,39 @@ pub struct OptionalIdempotencyKey(pub Option<String>);
 /// How long `Prefer: wait=N` (RFC 7240) asks to wait; zero without it.
 #[derive(Debug, Clone, Copy)]
 pub struct Wait(pub Duration);
+
+/// The versions that the client has already (`If-None-Match`, RFC 9110 section 13.1.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known(Vec<String>);
+
+impl Known {
+    /// Whether the client has this version.
+    #[must_use]
+    pub fn has(&self, version: i64) -> bool {
+        let (_, etag) = etag(version);
+        self.0.iter().any(|known| *known == etag || known == "*")
+    }
+
+    /// Whether the client has said that it has some version.
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Known {
+    type Rejection = std::convert::Infallible;
+
+    /// What is no tag of ours is no version that the client has.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let values = parts.headers.get_all(IF_NONE_MATCH).iter();
+        let tags = values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','));
+        let tags = tags.map(|tag| tag.trim().trim_start_matches("W/").to_owned());
+        Ok(Self(tags.collect()))
+    }
+}
 
 impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;

@@ -1,5 +1,7 @@
 //! Lists of committed state, page by page.
 
+use std::time::Duration;
+
 use commerce::views::{self, BuyerOfSeller, TimelineItem, View, ViewRange};
 use runtime::queries::{Entries, EntryRange, Freshness, QueryError};
 use schemas::wire::order::Order;
@@ -95,18 +97,21 @@ impl Reader<'_> {
     /// event that made it: the timeline trails the order by a moment, which is waited for.
     pub async fn events_of(&self, order: &Order, after: u64, limit: usize) -> Result<Vec<TimelineItem>, Problem> {
         let view = views::TIMELINE;
-        let newest = views::timeline_key(&order.order_id, u64::try_from(order.version).unwrap_or(0));
-        let at = address(view, order.order_id.as_bytes());
-        let seen = self
-            .views
-            .wait(at, &newest, READ_TIMEOUT, &|value| value.is_some())
-            .await;
-        if seen.map_err(|error| refuse(view, &error))?.is_none() {
+        let newest = u64::try_from(order.version).unwrap_or(0);
+        if !self.await_event(&order.order_id, newest, READ_TIMEOUT).await? {
             return Err(refuse(view, &QueryError::TimedOut(READ_TIMEOUT)));
         }
         let range = views::timeline(&order.order_id, after);
         let entries = self.range(view, &order.order_id, range, limit).await?;
         decode_all(view, &entries, views::timeline_item)
+    }
+
+    /// Waits for an event of an order; whether it was there within the time.
+    pub async fn await_event(&self, order_id: &str, seq: u64, timeout: Duration) -> Result<bool, Problem> {
+        let (view, key) = (views::TIMELINE, views::timeline_key(order_id, seq));
+        let at = address(view, order_id.as_bytes());
+        let seen = self.views.wait(at, &key, timeout, &|value| value.is_some()).await;
+        Ok(seen.map_err(|error| refuse(view, &error))?.is_some())
     }
 
     async fn range(&self, view: View, owner: &str, range: ViewRange, limit: usize) -> Result<Entries, Problem> {

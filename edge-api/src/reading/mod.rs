@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
         &self,
         order_id: &str,
         timeout: Duration,
-        done: fn(&Order) -> bool,
+        done: &(dyn Fn(&Order) -> bool + Sync),
     ) -> Result<Option<Order>, Problem> {
         let key = order_id.as_bytes();
         // What cannot be read is not waited for: the decoding below says why.

@@ -10,6 +10,7 @@ pub mod orders;
 pub mod products;
 pub mod seller;
 pub mod sessions;
+pub mod stream;
 pub mod wallet;
 
 use axum::Router;
@@ -27,6 +28,7 @@ pub fn api() -> Router<EdgeState> {
         .merge(products::router())
         .merge(wallet::router())
         .merge(orders::router())
+        .merge(stream::router())
         .merge(seller::router())
         .merge(openapi::router())
 }

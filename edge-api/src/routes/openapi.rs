@@ -9,7 +9,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 
-use super::{account, auth, keys, me, orders, products, seller, sessions, wallet};
+use super::{account, auth, keys, me, orders, products, seller, sessions, stream, wallet};
 use crate::problem::ProblemBody;
 use crate::state::EdgeState;
 
@@ -39,7 +39,7 @@ static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(description);
         account::change_password, account::disable, sessions::list, sessions::end_all, sessions::end,
         products::create, products::list, products::read, products::change, products::adjust,
         wallet::read, wallet::deposit,
-        orders::place, orders::list, orders::read, orders::events, orders::cancel,
+        orders::place, orders::list, orders::read, orders::events, stream::stream, orders::cancel,
         seller::orders, seller::buyers, seller::buyer,
         document,
     ),

@@ -8,7 +8,7 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
 use commerce::ids::{self, AccountId};
-use commerce::views::{self, View};
+use commerce::views::{self, TimelineItem, View};
 use schemas::wire::envelope::Envelope;
 use schemas::wire::order::{
     self as wire, CancelOrder, Order, OrderCommand, OrderCommandPayload, PlaceOrder, RequestedLine,
@@ -20,11 +20,11 @@ use crate::auth::Caller;
 use crate::auth::access::{Operation, OrderScope};
 use crate::http::body::{Body, OptionalBody};
 use crate::http::cursor::{self, Page, page_size};
-use crate::http::headers::{IdempotencyKey, OptionalIdempotencyKey, Wait, etag};
+use crate::http::headers::{IdempotencyKey, Known, OptionalIdempotencyKey, Wait, etag};
 use crate::http::layers::RequestId;
 use crate::http::parameters::{Parameters, PathId};
 use crate::idempotency::key_reused;
-use crate::metrics::LongPoll;
+use crate::metrics::{Counted, Kind};
 use crate::model::order::{
     Cancellation, CancellationAccepted, NewOrder, OrderAccepted, OrderBody, OrderStatus, is_settled,
 };
@@ -114,29 +114,45 @@ pub async fn place(
 }
 
 /// Reads an order: all of it for its buyer, the own lines for a seller. With `Prefer: wait=N` the answer comes when
-/// the order is settled, or after N seconds (30 at most).
+/// the order is settled, or after N seconds (30 at most). With `If-None-Match` it comes when there is another version than the client
+/// has, and without a wait, or after it, it is 304 if there is none.
 #[utoipa::path(
     get, path = "/orders/{id}", tag = "orders",
     params(
         ("id" = String, Path, description = "The order."),
-        ("Prefer" = Option<String>, Header, description = "`wait=N` waits up to N seconds until the order is settled.")
+        ("Prefer" = Option<String>, Header, description = "`wait=N` waits up to N seconds until the order is settled."),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of the version that the client has.")
     ),
-    responses((status = 200, description = "The order; its version is the ETag.", body = OrderBody))
+    responses(
+        (status = 200, description = "The order; its version is the ETag.", body = OrderBody),
+        (status = 304, description = "The client has the order as it is.")
+    )
 )]
 pub async fn read(
     State(state): State<EdgeState>,
     caller: Caller,
     Extension(operation): Extension<&'static Operation>,
     Wait(wait): Wait,
+    known: Known,
     PathId(id): PathId,
 ) -> Answer {
     let mut order = find(&state, &id).await?;
     // Who may not see the order does not wait for it either.
     let scope = scope(operation, &caller, &order)?;
-    if !wait.is_zero() && !is_settled(&order) {
-        order = settled(&state, &id, wait).await?.unwrap_or(order);
+    let is_awaited = |order: &Order| {
+        if known.is_some() {
+            !known.has(order.version)
+        } else {
+            is_settled(order)
+        }
+    };
+    if !wait.is_zero() && !is_awaited(&order) {
+        order = awaited(&state, &id, wait, &is_awaited).await?.unwrap_or(order);
     }
-    let order = in_scope(order, scope, &caller)?;
+    let order = own_part(order, scope, &caller)?;
+    if known.has(order.version) {
+        return Ok((StatusCode::NOT_MODIFIED, [etag(order.version)]).into_response());
+    }
     Ok(([etag(order.version)], Json(OrderBody::from(order))).into_response())
 }
 
@@ -172,7 +188,7 @@ pub async fn events(
     let after = parameters.cursor.as_deref().map_or(Ok(0), number)?;
     let order = find(&state, &id).await?;
     let scope = scope(operation, &caller, &order)?;
-    let own = in_scope(order.clone(), scope, &caller)?;
+    let own = own_part(order.clone(), scope, &caller)?;
     let mut items = state.reader().events_of(&order, after, size + 1).await?;
     let more = items.len() > size;
     items.truncate(size);
@@ -180,12 +196,8 @@ pub async fn events(
         .last()
         .filter(|_| more)
         .map(|item| cursor::encode(item.seq.to_string().as_bytes()));
-    let items = items.into_iter().filter_map(|item| match scope {
-        OrderScope::Whole => Some(EventBody::whole(item)),
-        OrderScope::OwnLines => EventBody::for_seller(item, &own),
-    });
     Ok(Json(Page {
-        items: items.collect(),
+        items: shown(items, scope, &own).collect(),
         next_cursor: last,
     }))
 }
@@ -232,28 +244,44 @@ pub async fn cancel(
     Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response())
 }
 
-async fn find(state: &EdgeState, id: &str) -> Result<Order, Problem> {
+/// The order; what was accepted by now is there.
+pub(super) async fn find(state: &EdgeState, id: &str) -> Result<Order, Problem> {
     state.reader().order(id).await?.ok_or_else(Problem::not_found)
 }
 
-fn scope(operation: &Operation, caller: &Caller, order: &Order) -> Result<OrderScope, Problem> {
+/// What of the order the caller may see.
+pub(super) fn scope(operation: &Operation, caller: &Caller, order: &Order) -> Result<OrderScope, Problem> {
     operation.admit_to_order(caller, &order.buyer_id, order.seller_ids.iter().map(String::as_str))
 }
 
-fn in_scope(order: Order, scope: OrderScope, caller: &Caller) -> Result<Order, Problem> {
+/// That part of it.
+pub(super) fn own_part(order: Order, scope: OrderScope, caller: &Caller) -> Result<Order, Problem> {
     match scope {
         OrderScope::Whole => Ok(order),
         OrderScope::OwnLines => views::order_for_seller(&order, &caller.account_id).ok_or_else(Problem::not_found),
     }
 }
 
-/// The order once it is settled or the time is over; `None` if too many others wait already.
-async fn settled(state: &EdgeState, id: &str, wait: std::time::Duration) -> Result<Option<Order>, Problem> {
+/// Events as the caller may see them; `own` is the part of the order that the caller may see.
+pub(super) fn shown(items: Vec<TimelineItem>, scope: OrderScope, own: &Order) -> impl Iterator<Item = EventBody> {
+    items.into_iter().filter_map(move |item| match scope {
+        OrderScope::Whole => Some(EventBody::whole(item)),
+        OrderScope::OwnLines => EventBody::for_seller(item, own),
+    })
+}
+
+/// The order once it is as the client waits for it, or the time is over; `None` if too many others wait already.
+async fn awaited(
+    state: &EdgeState,
+    id: &str,
+    wait: std::time::Duration,
+    is_awaited: &(dyn Fn(&Order) -> bool + Sync),
+) -> Result<Option<Order>, Problem> {
     let Ok(_place) = state.long_polls().try_acquire() else {
         return Ok(None);
     };
-    let _counted = LongPoll::start();
-    state.reader().await_order(id, wait, is_settled).await
+    let _counted = Counted::start(Kind::LongPoll);
+    state.reader().await_order(id, wait, is_awaited).await
 }
 
 fn is_cancellable(status: wire::OrderStatus) -> bool {

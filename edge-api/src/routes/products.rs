@@ -17,7 +17,7 @@ use crate::auth::Caller;
 use crate::auth::access::Operation;
 use crate::http::body::Body;
 use crate::http::cursor::{Page, page_size};
-use crate::http::headers::OptionalIdempotencyKey;
+use crate::http::headers::{Known, OptionalIdempotencyKey, etag};
 use crate::http::layers::RequestId;
 use crate::http::parameters::{Parameters, PathId};
 use crate::idempotency::key_reused;
@@ -61,11 +61,21 @@ pub async fn list(
 
 /// Reads a product.
 #[utoipa::path(
-    get, path = "/products/{id}", tag = "products", params(("id" = String, Path, description = "The product.")),
-    responses((status = 200, description = "The product; its version is the ETag.", body = ProductBody))
+    get, path = "/products/{id}", tag = "products",
+    params(
+        ("id" = String, Path, description = "The product."),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of the version that the client has.")
+    ),
+    responses(
+        (status = 200, description = "The product; its version is the ETag.", body = ProductBody),
+        (status = 304, description = "The client has the product as it is.")
+    )
 )]
-pub async fn read(State(state): State<EdgeState>, PathId(id): PathId) -> Answer {
+pub async fn read(State(state): State<EdgeState>, known: Known, PathId(id): PathId) -> Answer {
     let product = state.reader().product(&id).await?.ok_or_else(Problem::not_found)?;
+    if known.has(product.version) {
+        return Ok((StatusCode::NOT_MODIFIED, [etag(product.version)]).into_response());
+    }
     Ok(shown(StatusCode::OK, product))
 }
 
@@ -217,8 +227,7 @@ fn command(
 }
 
 fn shown(status: StatusCode, product: Product) -> Response {
-    let etag = crate::http::headers::etag(product.version);
-    (status, [etag], Json(ProductBody::from(product))).into_response()
+    (status, [etag(product.version)], Json(ProductBody::from(product))).into_response()
 }
 
 fn stock_too_low() -> Problem {

@@ -1,8 +1,9 @@
 //! A client of the API, one method per verb.
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::response::Response;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -76,24 +77,70 @@ impl Client {
         self.send_raw(request.body(body).unwrap()).await
     }
 
-    pub async fn send_raw(&self, mut request: Request<Body>) -> Reply {
+    pub async fn send_raw(&self, request: Request<Body>) -> Reply {
+        let (parts, body) = self.begin(request).await.into_parts();
+        // A stream has an end, but nobody waits for it here.
+        let is_stream = parts
+            .headers
+            .get("content-type")
+            .is_some_and(|kind| kind == "text/event-stream");
+        let bytes = if is_stream {
+            Bytes::new()
+        } else {
+            body.collect().await.unwrap().to_bytes()
+        };
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        }
+    }
+
+    /// Follows an order from behind the event with this number.
+    pub async fn follow(&self, order_id: &str, after: Option<i64>) -> Events {
+        let mut request = Request::get(format!("/orders/{order_id}/stream"));
+        if let Some(after) = after {
+            request = request.header("last-event-id", after.to_string());
+        }
+        let response = self.begin(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        Events {
+            body: response.into_body(),
+            text: String::new(),
+        }
+    }
+
+    async fn begin(&self, mut request: Request<Body>) -> Response {
         if let Some(token) = &self.token {
             request
                 .headers_mut()
                 .insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
-        let response = self.app.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let body = if bytes.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&bytes).unwrap_or(Value::Null)
-        };
-        Reply {
-            status: parts.status,
-            headers: parts.headers,
-            body,
+        self.app.clone().oneshot(request).await.unwrap()
+    }
+}
+
+/// A stream of server-sent events.
+pub struct Events {
+    body: Body,
+    text: String,
+}
+
+impl Events {
+    /// The next event: its lines. `None` at the end.
+    pub async fn next(&mut self) -> Option<Vec<(String, String)>> {
+        loop {
+            if let Some(length) = self.text.find("\n\n") {
+                let event: String = self.text.drain(..length + 2).collect();
+                let fields = event.lines().filter_map(|line| line.split_once(": "));
+                return Some(
+                    fields
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .collect(),
+                );
+            }
+            let frame = self.body.frame().await?.unwrap();
+            self.text.push_str(std::str::from_utf8(frame.data_ref()?).unwrap());
         }
     }
 }

@@ -139,7 +139,7 @@ pub(crate) struct Serving {
     )]
     pub(crate) signing_key_files: Vec<PathBuf>,
 
-    /// Web origins whose pages may call the API from a browser, such as https://shop.example. None without it.
+    /// Web origins whose pages may call the API from a browser: scheme, host and perhaps port. None without it.
     #[arg(
         long = "allowed-origin",
         env = "SLUICE_ALLOWED_ORIGINS",

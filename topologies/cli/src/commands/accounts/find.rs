@@ -132,10 +132,10 @@ impl<'a> Credentials<'a> {
 }
 
 fn read(decoder: &mut Decoder<'_>, record: &StoredRecord<'_>) -> anyhow::Result<Option<Credential>> {
-    let decoded = decoder.decode(record.value)?;
-    if decoded.value.is_null() {
+    let value = decoder.decode(record.value)?.value;
+    if value.is_null() {
         return Ok(None);
     }
-    let credential = serde_json::from_value(decoded.value).context("this is no credential")?;
+    let credential = serde_json::from_value(value).context("this is no credential")?;
     Ok(Some(credential))
 }

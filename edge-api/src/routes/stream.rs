@@ -1,0 +1,139 @@
+//! What happens to an order, as it happens (server-sent events).
+#![allow(unused_qualifications, reason = "utoipa writes them into what it generates")]
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::stream::unfold;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::orders::{find, own_part, scope, shown};
+use crate::auth::Caller;
+use crate::auth::access::Operation;
+use crate::http::parameters::PathId;
+use crate::limits::{PAGE_MAX, STREAM_HEARTBEAT, STREAM_LOOK_INTERVAL, STREAM_TIME_MAX};
+use crate::metrics::{Counted, Kind};
+use crate::model::timeline::EventBody;
+use crate::problem::{Answer, Code, Problem};
+use crate::state::EdgeState;
+
+/// `/orders/{id}/stream`.
+pub fn router() -> Router<EdgeState> {
+    Router::new().route("/orders/{id}/stream", get(stream))
+}
+
+/// Tells what happens to an order as it happens: one server-sent event for each event of `/orders/{id}/events`, with its number as
+/// id, its type as name and the event itself as data. It begins after the number in `Last-Event-ID`, or with the first. It ends after
+/// five minutes, when the session is over or the gateway stops; whoever comes back with the last number misses nothing.
+#[utoipa::path(
+    get, path = "/orders/{id}/stream", tag = "orders",
+    params(
+        ("id" = String, Path, description = "The order."),
+        ("Last-Event-ID" = Option<String>, Header, description = "The number of the last event that was received.")
+    ),
+    responses((status = 200, description = "A stream of events.", body = EventBody, content_type = "text/event-stream"))
+)]
+pub async fn stream(
+    State(state): State<EdgeState>,
+    caller: Caller,
+    Extension(operation): Extension<&'static Operation>,
+    PathId(id): PathId,
+    headers: HeaderMap,
+) -> Answer {
+    let after = last_event(&headers)?;
+    let order = find(&state, &id).await?;
+    own_part(order.clone(), scope(operation, &caller, &order)?, &caller)?;
+    let place = state.streams().try_acquire_owned().map_err(|_| {
+        Problem::new(
+            Code::TooManyRequests,
+            "This gateway has as many streams as it can serve. Try again, or read the events page by page.",
+        )
+    })?;
+    let following = Following {
+        ends: Instant::now() + STREAM_TIME_MAX,
+        state,
+        caller,
+        operation,
+        id,
+        after,
+        ready: VecDeque::new(),
+        _place: place,
+        _counted: Counted::start(Kind::Stream),
+    };
+    Ok(following.response())
+}
+
+/// A stream under way.
+struct Following {
+    state: EdgeState,
+    caller: Caller,
+    operation: &'static Operation,
+    id: String,
+    /// The last event that was read, shown or not.
+    after: u64,
+    /// Events that have been read and not been sent.
+    ready: VecDeque<EventBody>,
+    ends: Instant,
+    _place: OwnedSemaphorePermit,
+    _counted: Counted,
+}
+
+impl Following {
+    fn response(self) -> Response {
+        let events = unfold(self, |mut following| async {
+            let event = following.next().await?;
+            Some((Ok::<_, Infallible>(event), following))
+        });
+        let heartbeat = KeepAlive::new().interval(STREAM_HEARTBEAT);
+        Sse::new(events).keep_alive(heartbeat).into_response()
+    }
+
+    /// The next event; `None` at the end. What cannot be read ends the stream too: the client comes back and is told why.
+    async fn next(&mut self) -> Option<Event> {
+        while self.ready.is_empty() {
+            if Instant::now() >= self.ends || self.state.revocations().cover(self.caller.held()) {
+                return None;
+            }
+            let reader = self.state.reader();
+            let next = self.after.saturating_add(1);
+            let is_there = tokio::select! {
+                seen = reader.await_event(&self.id, next, STREAM_LOOK_INTERVAL) => seen.ok()?,
+                () = self.state.drained() => return None,
+            };
+            if is_there {
+                self.read().await.ok()?;
+            }
+        }
+        let event = self.ready.pop_front()?;
+        let line = Event::default().id(event.seq.to_string()).event(&event.kind);
+        line.json_data(&event).ok()
+    }
+
+    /// Reads what has happened, as far as the caller may know it. The order is read again: it says which lines are the caller's.
+    async fn read(&mut self) -> Result<(), Problem> {
+        let order = find(&self.state, &self.id).await?;
+        let scope = scope(self.operation, &self.caller, &order)?;
+        let own = own_part(order.clone(), scope, &self.caller)?;
+        let items = self.state.reader().events_of(&order, self.after, PAGE_MAX).await?;
+        if let Some(last) = items.last() {
+            self.after = u64::try_from(last.seq).unwrap_or(self.after);
+        }
+        self.ready.extend(shown(items, scope, &own));
+        Ok(())
+    }
+}
+
+fn last_event(headers: &HeaderMap) -> Result<u64, Problem> {
+    let Some(value) = headers.get("last-event-id") else {
+        return Ok(0);
+    };
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    number.ok_or_else(|| Problem::new(Code::Malformed, "Last-Event-ID is the number of an event."))
+}
