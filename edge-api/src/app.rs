@@ -1,7 +1,7 @@
 //! The two routers of a gateway: the API, and the operators' side; and what stands in for them before it is there.
 
 use axum::Router;
-use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, IF_NONE_MATCH, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Json;
@@ -11,6 +11,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::auth::gate::gate;
+use crate::http::headers::EXPOSED;
 use crate::http::layers::{limit_time, observe, panicked};
 use crate::limits::RETRY_AFTER_SECONDS;
 use crate::problem::{Code, Problem};
@@ -70,6 +71,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
     }
+    let exposed: Vec<HeaderName> = EXPOSED.split(", ").filter_map(|name| name.parse().ok()).collect();
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
@@ -81,6 +83,6 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
             HeaderName::from_static("last-event-id"),
             HeaderName::from_static("prefer"),
         ])
-        .expose_headers([AUTHORIZATION, LOCATION, ETAG, HeaderName::from_static("x-request-id")]);
+        .expose_headers(exposed);
     Some(cors)
 }

@@ -117,6 +117,15 @@ pub const DEVICE_SECONDS: i64 = 400 * 24 * 60 * 60;
 /// Proxies in front of the gateway, at most.
 pub const PROXIES_MAX: u8 = 16;
 
+/// Within which time a quota of requests is counted, in milliseconds.
+pub const QUOTA_WINDOW_MS: i64 = 10_000;
+
+/// Requests of one account, or from one address without a good token, within [`QUOTA_WINDOW_MS`] unless the deployment says otherwise.
+pub const QUOTA_DEFAULT: u32 = 5_000;
+
+/// Callers whose requests this process counts, at most.
+pub const CALLERS_MAX: usize = 100_000;
+
 /// Characters of a password, at least.
 pub const PASSWORD_CHARS_MIN: usize = 12;
 

@@ -17,6 +17,7 @@ use crate::auth::tokens::AccessGrant;
 use crate::auth::uses::TokenUses;
 use crate::clock::{Clock, Entropy, random_id};
 use crate::commands::{self, Accepted, Command, CommandSerdes, Receipt};
+use crate::http::quota::Quotas;
 use crate::idempotency::RecentRequests;
 use crate::limits::{LONG_POLLS_MAX, REVOCATIONS_SWEPT, STREAMS_MAX};
 use crate::metrics::{AuthEvent, auth_event};
@@ -50,6 +51,8 @@ pub struct EdgeParts {
     pub metrics: RenderMetrics,
     /// Web origins that may call the API from a browser, such as `https://shop.example`; none by default.
     pub allowed_origins: Vec<String>,
+    /// Requests that a caller may make within [`QUOTA_WINDOW_MS`](crate::limits::QUOTA_WINDOW_MS).
+    pub quota: u32,
     /// Proxies in front of the gateway, each of which appends to `X-Forwarded-For`.
     pub proxies: u8,
     /// Further routes of the admin listener, such as the runtime's query endpoint.
@@ -66,6 +69,7 @@ struct Shared {
     uses: TokenUses,
     recent: RecentRequests,
     accepted: Accepted,
+    quotas: Quotas,
     long_polls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     draining: watch::Sender<bool>,
@@ -80,6 +84,7 @@ impl EdgeState {
             uses: TokenUses::new(Arc::clone(&parts.sessions)),
             recent: RecentRequests::default(),
             accepted: Accepted::default(),
+            quotas: Quotas::new(parts.quota),
             long_polls: Arc::new(Semaphore::new(LONG_POLLS_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             draining: watch::Sender::new(false),
@@ -310,6 +315,10 @@ impl EdgeState {
 
     pub(crate) fn admin_routes(&self) -> Router {
         self.0.parts.admin_routes.clone()
+    }
+
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.0.quotas
     }
 
     pub(crate) fn proxies(&self) -> u8 {

@@ -10,7 +10,7 @@ use edge_api::limits::ACCESS_TOKEN_TTL_MS;
 use runtime::GlobalTable as _;
 use serde_json::json;
 use support::people::{PASSWORD, Person, login};
-use support::{Client, Reply, Shop, own_key};
+use support::{Client, Reply, Setting, Shop};
 
 const NEW_PASSWORD: &str = "battery staple correct";
 
@@ -153,7 +153,11 @@ async fn a_gateway_that_does_not_know_yet_which_sessions_are_over_judges_no_toke
     let sessions = Arc::new(MemorySessions::default());
     let aware = Shop::with_sessions(Arc::clone(&sessions) as _).await;
     let buyer = aware.buyer().await;
-    let shop = Shop::unaware(sessions, Arc::default(), Vec::new(), own_key()).await;
+    let shop = Shop::unaware(Setting {
+        sessions,
+        ..Setting::default()
+    })
+    .await;
     let client = shop.anonymous().with_token(buyer.client.token.as_deref().unwrap());
     client.get("/me").await.expect_problem(503, "UNAVAILABLE");
     shop.refresh(&buyer.refresh_token)

@@ -3,14 +3,11 @@
 
 mod support;
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::{Method, Request};
-use edge_api::MemorySessions;
 use serde_json::{Value, json};
 use support::people::{PASSWORD, money};
-use support::{MovedClock, Reply, Shop};
+use support::{Reply, Setting, Shop};
 
 fn post(path: &str, content_type: &str, body: impl Into<Body>) -> Request<Body> {
     Request::post(path)
@@ -218,12 +215,10 @@ async fn every_answer_has_the_security_headers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_of_another_origin_is_let_in_only_if_the_origin_is_listed() {
-    let origins = vec!["https://shop.example".to_owned()];
-    let shop = Shop::with(
-        Arc::new(MemorySessions::default()),
-        Arc::new(MovedClock::default()),
-        origins,
-    )
+    let shop = Shop::with(Setting {
+        allowed_origins: vec!["https://shop.example".to_owned()],
+        ..Setting::default()
+    })
     .await;
     let preflight = |origin: &'static str| {
         let client = shop.anonymous();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use edge_api::{MemorySessions, TokenKey, TokenKeys};
 use serde_json::Value;
 use support::people::login;
-use support::{Reply, Shop};
+use support::{Reply, Setting, Shop};
 
 fn old() -> TokenKey {
     TokenKey::from_seed([1; 32])
@@ -31,7 +31,14 @@ struct Steps {
 impl Steps {
     async fn open() -> Self {
         let sessions = Arc::new(MemorySessions::default());
-        let shop = async |keys: TokenKeys| Shop::with_keys(Arc::clone(&sessions) as _, keys).await;
+        let shop = async |keys: TokenKeys| {
+            Shop::with(Setting {
+                sessions: Arc::clone(&sessions) as _,
+                keys,
+                ..Setting::default()
+            })
+            .await
+        };
         Self {
             before: shop(old().into()).await,
             known: shop(TokenKeys::new(old(), vec![new()])).await,

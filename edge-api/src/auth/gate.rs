@@ -10,40 +10,69 @@ use axum::response::{IntoResponse, Response};
 use super::access::{Operation, Who};
 use super::caller::Caller;
 use super::tokens::{self, Expired, Presented, Token, Valid};
-use crate::http::headers::bearer;
+use crate::http::headers::{EXPOSED, bearer};
+use crate::http::peer::ClientAddress;
 use crate::metrics::{AuthEvent, auth_event};
 use crate::problem::{Code, Problem};
 use crate::sessions::{Exchange, Handle};
 use crate::state::EdgeState;
 
-/// Lets a request through to its route if the table says so. The route finds a `Caller` (unless it is public) and
+/// Lets a request through to its route if the table and the caller's quota say so. The route finds a `Caller` (unless it is public) and
 /// its `&'static Operation` among the request's extensions.
 pub async fn gate(State(state): State<EdgeState>, path: MatchedPath, mut request: Request, next: Next) -> Response {
     let Some(operation) = Operation::find(request.method(), path.as_str()) else {
         return method_not_allowed(path.as_str());
     };
     request.extensions_mut().insert(operation);
-    if operation.who == Who::Public {
-        return next.run(request).await;
-    }
-    let (caller, renewed) = match identify(&state, request.headers()).await {
-        Ok(identified) => identified,
-        Err(problem) => return problem.into_response(),
+    let (caller, renewed) = match operation.who {
+        Who::Public => (Ok(None), None),
+        Who::Account | Who::Buyer | Who::Seller => match identify(&state, request.headers()).await {
+            Ok((caller, renewed)) => (Ok(Some(caller)), renewed),
+            Err(problem) => (Err(problem), None),
+        },
     };
-    let mut response = match operation.admit(&caller) {
-        Ok(()) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+    let counted_as = match &caller {
+        Ok(Some(caller)) => caller.account_id.clone(),
+        // Who has no good token is known by the address alone.
+        Ok(None) | Err(_) => site(&state, &request),
+    };
+    let mut response = match state.quotas().take(&counted_as, state.now_ms()) {
+        Ok(left) => {
+            let mut response = answer(operation, caller, request, next).await;
+            left.attach(&mut response);
+            response
         }
-        Err(problem) => {
-            auth_event(AuthEvent::RoleRefused);
-            problem.into_response()
-        }
+        Err(exceeded) => exceeded.into_response(),
     };
     if let Some(token) = renewed {
         attach(&mut response, token);
     }
     response
+}
+
+async fn answer(
+    operation: &'static Operation,
+    caller: Result<Option<Caller>, Problem>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match caller {
+        Err(problem) => return problem.into_response(),
+        Ok(None) => {}
+        Ok(Some(caller)) => {
+            if let Err(problem) = operation.admit(&caller) {
+                auth_event(AuthEvent::RoleRefused);
+                return problem.into_response();
+            }
+            request.extensions_mut().insert(caller);
+        }
+    }
+    next.run(request).await
+}
+
+fn site(state: &EdgeState, request: &Request) -> String {
+    let address = ClientAddress::of(request.extensions(), request.headers(), state.proxies());
+    format!("address:{}", address.site())
 }
 
 /// The header value of a renewed token.
@@ -100,10 +129,7 @@ async fn renew(state: &EdgeState, token: &Token<Expired>) -> Result<(Caller, Ren
 fn attach(response: &mut Response, token: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(AUTHORIZATION, token);
-    headers.insert(
-        ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("authorization, location, etag, x-request-id"),
-    );
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
 }
 
 fn method_not_allowed(path: &str) -> Response {

@@ -10,6 +10,9 @@ use axum::http::request::Parts;
 use crate::limits::{IDEMPOTENCY_KEY_CHARS_MAX, WAIT_SECONDS_MAX};
 use crate::problem::{Code, Problem};
 
+/// Headers of answers that a page of another origin may read.
+pub const EXPOSED: &str = "authorization, etag, location, ratelimit, ratelimit-policy, retry-after, x-request-id";
+
 /// The `Idempotency-Key` of a request that needs one. Quoted (a structured-field string) and bare keys are the same.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey(pub String);

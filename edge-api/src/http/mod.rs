@@ -6,3 +6,4 @@ pub mod headers;
 pub mod layers;
 pub mod parameters;
 pub mod peer;
+pub mod quota;

@@ -1,10 +1,10 @@
 //! From where a request comes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 
 use crate::state::EdgeState;
 
@@ -17,17 +17,34 @@ pub struct Peer(pub IpAddr);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
+impl ClientAddress {
+    /// From where a request with these extensions and headers comes, behind so many proxies. Without a listener everybody is the same
+    /// client, which is the strict side.
+    #[must_use]
+    pub fn of(extensions: &Extensions, headers: &HeaderMap, proxies: u8) -> Self {
+        let peer = extensions.get().copied();
+        let Peer(peer) = peer.unwrap_or(Peer(Ipv4Addr::UNSPECIFIED.into()));
+        Self(client_address(peer, headers, proxies))
+    }
+
+    /// What counts as one client: one customer of a provider has at least a whole /64 of IPv6.
+    #[must_use]
+    pub fn site(self) -> IpAddr {
+        match self.0.to_canonical() {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) => {
+                let [one, two, three, four, ..] = address.segments();
+                Ipv6Addr::new(one, two, three, four, 0, 0, 0, 0).into()
+            }
+        }
+    }
+}
+
 impl FromRequestParts<EdgeState> for ClientAddress {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &EdgeState) -> Result<Self, Self::Rejection> {
-        // Without a listener everybody is the same client, which is the strict side.
-        let Peer(peer) = parts
-            .extensions
-            .get()
-            .copied()
-            .unwrap_or(Peer(Ipv4Addr::UNSPECIFIED.into()));
-        Ok(Self(client_address(peer, &parts.headers, state.proxies())))
+        Ok(Self::of(&parts.extensions, &parts.headers, state.proxies()))
     }
 }
 
@@ -77,5 +94,13 @@ mod tests {
         ] {
             assert_eq!(client(forwarded, proxies), "10.0.0.1", "{forwarded:?}");
         }
+    }
+
+    #[test]
+    fn a_client_is_as_much_as_one_customer_has() {
+        let site = |address: &str| ClientAddress(address.parse().unwrap()).site().to_string();
+        assert_eq!(site("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(site("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_ne!(site("2001:db8:1:2::1"), site("2001:db8:1:3::1"));
     }
 }

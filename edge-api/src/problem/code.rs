@@ -52,6 +52,8 @@ pub enum Code {
     IdempotencyKeyReused,
     /// Too many requests of this kind wait already.
     TooManyRequests,
+    /// The caller's quota of requests is used up for now.
+    QuotaExceeded,
     /// Too many passwords were wrong; the next is looked at later.
     TooManyAttempts,
     /// A part that the operation needs is away for now.
@@ -66,7 +68,7 @@ pub enum Code {
 
 impl Code {
     /// Every kind, for the documentation.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Malformed,
         Self::InvalidField,
         Self::IdempotencyKeyMissing,
@@ -90,6 +92,7 @@ impl Code {
         Self::WeakPassword,
         Self::IdempotencyKeyReused,
         Self::TooManyRequests,
+        Self::QuotaExceeded,
         Self::TooManyAttempts,
         Self::Unavailable,
         Self::OutcomePending,
@@ -208,6 +211,11 @@ impl Code {
                 "The Idempotency-Key belongs to another request",
             ),
             Self::TooManyRequests => (S::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", "Too many requests"),
+            Self::QuotaExceeded => (
+                S::TOO_MANY_REQUESTS,
+                "QUOTA_EXCEEDED",
+                "The quota of requests is used up",
+            ),
             Self::TooManyAttempts => (
                 S::TOO_MANY_REQUESTS,
                 "TOO_MANY_ATTEMPTS",

@@ -43,14 +43,14 @@ pub fn router() -> Router<EdgeState> {
 )]
 pub async fn register(
     State(state): State<EdgeState>,
-    ClientAddress(address): ClientAddress,
+    address: ClientAddress,
     axum::Extension(RequestId(request_id)): axum::Extension<RequestId>,
     Body(registration): Body<Registration>,
 ) -> Answer {
     registration.check()?;
     let login_key = commerce::ids::login_key(&registration.email);
     // Whoever asks for one address after the other finds out which have accounts, so a taken one counts like a wrong password.
-    let guess = begin_guess(&state, vec![Guesser::Address(address)]).await?;
+    let guess = begin_guess(&state, vec![Guesser::Address(address.site())]).await?;
     let known = state.reader().login(login_key.as_str(), &Freshness::Committed).await;
     if !matches!(known, Ok(Some(_))) {
         forgive(&state, &guess).await;
@@ -102,7 +102,7 @@ pub async fn register(
 )]
 pub async fn login(
     State(state): State<EdgeState>,
-    ClientAddress(address): ClientAddress,
+    address: ClientAddress,
     headers: HeaderMap,
     Body(login): Body<Login>,
 ) -> Answer {
@@ -116,7 +116,10 @@ pub async fn login(
     let device = Device::of(&headers, login_key.as_str(), state.keys());
     let guessers = match device {
         Some(device) => vec![Guesser::Device(device.id())],
-        None => vec![Guesser::Account(login_key.to_string()), Guesser::Address(address)],
+        None => vec![
+            Guesser::Account(login_key.to_string()),
+            Guesser::Address(address.site()),
+        ],
     };
     let password = Zeroizing::new(if is_possible { login.password } else { String::new() });
     let hash = record.as_ref().map(|record| record.password_hash.clone());

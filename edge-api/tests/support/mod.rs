@@ -46,6 +46,26 @@ impl Clock for MovedClock {
     }
 }
 
+/// What distinguishes a gateway from others.
+pub struct Setting {
+    pub sessions: Arc<dyn SessionStore>,
+    pub keys: TokenKeys,
+    pub allowed_origins: Vec<String>,
+    pub quota: u32,
+}
+
+impl Default for Setting {
+    /// Sessions in this process, and a quota of more requests than any test makes that is not about it.
+    fn default() -> Self {
+        Self {
+            sessions: Arc::new(MemorySessions::default()),
+            keys: TokenKey::from_seed(SEED).into(),
+            allowed_origins: Vec::new(),
+            quota: 1_000_000,
+        }
+    }
+}
+
 /// A gateway and what a test may do to its surroundings.
 pub struct Shop {
     pub state: EdgeState,
@@ -61,46 +81,33 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// A gateway with sessions in this process.
+    /// A gateway like any other.
     pub async fn open() -> Self {
-        Self::with_sessions(Arc::new(MemorySessions::default())).await
+        Self::with(Setting::default()).await
     }
 
     /// A gateway with these sessions.
     pub async fn with_sessions(sessions: Arc<dyn SessionStore>) -> Self {
-        let clock = Arc::new(MovedClock::default());
-        Self::with(sessions, clock, Vec::new()).await
+        Self::with(Setting {
+            sessions,
+            ..Setting::default()
+        })
+        .await
     }
 
-    pub async fn with(sessions: Arc<dyn SessionStore>, clock: Arc<MovedClock>, allowed_origins: Vec<String>) -> Self {
-        Self::unaware(sessions, clock, allowed_origins, own_key())
-            .await
-            .told()
-            .await
-    }
-
-    /// A gateway with these sessions and keys.
-    pub async fn with_keys(sessions: Arc<dyn SessionStore>, keys: TokenKeys) -> Self {
-        let clock = Arc::new(MovedClock::default());
-        Self::unaware(sessions, clock, Vec::new(), keys).await.told().await
-    }
-
-    /// The gateway from when it knows which sessions are over.
-    async fn told(mut self) -> Self {
-        self.following = Some(self.engine.follow(&self.revocations));
-        while !self.revocations.is_complete() {
+    /// A gateway from when it knows which sessions are over.
+    pub async fn with(setting: Setting) -> Self {
+        let mut shop = Self::unaware(setting).await;
+        shop.following = Some(shop.engine.follow(&shop.revocations));
+        while !shop.revocations.is_complete() {
             tokio::task::yield_now().await;
         }
-        self
+        shop
     }
 
     /// A gateway that has not been told yet which sessions are over.
-    pub async fn unaware(
-        sessions: Arc<dyn SessionStore>,
-        clock: Arc<MovedClock>,
-        allowed_origins: Vec<String>,
-        keys: TokenKeys,
-    ) -> Self {
+    pub async fn unaware(setting: Setting) -> Self {
+        let clock = Arc::new(MovedClock::default());
         let engine = Engine::shared().await;
         let log = Arc::new(FaultyLog::new(engine.log()));
         let views = Arc::new(FaultyViews::new(engine.queries.clone()));
@@ -109,14 +116,15 @@ impl Shop {
         let parts = EdgeParts {
             log: Arc::clone(&log) as _,
             views: Arc::clone(&views) as _,
-            sessions,
+            sessions: setting.sessions,
             revocations: Arc::clone(&revocations),
             serdes: CommandSerdes::avro(&schemas),
-            keys,
+            keys: setting.keys,
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::new(|| "# no metrics\n".to_owned()),
-            allowed_origins,
+            allowed_origins: setting.allowed_origins,
+            quota: setting.quota,
             proxies: 1,
             admin_routes: axum::Router::new(),
         };
@@ -135,11 +143,6 @@ impl Shop {
     pub fn anonymous(&self) -> Client {
         Client::new(edge_api::app(self.state.clone()))
     }
-}
-
-/// The key of gateways to which it does not matter.
-pub fn own_key() -> TokenKeys {
-    TokenKey::from_seed(SEED).into()
 }
 
 /// A word that no other test uses.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use edge_api::limits::PROXIES_MAX;
+use edge_api::limits::{PROXIES_MAX, QUOTA_DEFAULT};
 
 /// Where things are. Every flag has an environment variable; a flag wins.
 #[derive(Debug, Clone, Args)]
@@ -148,6 +148,17 @@ pub(crate) struct Serving {
         value_parser = origin
     )]
     pub(crate) allowed_origins: Vec<String>,
+
+    /// Requests of one account within ten seconds, and those without a good token from one address; more are answered with 429.
+    /// Each gateway counts for itself.
+    #[arg(
+        long,
+        env = "SLUICE_QUOTA",
+        value_name = "N",
+        default_value_t = QUOTA_DEFAULT,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub(crate) quota: u32,
 
     /// Proxies in front of the API, each of which appends to X-Forwarded-For. The client's address, by which wrong passwords are
     /// counted, is the one that the outermost has written; without proxies the header is not read.

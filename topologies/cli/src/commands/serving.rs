@@ -247,6 +247,7 @@ impl Server {
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::new(move || metrics.render()),
             allowed_origins: serving.allowed_origins.clone(),
+            quota: serving.quota,
             proxies: serving.proxies,
             admin_routes,
         };

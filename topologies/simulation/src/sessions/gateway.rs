@@ -223,6 +223,7 @@ impl Gateway {
             entropy: Arc::new(Chance(world)),
             metrics: Arc::new(String::new),
             allowed_origins: Vec::new(),
+            quota: edge_api::limits::QUOTA_DEFAULT,
             proxies: 0,
             admin_routes: Router::new(),
         }
