@@ -135,8 +135,8 @@ pub const PASSWORD_CHARS_MAX: usize = 128;
 /// Characters of a name, at most.
 pub const NAME_CHARS_MAX: usize = 200;
 
-/// Bytes of an e-mail address, at most (RFC 5321).
-pub const EMAIL_BYTES_MAX: usize = 254;
+/// Characters of an e-mail address, at most (RFC 5321 has as many octets).
+pub const EMAIL_CHARS_MAX: usize = 254;
 
 /// Characters of the words that a buyer gives with a cancellation, at most.
 pub const REASON_CHARS_MAX: usize = 500;

@@ -84,7 +84,7 @@ async fn a_field_that_is_unknown_missing_or_of_another_type_is_named() {
             "INVALID_TYPE",
         ),
         (
-            json!({ "lines": [{ "product_id": "p", "quantity": 1.0 }] }),
+            json!({ "lines": [{ "product_id": "p", "quantity": 1.5 }] }),
             "/lines/0/quantity",
             "INVALID_TYPE",
         ),
@@ -99,6 +99,8 @@ async fn a_field_that_is_unknown_missing_or_of_another_type_is_named() {
             "MISSING_FIELD",
         ),
         (json!({ "lines": null }), "/lines", "INVALID_TYPE"),
+        (json!([[]]), "", "INVALID_TYPE"),
+        (json!({ "lines": [["p", 1]] }), "/lines/0", "INVALID_TYPE"),
     ];
     for (body, pointer, code) in cases {
         let reply = buyer

@@ -1,4 +1,4 @@
-//! JSON bodies, read strictly: bounded in size and time, no unknown fields, no second key of one name.
+//! JSON bodies, read strictly: bounded in size and time, no unknown fields, no second key of one name, no array for an object.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
+use super::objects::Objects;
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
 use crate::problem::{Code, Problem};
 
@@ -13,7 +14,7 @@ use crate::problem::{Code, Problem};
 #[derive(Debug, Clone)]
 pub struct Body<T>(pub T);
 
-/// A JSON body that may be left out; then it is `T`'s default.
+/// A JSON body that may be left out, or null; then it is `T`'s default.
 #[derive(Debug, Clone)]
 pub struct OptionalBody<T>(pub T);
 
@@ -42,7 +43,8 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalBody<T> 
         if !is_json {
             return Err(not_json());
         }
-        parse(&bytes).map(Self)
+        let body: Option<T> = parse(&bytes)?;
+        Ok(Self(body.unwrap_or_default()))
     }
 }
 
@@ -93,7 +95,7 @@ fn is_too_large(error: &axum::Error) -> bool {
 /// Reads a JSON document strictly.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut document = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut document).map_err(|error| refuse(&error))?;
+    let value = serde_path_to_error::deserialize(Objects(&mut document)).map_err(|error| refuse(&error))?;
     document
         .end()
         .map_err(|_| Problem::new(Code::Malformed, "Something follows the JSON document."))?;

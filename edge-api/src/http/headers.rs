@@ -7,6 +7,8 @@ use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, ETAG, HeaderName, IF_NONE_MATCH};
 use axum::http::request::Parts;
 
+use utoipa::IntoParams;
+
 use crate::limits::{IDEMPOTENCY_KEY_CHARS_MAX, WAIT_SECONDS_MAX};
 use crate::problem::{Code, Problem};
 
@@ -20,6 +22,36 @@ pub struct IdempotencyKey(pub String);
 /// The `Idempotency-Key` of a request that may have one.
 #[derive(Debug, Clone)]
 pub struct OptionalIdempotencyKey(pub Option<String>);
+
+/// How [`IdempotencyKey`] is described.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it is there to be described")]
+pub struct RequiredKey {
+    /// Names the request: the same key again is the same request.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^([!#-~]+|\"([!#-\\[\\]-~]|\\\\[\"\\\\])+\")$"
+    )]
+    key: String,
+}
+
+/// How [`OptionalIdempotencyKey`] is described.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it is there to be described")]
+pub struct OptionalKey {
+    /// Names the request: the same key again is the same request.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^([!#-~]+|\"([!#-\\[\\]-~]|\\\\[\"\\\\])+\")$"
+    )]
+    key: Option<String>,
+}
 
 /// How long `Prefer: wait=N` (RFC 7240) asks to wait; zero without it.
 #[derive(Debug, Clone, Copy)]
@@ -129,12 +161,10 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all("idempotency-key").iter();
     let value = match (values.next(), values.next()) {
         (None, _) => return Ok(None),
-        (Some(value), None) => value.to_str().ok().and_then(unquote),
-        (Some(_), Some(_)) => None,
+        (Some(value), None) if value.len() <= IDEMPOTENCY_KEY_CHARS_MAX => value.to_str().ok().and_then(unquote),
+        (Some(_), _) => None,
     };
-    let is_allowed = |key: &String| {
-        (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-    };
+    let is_allowed = |key: &String| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
     value.filter(is_allowed).map(Some).ok_or_else(|| {
         Problem::new(
             Code::Malformed,

@@ -4,6 +4,7 @@ pub mod body;
 pub mod cursor;
 pub mod headers;
 pub mod layers;
+mod objects;
 pub mod parameters;
 pub mod peer;
 pub mod quota;

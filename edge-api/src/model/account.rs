@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::checks::Checks;
 use super::time::rfc3339;
 use crate::auth::Role;
-use crate::limits::{EMAIL_BYTES_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+use crate::limits::{EMAIL_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use crate::problem::{Code, Problem};
 use crate::sessions::OpenSession;
 
@@ -15,13 +15,22 @@ use crate::sessions::OpenSession;
 #[serde(deny_unknown_fields)]
 pub struct Registration {
     /// Address under which the account logs in; letter case does not matter.
-    #[schema(example = "ann@example.org", max_length = 254)]
+    #[schema(
+        example = "ann@example.org",
+        max_length = 254,
+        pattern = "^ *[^@\\s\\x00-\\x1f\\x7f-\\x9f]{1,64}@[^@\\s.\\x00-\\x1f\\x7f-\\x9f][^@\\s\\x00-\\x1f\\x7f-\\x9f]* *$"
+    )]
     pub email: String,
     /// 12 to 128 characters, any of them; no rules of composition.
     #[schema(min_length = 12, max_length = 128)]
     pub password: String,
     /// Name shown to others.
-    #[schema(example = "Ann", min_length = 1, max_length = 200)]
+    #[schema(
+        example = "Ann",
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     pub name: String,
     /// What the account is for.
     pub role: Role,
@@ -169,18 +178,23 @@ impl Login {
     /// Whether the request can belong to an account at all. What cannot is answered like a wrong password.
     #[must_use]
     pub fn is_possible(&self) -> bool {
-        self.email.len() <= EMAIL_BYTES_MAX + 2 && self.password.chars().count() <= PASSWORD_CHARS_MAX
+        self.email.chars().count() <= EMAIL_CHARS_MAX && self.password.chars().count() <= PASSWORD_CHARS_MAX
     }
 }
 
-/// A local part, an `@`, and a domain, none of them empty, without space or control characters. More than that only
+/// A local part of 64 characters at most, an `@`, and a domain, none of them empty, without space or control characters, with spaces
+/// around them or not. More than that only
 /// a mail to the address can tell.
 fn is_email(email: &str) -> bool {
-    let email = email.trim();
+    let is_short = email.chars().count() <= EMAIL_CHARS_MAX;
+    let email = email.trim_matches(' ');
     let has_parts = email.rsplit_once('@').is_some_and(|(local, domain)| {
-        (1..=64).contains(&local.len()) && !domain.is_empty() && !domain.starts_with('.') && !local.contains('@')
+        (1..=64).contains(&local.chars().count())
+            && !domain.is_empty()
+            && !domain.starts_with('.')
+            && !local.contains('@')
     });
-    has_parts && email.len() <= EMAIL_BYTES_MAX && !email.chars().any(|c| c.is_control() || c.is_whitespace())
+    has_parts && is_short && !email.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
 /// What is wrong with a password. `known` is what it may not be: the e-mail address, or the password before.

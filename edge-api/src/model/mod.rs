@@ -10,3 +10,4 @@ pub mod seller;
 pub mod time;
 pub mod timeline;
 pub mod wallet;
+mod whole;

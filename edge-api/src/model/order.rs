@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::checks::Checks;
 use super::money::MoneyBody;
 use super::time::rfc3339;
+use super::whole;
 use crate::limits::{ORDER_LINES_MAX, QUANTITY_MAX, REASON_CHARS_MAX};
 use crate::problem::Problem;
 
@@ -24,8 +25,10 @@ pub struct NewOrder {
 #[serde(deny_unknown_fields)]
 pub struct NewLine {
     /// The product.
+    #[schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9._-]+$")]
     pub product_id: String,
     /// Pieces.
+    #[serde(deserialize_with = "whole::deserialize")]
     #[schema(example = 3, minimum = 1, maximum = 1_000_000)]
     pub quantity: i64,
 }
@@ -45,7 +48,11 @@ pub struct OrderAccepted {
 pub struct Cancellation {
     /// The buyer's words.
     #[serde(default)]
-    #[schema(max_length = 500)]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     pub reason: Option<String>,
 }
 

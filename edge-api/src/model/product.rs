@@ -4,9 +4,11 @@ use commerce::product::PRICE_MAX;
 use schemas::wire::product::Product;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, Schema, Type};
 
 use super::checks::Checks;
-use super::money::MoneyBody;
+use super::money::{MoneyBody, amount_up_to};
+use super::whole;
 use crate::limits::{NAME_CHARS_MAX, QUANTITY_MAX, STOCK_MAX};
 use crate::problem::Problem;
 
@@ -15,25 +17,37 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 pub struct NewProduct {
     /// Name shown to buyers.
-    #[schema(example = "Kettle", min_length = 1, max_length = 200)]
+    #[schema(
+        example = "Kettle",
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     pub name: String,
     /// Price of one piece.
+    #[schema(schema_with = price)]
     pub price: MoneyBody,
     /// Pieces on hand at the start.
+    #[serde(deserialize_with = "whole::deserialize")]
     #[schema(example = 10, minimum = 0, maximum = 1_000_000_000)]
     pub stock: i64,
 }
 
-/// Changes what is given.
+/// Changes what is given; nothing is no error.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProductChange {
     /// New name.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     pub name: Option<String>,
     /// New price of one piece. Orders that hold a reservation keep theirs.
     #[serde(default)]
+    #[schema(schema_with = new_price)]
     pub price: Option<MoneyBody>,
 }
 
@@ -42,7 +56,8 @@ pub struct ProductChange {
 #[serde(deny_unknown_fields)]
 pub struct StockAdjustment {
     /// Pieces to add; negative takes away. Not zero.
-    #[schema(example = 5, minimum = -1_000_000, maximum = 1_000_000)]
+    #[serde(deserialize_with = "whole::deserialize")]
+    #[schema(schema_with = delta)]
     pub delta: i64,
 }
 
@@ -78,12 +93,15 @@ impl NewProduct {
 }
 
 impl ProductChange {
-    /// Checks the bounds, and that there is something to change.
+    /// Whether there is nothing to change.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none() && self.price.is_none()
+    }
+
+    /// Checks the bounds.
     pub fn check(&self) -> Result<(), Problem> {
         let mut checks = Checks::new();
-        if self.name.is_none() && self.price.is_none() {
-            checks.report("", "NOTHING_TO_CHANGE", "Send a name, a price, or both.");
-        }
         if let Some(name) = &self.name {
             checks.text("/name", name, NAME_CHARS_MAX);
         }
@@ -104,6 +122,31 @@ impl StockAdjustment {
         }
         checks.finish()
     }
+}
+
+fn price() -> Object {
+    amount_up_to(PRICE_MAX)
+}
+
+fn new_price() -> Schema {
+    let none = ObjectBuilder::new().schema_type(Type::Null);
+    OneOfBuilder::new().item(none).item(price()).build().into()
+}
+
+/// From -[`QUANTITY_MAX`] to [`QUANTITY_MAX`] without zero.
+fn delta() -> Schema {
+    let between = |from: i64, to: i64| {
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(from))
+            .maximum(Some(to))
+    };
+    OneOfBuilder::new()
+        .item(between(1, QUANTITY_MAX))
+        .item(between(-QUANTITY_MAX, -1))
+        .description(Some("Pieces to add; negative takes away. Not zero."))
+        .build()
+        .into()
 }
 
 impl From<Product> for ProductBody {

@@ -3,9 +3,10 @@
 use commerce::views::WalletView;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::checks::Checks;
-use super::money::MoneyBody;
+use super::money::{MoneyBody, amount_up_to};
 use crate::limits::AMOUNT_MAX;
 use crate::problem::Problem;
 
@@ -14,6 +15,7 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 pub struct NewDeposit {
     /// How much, from 1 minor unit.
+    #[schema(schema_with = amount)]
     pub amount: MoneyBody,
 }
 
@@ -38,6 +40,10 @@ pub struct BalanceBody {
     pub available: i64,
     /// Minor units that are held for orders.
     pub held: i64,
+}
+
+fn amount() -> Object {
+    amount_up_to(AMOUNT_MAX)
 }
 
 impl NewDeposit {

@@ -20,7 +20,7 @@ use crate::auth::Caller;
 use crate::auth::access::{Operation, OrderScope};
 use crate::http::body::{Body, OptionalBody};
 use crate::http::cursor::{self, Page, page_size};
-use crate::http::headers::{IdempotencyKey, Known, OptionalIdempotencyKey, Wait, etag};
+use crate::http::headers::{IdempotencyKey, Known, OptionalIdempotencyKey, OptionalKey, RequiredKey, Wait, etag};
 use crate::http::layers::RequestId;
 use crate::http::parameters::{Parameters, PathId};
 use crate::idempotency::key_reused;
@@ -50,8 +50,10 @@ pub struct ListParameters {
     #[param(inline)]
     status: Option<OrderStatus>,
     /// Entries on the page, 1 to 100; 20 without it.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(max_length = 1024, pattern = "^[A-Za-z0-9_-]*$")]
     cursor: Option<String>,
 }
 
@@ -73,8 +75,10 @@ impl ListParameters {
 #[into_params(parameter_in = Query)]
 pub struct TimelineParameters {
     /// Entries on the page, 1 to 100; 20 without it.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(max_length = 1024, pattern = "^[A-Za-z0-9_-]*$")]
     cursor: Option<String>,
 }
 
@@ -82,7 +86,7 @@ pub struct TimelineParameters {
 /// never 404 from then on. The same request again, under the same `Idempotency-Key`, is the same order.
 #[utoipa::path(
     post, path = "/orders", tag = "orders", request_body = NewOrder,
-    params(("Idempotency-Key" = String, Header, description = "Names the request.")),
+    params(RequiredKey),
     responses((status = 202, description = "The order is stored.", body = OrderAccepted, headers(("Location" = String))))
 )]
 pub async fn place(
@@ -208,7 +212,7 @@ pub async fn events(
     post, path = "/orders/{id}/cancel", tag = "orders", request_body = Option<Cancellation>,
     params(
         ("id" = String, Path, description = "The order."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Names the request.")
+        OptionalKey
     ),
     responses((status = 202, description = "The cancellation is stored.", body = CancellationAccepted, headers(("Location" = String))))
 )]

@@ -17,7 +17,7 @@ use crate::auth::Caller;
 use crate::auth::access::Operation;
 use crate::http::body::Body;
 use crate::http::cursor::{Page, page_size};
-use crate::http::headers::{Known, OptionalIdempotencyKey, etag};
+use crate::http::headers::{Known, OptionalIdempotencyKey, OptionalKey, etag};
 use crate::http::layers::RequestId;
 use crate::http::parameters::{Parameters, PathId};
 use crate::idempotency::key_reused;
@@ -40,8 +40,10 @@ pub fn router() -> Router<EdgeState> {
 #[into_params(parameter_in = Query)]
 pub struct ListParameters {
     /// Entries on the page, 1 to 100; 20 without it.
+    #[param(minimum = 1, maximum = 100)]
     pub limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(max_length = 1024, pattern = "^[A-Za-z0-9_-]*$")]
     pub cursor: Option<String>,
 }
 
@@ -82,7 +84,7 @@ pub async fn read(State(state): State<EdgeState>, known: Known, PathId(id): Path
 /// Puts a product on offer. With an `Idempotency-Key` the same request again is the same product.
 #[utoipa::path(
     post, path = "/products", tag = "products", request_body = NewProduct,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Names the request.")),
+    params(OptionalKey),
     responses((status = 201, description = "The product is on offer.", body = ProductBody, headers(("Location" = String))))
 )]
 pub async fn create(
@@ -133,7 +135,10 @@ pub async fn change(
     Body(change): Body<ProductChange>,
 ) -> Answer {
     change.check()?;
-    own_product(&state, operation, &caller, &id).await?;
+    let product = own_product(&state, operation, &caller, &id).await?;
+    if change.is_empty() {
+        return Ok(shown(StatusCode::OK, product));
+    }
     let payload = ProductCommandPayload::ChangeProduct(wire::ChangeProduct {
         name: change.name.map(|name| name.trim().to_owned()),
         price: change.price.map(Into::into),
@@ -160,7 +165,7 @@ pub async fn change(
     post, path = "/products/{id}/stock-adjustments", tag = "products", request_body = StockAdjustment,
     params(
         ("id" = String, Path, description = "The product."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Names the request.")
+        OptionalKey
     ),
     responses((status = 201, description = "The product after the adjustment.", body = ProductBody, headers(("Location" = String))))
 )]

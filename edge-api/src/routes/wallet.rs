@@ -12,7 +12,7 @@ use schemas::wire::payment::{Deposit, PaymentCommand, PaymentCommandPayload};
 
 use crate::auth::Caller;
 use crate::http::body::Body;
-use crate::http::headers::IdempotencyKey;
+use crate::http::headers::{IdempotencyKey, RequiredKey};
 use crate::http::layers::RequestId;
 use crate::idempotency::key_reused;
 use crate::model::wallet::{NewDeposit, WalletBody};
@@ -40,7 +40,7 @@ pub async fn read(State(state): State<EdgeState>, caller: Caller) -> Answer<Json
 /// Puts money into the caller's wallet. The same request again, under the same `Idempotency-Key`, counts once.
 #[utoipa::path(
     post, path = "/wallet/deposits", tag = "wallet", request_body = NewDeposit,
-    params(("Idempotency-Key" = String, Header, description = "Names the request.")),
+    params(RequiredKey),
     responses(
         (status = 200, description = "The wallet with the deposit.", body = WalletBody),
         (status = 202, description = "The deposit is stored, and not visible yet; a later read shows it.", body = WalletBody)
