@@ -10,12 +10,15 @@ use support::{Client, Setting, Shop};
 
 const QUOTA: u32 = 20;
 
+/// A gateway whose clock stands still: what is used up does not come back while the test runs.
 async fn shop() -> Shop {
-    Shop::with(Setting {
+    let setting = Setting {
         quota: QUOTA,
         ..Setting::default()
-    })
-    .await
+    };
+    let shop = Shop::with(setting).await;
+    shop.clock.stop();
+    shop
 }
 
 /// Makes requests until one is turned away; how many were not.

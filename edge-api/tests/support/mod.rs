@@ -14,8 +14,8 @@ pub mod faults;
 pub mod people;
 pub mod redis_server;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{Clock, Entropy, SystemClock, SystemEntropy};
@@ -30,19 +30,28 @@ pub use faults::{FaultyLog, FaultyViews};
 /// The seed of the gateways' keys.
 pub const SEED: [u8; 32] = [7; 32];
 
-/// The machine's clock, moved by as much as a test says.
+/// The machine's clock, moved by as much as a test says; or standing still but for that.
 #[derive(Default)]
-pub struct MovedClock(AtomicI64);
+pub struct MovedClock {
+    moved_ms: AtomicI64,
+    stopped_at_ms: OnceLock<i64>,
+}
 
 impl MovedClock {
     pub fn advance_ms(&self, ms: i64) {
-        self.0.fetch_add(ms, Ordering::SeqCst);
+        self.moved_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// From now on only the test moves it, however slow the machine is.
+    pub fn stop(&self) {
+        self.stopped_at_ms.get_or_init(|| SystemClock.now_ms());
     }
 }
 
 impl Clock for MovedClock {
     fn now_ms(&self) -> i64 {
-        SystemClock.now_ms() + self.0.load(Ordering::SeqCst)
+        let stopped_at_ms = self.stopped_at_ms.get().copied();
+        stopped_at_ms.unwrap_or_else(|| SystemClock.now_ms()) + self.moved_ms.load(Ordering::SeqCst)
     }
 }
 
