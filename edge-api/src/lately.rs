@@ -28,17 +28,6 @@ impl<V> Lately<V> {
         self.values.get_mut(key)
     }
 
-    /// The value of a key; of one that is not known a new one, which is remembered.
-    pub(crate) fn get_or_default(&mut self, key: &str) -> &mut V
-    where
-        V: Default,
-    {
-        if !self.values.contains_key(key) {
-            self.insert(key, V::default());
-        }
-        self.values.entry(key.to_owned()).or_default()
-    }
-
     /// Remembers a value. A key that is known keeps its place among the others.
     pub(crate) fn insert(&mut self, key: &str, value: V) {
         if let Some(known) = self.values.get_mut(key) {

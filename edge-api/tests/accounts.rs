@@ -9,7 +9,7 @@ use edge_api::MemorySessions;
 use edge_api::limits::ACCESS_TOKEN_TTL_MS;
 use runtime::GlobalTable as _;
 use serde_json::json;
-use support::people::{PASSWORD, Person, login};
+use support::people::{PASSWORD, Person};
 use support::{Client, Reply, Setting, Shop};
 
 const NEW_PASSWORD: &str = "battery staple correct";
@@ -47,10 +47,7 @@ async fn both_tokens_are_void(shop: &Shop, session: &Reply) {
 }
 
 async fn second_session(shop: &Shop, person: &Person) -> Reply {
-    shop.anonymous()
-        .post("/auth/login", login(&person.email))
-        .await
-        .expect(200)
+    shop.log_in(&person.email).await.expect(200)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,10 +73,7 @@ async fn a_new_password_ends_every_session_and_begins_one() {
     turned_away(&other, &elsewhere.text("/access_token"))
         .await
         .expect_problem(401, "SESSION_ENDED");
-    shop.anonymous()
-        .post("/auth/login", login(&buyer.email))
-        .await
-        .expect_problem(401, "WRONG_CREDENTIALS");
+    shop.log_in(&buyer.email).await.expect_problem(401, "WRONG_CREDENTIALS");
     let session = shop.anonymous().with_token(&begun.text("/access_token"));
     session.get("/me").await.expect(200);
     let open = session.get("/auth/sessions").await.expect(200);
@@ -142,8 +136,7 @@ async fn a_closed_account_is_out_everywhere_and_for_good() {
     buyer.client.get("/me").await.expect_problem(401, "SESSION_ENDED");
     both_tokens_are_void(&other, &elsewhere).await;
     other
-        .anonymous()
-        .post("/auth/login", login(&buyer.email))
+        .log_in(&buyer.email)
         .await
         .expect_problem(401, "WRONG_CREDENTIALS");
 }

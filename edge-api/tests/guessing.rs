@@ -34,16 +34,13 @@ async fn after_ten_wrong_passwords_not_even_the_right_one_is_looked_at_for_an_ho
     let shop = Shop::open().await;
     let buyer = shop.buyer().await;
     shut_out(&shop, &buyer).await;
-    let refused = shop.anonymous().post("/auth/login", login(&buyer.email)).await;
+    let refused = shop.log_in(&buyer.email).await;
     let refused = refused.expect_problem(429, "TOO_MANY_ATTEMPTS");
     let seconds: i64 = refused.header("retry-after").parse().unwrap();
     assert!((3_500..=3_600).contains(&seconds), "{seconds}");
     buyer.client.get("/me").await.expect(200);
     shop.clock.advance_ms(GUESSES_WINDOW_MS);
-    shop.anonymous()
-        .post("/auth/login", login(&buyer.email))
-        .await
-        .expect(200);
+    shop.log_in(&buyer.email).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,10 +48,10 @@ async fn an_account_that_does_not_exist_is_answered_like_one_that_does() {
     let shop = Shop::open().await;
     let email = format!("{}@example.org", support::unique("nobody"));
     for _ in 0..ACCOUNT_GUESSES_MAX {
-        let reply = shop.anonymous().post("/auth/login", login(&email)).await;
+        let reply = shop.log_in(&email).await;
         reply.expect_problem(401, "WRONG_CREDENTIALS");
     }
-    let reply = shop.anonymous().post("/auth/login", login(&email)).await;
+    let reply = shop.log_in(&email).await;
     reply.expect_problem(429, "TOO_MANY_ATTEMPTS");
 }
 
@@ -63,10 +60,7 @@ async fn right_passwords_do_not_count() {
     let shop = Shop::open().await;
     let buyer = shop.buyer().await;
     for _ in 0..=ACCOUNT_GUESSES_MAX {
-        shop.anonymous()
-            .post("/auth/login", login(&buyer.email))
-            .await
-            .expect(200);
+        shop.log_in(&buyer.email).await.expect(200);
     }
 }
 
@@ -75,11 +69,7 @@ async fn whoever_guesses_elsewhere_does_not_shut_the_owner_out_of_a_device_that_
     let shop = Shop::open().await;
     let (owner, thief) = (shop.buyer().await, shop.buyer().await);
     let cookie_of = async |person: &Person| {
-        let session = shop
-            .anonymous()
-            .post("/auth/login", login(&person.email))
-            .await
-            .expect(200);
+        let session = shop.log_in(&person.email).await.expect(200);
         let (cookie, _) = session.header("set-cookie").split_once(';').unwrap();
         cookie.to_owned()
     };
@@ -156,11 +146,7 @@ async fn an_address_that_asks_for_one_account_after_the_other_has_to_wait_and_th
 async fn whoever_holds_a_session_does_not_get_to_guess_its_password_for_ever() {
     let shop = Shop::open().await;
     let buyer = shop.buyer().await;
-    let other = shop
-        .anonymous()
-        .post("/auth/login", login(&buyer.email))
-        .await
-        .expect(200);
+    let other = shop.log_in(&buyer.email).await.expect(200);
     let close = |password: &str| json!({ "password": password });
     for _ in 0..ACCOUNT_GUESSES_MAX {
         let reply = buyer.client.post("/auth/disable", close("incorrect donkey")).await;

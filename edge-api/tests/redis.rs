@@ -10,7 +10,6 @@ use edge_api::{RedisSessions, SessionTimes};
 use redis::AsyncCommands as _;
 use serde_json::json;
 use support::Shop;
-use support::people::login;
 use support::redis_server::RedisServer;
 
 async fn shop_on(redis: &RedisServer) -> Shop {
@@ -84,11 +83,7 @@ async fn without_redis_valid_tokens_go_on_and_nothing_else_does_until_it_is_back
 
     buyer.client.get("/wallet").await.expect(200);
     buyer.order(&[("nothing", 1)]).await;
-    let refused = shop
-        .anonymous()
-        .post("/auth/login", login(&buyer.email))
-        .await
-        .expect_problem(503, "UNAVAILABLE");
+    let refused = shop.log_in(&buyer.email).await.expect_problem(503, "UNAVAILABLE");
     assert_eq!(refused.header("retry-after"), "1");
     shop.refresh(&buyer.refresh_token)
         .await
@@ -113,11 +108,7 @@ async fn without_redis_valid_tokens_go_on_and_nothing_else_does_until_it_is_back
     redis.resume().await;
     // The connection comes back with the first call that finds Redis there.
     while admin.get("/readyz").await.status != 200 {}
-    let session = shop
-        .anonymous()
-        .post("/auth/login", login(&buyer.email))
-        .await
-        .expect(200);
+    let session = shop.log_in(&buyer.email).await.expect(200);
     buyer
         .client
         .with_token(&session.text("/access_token"))

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use edge_api::{MemorySessions, TokenKey, TokenKeys};
 use serde_json::Value;
-use support::people::login;
 use support::{Reply, Setting, Shop};
 
 fn old() -> TokenKey {
@@ -61,12 +60,7 @@ async fn refresh(shop: &Shop, session: &Reply) -> Reply {
 async fn a_session_outlives_the_key_that_signed_its_first_token() {
     let steps = Steps::open().await;
     let buyer = steps.before.buyer().await;
-    let first = steps
-        .before
-        .anonymous()
-        .post("/auth/login", login(&buyer.email))
-        .await
-        .expect(200);
+    let first = steps.before.log_in(&buyer.email).await.expect(200);
     for shop in [&steps.known, &steps.signs] {
         look(shop, &first).await.expect(200);
     }
@@ -81,12 +75,7 @@ async fn a_session_outlives_the_key_that_signed_its_first_token() {
 async fn a_refresh_that_is_repeated_at_a_gateway_of_the_next_step_has_the_same_answer() {
     let steps = Steps::open().await;
     let buyer = steps.before.buyer().await;
-    let first = steps
-        .known
-        .anonymous()
-        .post("/auth/login", login(&buyer.email))
-        .await
-        .expect(200);
+    let first = steps.known.log_in(&buyer.email).await.expect(200);
     let lost = refresh(&steps.known, &first).await.expect(200);
     let repeated = refresh(&steps.signs, &first).await.expect(200);
     assert_eq!(repeated.text("/refresh_token"), lost.text("/refresh_token"));
@@ -97,18 +86,8 @@ async fn a_refresh_that_is_repeated_at_a_gateway_of_the_next_step_has_the_same_a
 async fn what_a_key_began_ends_with_it() {
     let steps = Steps::open().await;
     let buyer = steps.before.buyer().await;
-    let with_old = steps
-        .known
-        .anonymous()
-        .post("/auth/login", login(&buyer.email))
-        .await
-        .expect(200);
-    let with_new = steps
-        .signs
-        .anonymous()
-        .post("/auth/login", login(&buyer.email))
-        .await
-        .expect(200);
+    let with_old = steps.known.log_in(&buyer.email).await.expect(200);
+    let with_new = steps.signs.log_in(&buyer.email).await.expect(200);
     look(&steps.after, &with_old).await.expect_problem(401, "INVALID_TOKEN");
     refresh(&steps.after, &with_old)
         .await

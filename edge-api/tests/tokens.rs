@@ -74,7 +74,7 @@ async fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
         .post("/auth/login", wrong)
         .await
         .expect_problem(401, "WRONG_CREDENTIALS");
-    let unknown = shop.anonymous().post("/auth/login", login("nobody@example.org")).await;
+    let unknown = shop.log_in("nobody@example.org").await;
     let unknown = unknown.expect_problem(401, "WRONG_CREDENTIALS");
     let without_id = |mut body: serde_json::Value| {
         body.as_object_mut().unwrap().remove("request_id");
@@ -153,10 +153,7 @@ async fn a_refresh_token_that_comes_back_later_ends_the_session_for_everybody() 
         .await
         .expect_problem(401, "SESSION_ENDED");
     buyer.client.get("/me").await.expect_problem(401, "SESSION_ENDED");
-    shop.anonymous()
-        .post("/auth/login", login(&buyer.email))
-        .await
-        .expect(200);
+    shop.log_in(&buyer.email).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

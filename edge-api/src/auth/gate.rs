@@ -15,7 +15,7 @@ use crate::http::peer::ClientAddress;
 use crate::metrics::{AuthEvent, auth_event};
 use crate::problem::{Code, Problem};
 use crate::sessions::{Exchange, Handle};
-use crate::state::EdgeState;
+use crate::state::{EdgeState, session_ended};
 
 /// Lets a request through to its route if the table and the caller's quota say so. The route finds a `Caller` (unless it is public) and
 /// its `&'static Operation` among the request's extensions.
@@ -36,14 +36,12 @@ pub async fn gate(State(state): State<EdgeState>, path: MatchedPath, mut request
         // Who has no good token is known by the address alone.
         Ok(None) | Err(_) => site(&state, &request),
     };
-    let mut response = match state.quotas().take(&counted_as, state.now_ms()) {
-        Ok(left) => {
-            let mut response = answer(operation, caller, request, next).await;
-            left.attach(&mut response);
-            response
-        }
+    let left = state.quotas().take(&counted_as, state.now_ms());
+    let mut response = match left.admit() {
+        Ok(()) => answer(operation, caller, request, next).await,
         Err(exceeded) => exceeded.into_response(),
     };
+    left.attach(&mut response);
     if let Some(token) = renewed {
         attach(&mut response, token);
     }
@@ -97,11 +95,12 @@ async fn identify(state: &EdgeState, headers: &HeaderMap) -> Result<(Caller, Ren
 
 fn accept(state: &EdgeState, token: &Token<Valid>) -> Result<Caller, Problem> {
     state.may_judge_tokens()?;
-    if state.revocations().cover(token.held()) {
-        return Err(Problem::new(Code::SessionEnded, "The session is over. Log in again."));
+    let caller = token.caller();
+    if state.revocations().cover(caller.held()) {
+        return Err(session_ended());
     }
     state.uses().record(token.session_id(), token.token_id());
-    Ok(token.caller())
+    Ok(caller)
 }
 
 /// The session decides; the expired token is only its handle.

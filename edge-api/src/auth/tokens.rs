@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::caller::{Caller, Role};
 use super::keys::{TokenKey, TokenKeys};
-use super::revocations::Held;
 use crate::limits::{ACCESS_TOKEN_BYTES_MAX, ACCESS_TOKEN_TTL_MS, CLOCK_SKEW_MS};
 
 /// Who issues the tokens.
@@ -136,16 +135,6 @@ impl<State> Token<State> {
     #[must_use]
     pub fn token_id(&self) -> &str {
         &self.claims.jti
-    }
-
-    /// What the token says of its session.
-    #[must_use]
-    pub fn held(&self) -> Held<'_> {
-        Held {
-            session_id: &self.claims.sid,
-            account_id: &self.claims.sub,
-            credential_version: self.claims.cver,
-        }
     }
 }
 

@@ -6,7 +6,6 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, ETAG, HeaderName, IF_NONE_MATCH};
 use axum::http::request::Parts;
-
 use utoipa::IntoParams;
 
 use crate::limits::{IDEMPOTENCY_KEY_CHARS_MAX, WAIT_SECONDS_MAX};

@@ -37,6 +37,8 @@ pub struct Left {
     remaining: i64,
     /// Seconds until the quota is whole again.
     reset_s: i64,
+    /// Seconds until there is room for a request that was not taken.
+    wait_s: Option<i64>,
 }
 
 impl Quotas {
@@ -49,8 +51,9 @@ impl Quotas {
         }
     }
 
-    /// Takes one request from the caller's quota. The error is the answer when there is none left.
-    pub fn take(&self, caller: &str, now_ms: i64) -> Result<Left, Problem> {
+    /// Takes one request from the caller's quota, if there is one left.
+    #[must_use]
+    pub fn take(&self, caller: &str, now_ms: i64) -> Left {
         let now = now_ms.saturating_mul(MICROS);
         let cost = (WINDOW / i64::from(self.requests)).max(1);
         let mut callers = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,27 +64,40 @@ impl Quotas {
         let wait = used + cost - WINDOW;
         let used = if wait > 0 { used } else { used + cost };
         callers.insert(caller, now + used);
-        let left = self.left(cost, used);
-        if wait > 0 { Err(exceeded(left, wait)) } else { Ok(left) }
-    }
-
-    fn left(&self, cost: i64, used: i64) -> Left {
         Left {
             requests: self.requests,
             remaining: (WINDOW - used) / cost,
             reset_s: seconds(used),
+            wait_s: (wait > 0).then(|| seconds(wait)),
         }
     }
 }
 
 impl Left {
-    /// The header fields of an answer.
-    #[must_use]
-    pub fn headers(self) -> [(HeaderName, String); 2] {
+    /// The answer to a request that was not taken.
+    pub fn admit(self) -> Result<(), Problem> {
+        let Some(wait_s) = self.wait_s else {
+            return Ok(());
+        };
+        let detail = "More requests came than the quota has. Send fewer.";
+        Err(Problem::new(Code::QuotaExceeded, detail).retry_after(wait_s))
+    }
+
+    /// Writes the header fields into an answer.
+    pub fn attach(self, response: &mut Response) {
+        for (name, value) in self.headers() {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+    }
+
+    fn headers(self) -> [(HeaderName, String); 2] {
         let Self {
             requests,
             remaining,
             reset_s,
+            ..
         } = self;
         let window = QUOTA_WINDOW_MS / 1_000;
         [
@@ -95,28 +111,6 @@ impl Left {
             ),
         ]
     }
-
-    /// Writes them into an answer.
-    pub fn attach(self, response: &mut Response) {
-        for (name, value) in self.headers() {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                response.headers_mut().insert(name, value);
-            }
-        }
-    }
-}
-
-fn exceeded(left: Left, wait: i64) -> Problem {
-    let problem = Problem::new(
-        Code::QuotaExceeded,
-        "More requests came than the quota has. Send fewer.",
-    );
-    let problem = problem.retry_after(seconds(wait));
-    let fields = left.headers().into_iter();
-    fields.fold(problem, |problem, (name, value)| match HeaderValue::try_from(value) {
-        Ok(value) => problem.header(name, value),
-        Err(_) => problem,
-    })
 }
 
 /// Whole seconds, rounded up.
@@ -133,8 +127,8 @@ mod tests {
 
     /// What is left after a request, or nothing.
     fn take(quotas: &Quotas, caller: &str, now_ms: i64) -> Option<(i64, i64)> {
-        let left = quotas.take(caller, now_ms).ok()?;
-        Some((left.remaining, left.reset_s))
+        let left = quotas.take(caller, now_ms);
+        left.wait_s.is_none().then_some((left.remaining, left.reset_s))
     }
 
     #[test]
@@ -161,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_answer_says_the_quota_and_what_is_left_of_it() {
-        let left = Quotas::new(5_000).take("ann", NOW).unwrap();
+        let left = Quotas::new(5_000).take("ann", NOW);
         let [(_, policy), (_, left)] = left.headers();
         assert_eq!(policy, "\"default\";q=5000;w=10");
         assert_eq!(left, "\"default\";r=4999;t=1");

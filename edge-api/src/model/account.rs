@@ -183,8 +183,7 @@ impl Login {
 }
 
 /// A local part of 64 characters at most, an `@`, and a domain, none of them empty, without space or control characters, with spaces
-/// around them or not. More than that only
-/// a mail to the address can tell.
+/// around them or not. More than that only a mail to the address can tell.
 fn is_email(email: &str) -> bool {
     let is_short = email.chars().count() <= EMAIL_CHARS_MAX;
     let email = email.trim_matches(' ');

@@ -190,9 +190,7 @@ pub async fn events(
 ) -> Answer<Json<Page<EventBody>>> {
     let size = page_size(parameters.limit)?;
     let after = parameters.cursor.as_deref().map_or(Ok(0), number)?;
-    let order = find(&state, &id).await?;
-    let scope = scope(operation, &caller, &order)?;
-    let own = own_part(order.clone(), scope, &caller)?;
+    let Seen { order, scope, own } = see(&state, operation, &caller, &id).await?;
     let mut items = state.reader().events_of(&order, after, size + 1).await?;
     let more = items.len() > size;
     items.truncate(size);
@@ -248,18 +246,31 @@ pub async fn cancel(
     Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response())
 }
 
-/// The order; what was accepted by now is there.
-pub(super) async fn find(state: &EdgeState, id: &str) -> Result<Order, Problem> {
+/// An order, and what of it the caller may see.
+pub(super) struct Seen {
+    pub(super) order: Order,
+    pub(super) scope: OrderScope,
+    /// The part that the caller may see.
+    pub(super) own: Order,
+}
+
+/// Finds an order of which the caller may see something.
+pub(super) async fn see(state: &EdgeState, operation: &Operation, caller: &Caller, id: &str) -> Result<Seen, Problem> {
+    let order = find(state, id).await?;
+    let scope = scope(operation, caller, &order)?;
+    let own = own_part(order.clone(), scope, caller)?;
+    Ok(Seen { order, scope, own })
+}
+
+async fn find(state: &EdgeState, id: &str) -> Result<Order, Problem> {
     state.reader().order(id).await?.ok_or_else(Problem::not_found)
 }
 
-/// What of the order the caller may see.
-pub(super) fn scope(operation: &Operation, caller: &Caller, order: &Order) -> Result<OrderScope, Problem> {
+fn scope(operation: &Operation, caller: &Caller, order: &Order) -> Result<OrderScope, Problem> {
     operation.admit_to_order(caller, &order.buyer_id, order.seller_ids.iter().map(String::as_str))
 }
 
-/// That part of it.
-pub(super) fn own_part(order: Order, scope: OrderScope, caller: &Caller) -> Result<Order, Problem> {
+fn own_part(order: Order, scope: OrderScope, caller: &Caller) -> Result<Order, Problem> {
     match scope {
         OrderScope::Whole => Ok(order),
         OrderScope::OwnLines => views::order_for_seller(&order, &caller.account_id).ok_or_else(Problem::not_found),

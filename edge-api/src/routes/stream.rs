@@ -14,7 +14,7 @@ use axum::routing::get;
 use futures_util::stream::unfold;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::orders::{find, own_part, scope, shown};
+use super::orders::{Seen, see, shown};
 use crate::auth::Caller;
 use crate::auth::access::Operation;
 use crate::http::parameters::PathId;
@@ -48,8 +48,7 @@ pub async fn stream(
     headers: HeaderMap,
 ) -> Answer {
     let after = last_event(&headers)?;
-    let order = find(&state, &id).await?;
-    own_part(order.clone(), scope(operation, &caller, &order)?, &caller)?;
+    see(&state, operation, &caller, &id).await?;
     let place = state.streams().try_acquire_owned().map_err(|_| {
         Problem::new(
             Code::TooManyRequests,
@@ -118,9 +117,7 @@ impl Following {
 
     /// Reads what has happened, as far as the caller may know it. The order is read again: it says which lines are the caller's.
     async fn read(&mut self) -> Result<(), Problem> {
-        let order = find(&self.state, &self.id).await?;
-        let scope = scope(self.operation, &self.caller, &order)?;
-        let own = own_part(order.clone(), scope, &self.caller)?;
+        let Seen { order, scope, own } = see(&self.state, self.operation, &self.caller, &self.id).await?;
         let items = self.state.reader().events_of(&order, self.after, PAGE_MAX).await?;
         if let Some(last) = items.last() {
             self.after = u64::try_from(last.seq).unwrap_or(self.after);

@@ -104,10 +104,7 @@ impl MemoryGuesses {
         let admission = Admission::after(waits.max().unwrap_or(0));
         if admission == Admission::Admitted {
             for guesser in &guess.guessers {
-                self.0.get_or_default(&guesser.key()).push_back(Made {
-                    id: guess.id.clone(),
-                    at_ms: guess.now_ms,
-                });
+                self.count(&guesser.key(), guess);
             }
         }
         admission
@@ -118,6 +115,17 @@ impl MemoryGuesses {
             if let Some(made) = self.0.get_mut(&guesser.key()) {
                 made.retain(|made| made.id != guess.id);
             }
+        }
+    }
+
+    fn count(&mut self, guesser: &str, guess: &Guess) {
+        let guess = Made {
+            id: guess.id.clone(),
+            at_ms: guess.now_ms,
+        };
+        match self.0.get_mut(guesser) {
+            Some(made) => made.push_back(guess),
+            None => self.0.insert(guesser, VecDeque::from([guess])),
         }
     }
 

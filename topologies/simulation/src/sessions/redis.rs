@@ -248,14 +248,14 @@ impl SessionStore for Redis {
         Box::pin(async move {
             let listed = self.call(move |inner, _| now(inner.sessions.list(&account_id, now_ms)));
             let listed = listed.await?.and_then(Result::ok);
-            listed.ok_or_else(|| SessionsUnavailable("it answered something else".to_owned()))
+            understood(listed)
         })
     }
 
     fn exchange(&self, exchange: Exchange) -> Call<'_, Exchanged> {
         Box::pin(async move {
             let exchanged = self.change(Write::Exchange(exchange)).await?;
-            exchanged.ok_or_else(|| SessionsUnavailable("it answered something else".to_owned()))
+            understood(exchanged)
         })
     }
 
@@ -273,7 +273,7 @@ impl SessionStore for Redis {
         Box::pin(async move {
             let admitted = self.call(move |inner, _| now(inner.sessions.begin_guess(&guess)));
             let admitted = admitted.await?.and_then(Result::ok);
-            admitted.ok_or_else(|| SessionsUnavailable("it answered something else".to_owned()))
+            understood(admitted)
         })
     }
 
@@ -285,6 +285,10 @@ impl SessionStore for Redis {
     fn is_ready(&self) -> std::pin::Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(async move { self.call(|_, _| ()).await.is_ok() })
     }
+}
+
+fn understood<T>(answer: Option<T>) -> Result<T, SessionsUnavailable> {
+    answer.ok_or_else(|| SessionsUnavailable("it answered something else".to_owned()))
 }
 
 fn taken<T>(slot: &Mutex<Option<T>>) -> Option<T> {

@@ -47,6 +47,14 @@ impl From<&str> for Wanted {
 }
 
 impl Wanted {
+    /// Whether a record with this key has to be decoded.
+    fn may_have(&self, key: Option<&[u8]>) -> bool {
+        match self {
+            Self::LoginKey(wanted) => key == Some(wanted.as_bytes()),
+            Self::Any(_) => true,
+        }
+    }
+
     fn is(&self, credential: &Credential) -> bool {
         match self {
             Self::LoginKey(key) => credential.login_key == *key,
@@ -117,6 +125,9 @@ impl<'a> Credentials<'a> {
         let next = self
             .reader
             .read(CREDENTIALS.name, partition, from, end, &mut |record| {
+                if !wanted.may_have(record.key) {
+                    return ControlFlow::Continue(());
+                }
                 match read(decoder, &record) {
                     Ok(Some(credential)) if wanted.is(&credential) => last = Some(credential),
                     Ok(_) => {}
