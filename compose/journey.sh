@@ -22,6 +22,8 @@ main() {
     same_key_is_same_order
     out_of_stock
     insufficient_funds
+    shipped_and_kept
+    given_back
     other_buyer_sees_nothing
     printf 'all %d checks hold on %s\n' "$checks" "$url"
 }
@@ -79,6 +81,34 @@ insufficient_funds() {
     expect "because INSUFFICIENT_FUNDS" "$(text cancel_reason)" INSUFFICIENT_FUNDS
     eventually "and the stock is back" "get /products/$product $token_buyer" "number available" 7
     eventually "and the money is all there" "get /wallet $token_buyer" "number available" 5500
+}
+
+shipped_and_kept() {
+    post "/orders/$first_order/shipments" "$token_seller" '{"carrier":"CJ"}' "ship-$run"
+    expect "the seller ships the lines" "$status" 200
+    expect "and the order is SHIPPED" "$(text status)" SHIPPED
+    post "/orders/$first_order/deliveries" "$token_buyer" '{}' "keep-$run"
+    expect "the buyer confirms that they have arrived" "$status" 200
+    await_final "$first_order"
+    expect "and the order is DELIVERED" "$(text status)" DELIVERED
+    get /wallet "$token_seller"
+    expect "the money is the seller's" "$(number available)" 4500
+    post /wallet/payouts "$token_seller" '{"amount":{"amount":4500,"currency":"KRW"}}' "payout-$run"
+    expect "who takes it out" "$(number available)" 0
+}
+
+given_back() {
+    place 2 fourth
+    local order
+    order=$(text order_id)
+    await_final "$order"
+    expect "an order of 2 more is PAID" "$(text status)" PAID
+    post "/orders/$order/refunds" "$token_buyer" '{"lines":[1]}' "refund-$run"
+    expect "the buyer gives the line up" "$status" 200
+    await_final "$order"
+    expect "and the order is CANCELLED, as all of it is refunded" "$(text cancel_reason)" REFUNDED
+    eventually "the goods are back" "get /products/$product $token_buyer" "number available" 7
+    eventually "and so is the money" "get /wallet $token_buyer" "number available" 5500
 }
 
 other_buyer_sees_nothing() {

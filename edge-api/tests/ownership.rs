@@ -17,6 +17,8 @@ struct Cast {
     other_seller: Person,
     product: String,
     order: String,
+    /// Another order of the buyer, to be cancelled.
+    doomed: String,
     session: String,
     shop: Shop,
 }
@@ -27,8 +29,11 @@ impl Cast {
         let (seller, other_seller) = (shop.seller().await, shop.seller().await);
         let (buyer, other_buyer) = (shop.rich_buyer(100_000).await, shop.buyer().await);
         let product = seller.offer(1_000, 10).await;
-        let order = buyer.order(&[(&product, 1)]).await;
-        assert_eq!(buyer.settled(&order).await.text("/status"), "PAID");
+        let order = buyer.order(&[(product.as_str(), 1); 4]).await;
+        let doomed = buyer.order(&[(&product, 1)]).await;
+        for order in [&order, &doomed] {
+            assert_eq!(buyer.settled(order).await.text("/status"), "PAID");
+        }
         while seller
             .client
             .get(&format!("/seller/buyers/{}", buyer.account_id))
@@ -45,6 +50,7 @@ impl Cast {
             other_seller,
             product,
             order,
+            doomed,
             session,
             shop,
         }
@@ -81,6 +87,7 @@ impl Cast {
 
     fn path(&self, operation: &Operation) -> String {
         let id = match operation.path {
+            "/orders/{id}/cancel" => &self.doomed,
             path if path.starts_with("/orders") => &self.order,
             path if path.starts_with("/products") => &self.product,
             path if path.starts_with("/auth/sessions") => &self.session,
@@ -105,7 +112,12 @@ fn body(operation: &Operation, cast: &Cast) -> Option<Value> {
         ("POST", "/products/{id}/stock-adjustments") => json!({ "delta": 1 }),
         ("POST", "/wallet/deposits") => json!({ "amount": money(1) }),
         ("POST", "/orders") => order_of(&[(&cast.product, 1)]),
-        ("POST", "/orders/{id}/cancel") => json!({}),
+        ("POST", "/orders/{id}/cancel" | "/orders/{id}/refunds") => json!({}),
+        ("POST", "/orders/{id}/shipments") => json!({ "lines": [1, 2] }),
+        ("POST", "/orders/{id}/deliveries") => json!({ "lines": [1] }),
+        ("POST", "/orders/{id}/returns" | "/orders/{id}/returns/rejections") => json!({ "lines": [2] }),
+        // More than anybody has: who gets in is told so.
+        ("POST", "/wallet/payouts") => json!({ "amount": money(1_000_000_000) }),
         _ => return None,
     })
 }
@@ -136,6 +148,7 @@ fn expected(operation: &Operation, actor: &str) -> Option<u16> {
     let is_other = actor.starts_with("another");
     match operation.owner {
         Owner::NoneNeeded if operation.path == "/seller/buyers/{id}" && is_other => Some(404),
+        Owner::NoneNeeded if operation.path == "/wallet/payouts" => Some(409),
         Owner::NoneNeeded => None,
         Owner::SessionAccount => (actor != "the buyer").then_some(404),
         Owner::ProductSeller | Owner::OrderBuyer | Owner::OrderParty => is_other.then_some(404),

@@ -160,27 +160,27 @@ topic!(
 );
 topic!(
     /// Double-entry postings.
-    LEDGER_ENTRIES, "ledger-entries", "LedgerEntry", key "account id", Event, FOREVER, ["v1"]
+    LEDGER_ENTRIES, "ledger-entries", "LedgerEntry", key "account id", Event, FOREVER, ["v1", "v2"]
 );
 topic!(
     /// Commands of buyers.
-    ORDER_COMMANDS, "order-commands", "OrderCommand", key "order id", Command, WEEK, ["v1"]
+    ORDER_COMMANDS, "order-commands", "OrderCommand", key "order id", Command, WEEK, ["v1", "v2"]
 );
 topic!(
     /// What happened to orders: the record of truth.
-    ORDER_EVENTS, "order-events", "OrderEvent", key "order id", Event, FOREVER, ["v1"]
+    ORDER_EVENTS, "order-events", "OrderEvent", key "order id", Event, FOREVER, ["v1", "v2"]
 );
 topic!(
     /// Orders as views and consumers read them.
-    ORDERS, "orders", "Order", key "order id", State, Cleanup::Compact, ["v1"]
+    ORDERS, "orders", "Order", key "order id", State, Cleanup::Compact, ["v1", "v2"]
 );
 topic!(
     /// Commands to wallets.
-    PAYMENT_COMMANDS, "payment-commands", "PaymentCommand", key "account id of the buyer", Command, WEEK, ["v1"]
+    PAYMENT_COMMANDS, "payment-commands", "PaymentCommand", key "account id of the owner", Command, WEEK, ["v1", "v2"]
 );
 topic!(
     /// What happened to payments; deposits and withdrawals are keyed by account id.
-    PAYMENT_EVENTS, "payment-events", "PaymentEvent", key "order id", Event, FOREVER, ["v1"]
+    PAYMENT_EVENTS, "payment-events", "PaymentEvent", key "order id", Event, FOREVER, ["v1", "v2"]
 );
 topic!(
     /// Commands of sellers.
@@ -196,15 +196,15 @@ topic!(
 );
 topic!(
     /// Commands of the orders topology to the stock.
-    STOCK_COMMANDS, "stock-commands", "StockCommand", key "product id", Command, WEEK, ["v1"]
+    STOCK_COMMANDS, "stock-commands", "StockCommand", key "product id", Command, WEEK, ["v1", "v2"]
 );
 topic!(
     /// The stock ledger.
-    STOCK_EVENTS, "stock-events", "StockEvent", key "product id", Event, FOREVER, ["v1"]
+    STOCK_EVENTS, "stock-events", "StockEvent", key "product id", Event, FOREVER, ["v1", "v2"]
 );
 topic!(
     /// Answers of the stock to the orders topology.
-    STOCK_REPLIES, "stock-replies", "StockReply", key "order id", Reply, WEEK, ["v1"]
+    STOCK_REPLIES, "stock-replies", "StockReply", key "order id", Reply, WEEK, ["v1", "v2"]
 );
 
 #[cfg(test)]

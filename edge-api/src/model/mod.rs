@@ -2,11 +2,13 @@
 
 pub mod account;
 pub mod checks;
+pub mod fulfilment;
 pub mod key;
 pub mod money;
 pub mod order;
 pub mod product;
 pub mod seller;
+mod shown;
 pub mod time;
 pub mod timeline;
 pub mod wallet;

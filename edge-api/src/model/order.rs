@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::checks::Checks;
+use super::fulfilment::{Fulfilment, LineMoney};
 use super::money::MoneyBody;
+use super::shown::shown;
 use super::time::rfc3339;
 use super::whole;
 use crate::limits::{ORDER_LINES_MAX, QUANTITY_MAX, REASON_CHARS_MAX};
@@ -56,9 +58,9 @@ pub struct Cancellation {
     pub reason: Option<String>,
 }
 
-/// The cancellation is stored and on its way.
+/// The command is stored and on its way.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct CancellationAccepted {
+pub struct OrderCommandAccepted {
     /// The order.
     pub order_id: String,
     /// The status at the time of the request.
@@ -115,29 +117,14 @@ pub struct LineBody {
     pub unit_price: Option<MoneyBody>,
     /// Where the goods are.
     pub status: LineStatus,
-}
-
-/// An enum of the records as the API shows it: the same names.
-macro_rules! shown {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)+
-            /// A value of a newer version.
-            Unknown,
-        }
-
-        impl From<wire::$name> for $name {
-            fn from(value: wire::$name) -> Self {
-                match value {
-                    $(wire::$name::$variant => Self::$variant,)+
-                    wire::$name::Unknown => Self::Unknown,
-                }
-            }
-        }
-    };
+    /// Where the goods are on their way to the buyer.
+    pub fulfilment: Fulfilment,
+    /// Where the money goes.
+    pub money: LineMoney,
+    /// Who carries the parcel; null before it is shipped, or if the seller did not say.
+    pub carrier: Option<String>,
+    /// Number of the parcel at the carrier.
+    pub tracking_number: Option<String>,
 }
 
 shown! {
@@ -177,6 +164,8 @@ shown! {
         InvalidOrder,
         /// A step was not answered in time.
         TimedOut,
+        /// All lines were refunded, one by one.
+        Refunded,
     }
 }
 
@@ -215,6 +204,8 @@ shown! {
         Refunding,
         /// The goods to come back.
         Returning,
+        /// The money or the goods of some lines: back, or to the seller.
+        Settling,
         /// Nothing.
         Done,
     }
@@ -235,6 +226,8 @@ shown! {
         Released,
         /// Came back to the store.
         Restocked,
+        /// Given back by the buyer, and in the store again.
+        Returned,
     }
 }
 
@@ -300,6 +293,10 @@ impl From<wire::OrderLine> for LineBody {
             quantity: line.quantity,
             unit_price: line.unit_price.map(MoneyBody::from),
             status: line.status.into(),
+            fulfilment: line.fulfilment.into(),
+            money: line.money.into(),
+            carrier: line.carrier,
+            tracking_number: line.tracking_number,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What happened to an order, event by event.
 
+use commerce::ids::{self, OrderId};
 use commerce::views::TimelineItem;
 use schemas::wire::order::Order;
 use serde::Serialize;
@@ -40,7 +41,7 @@ pub struct ActorBody {
 
 /// The fields of an event that a seller may see, apart from the lines of `OrderCreated`. What is not listed stays
 /// with the buyer: amounts of the whole order among it.
-const SELLER_FIELDS: [&str; 10] = [
+const SELLER_FIELDS: [&str; 12] = [
     "line",
     "product_id",
     "product_name",
@@ -51,7 +52,27 @@ const SELLER_FIELDS: [&str; 10] = [
     "step",
     "attempt",
     "buyer_id",
+    "carrier",
+    "tracking_number",
 ];
+
+/// The one line that an event is about, where it is about one.
+fn line_of(data: &Value, order_id: &str) -> Option<i64> {
+    let text = |name: &str| data.get(name).and_then(Value::as_str);
+    let order_id = OrderId::from(order_id);
+    let of_refund = || ids::line_of_refund(&order_id, &text("refund_id")?.into());
+    let of_settlement = || ids::line_of_settlement(&order_id, &text("settlement_id")?.into());
+    let named = data.get("line").and_then(Value::as_i64);
+    named.or_else(|| of_refund().or_else(of_settlement).map(|line| i64::from(line.0)))
+}
+
+/// The seller's own among the lines that an event lists, as numbers or with their particulars.
+fn own_lines(data: &Value, is_own: impl Fn(i64) -> bool) -> Option<Vec<Value>> {
+    let lines = data.get("lines")?.as_array()?;
+    let number = |line: &Value| line.as_i64().or_else(|| line.get("line")?.as_i64());
+    let own = lines.iter().filter(|line| number(line).is_some_and(&is_own));
+    Some(own.cloned().collect())
+}
 
 /// Fields that are nobody's business outside.
 const INTERNAL_FIELDS: [&str; 1] = ["request_hash"];
@@ -68,15 +89,17 @@ impl EventBody {
     /// The event as a seller sees it; `order` has that seller's lines only. `None` if it is about somebody else's line.
     #[must_use]
     pub fn for_seller(item: TimelineItem, order: &Order) -> Option<Self> {
-        let is_own = |line: &Value| order.lines.iter().any(|own| line.as_i64() == Some(i64::from(own.line)));
-        if item.data.get("line").is_some_and(|line| !is_own(line)) {
+        let is_own = |line: i64| order.lines.iter().any(|own| line == i64::from(own.line));
+        let line = line_of(&item.data, &order.order_id);
+        let lines = own_lines(&item.data, is_own);
+        let is_of_others = line.is_some_and(|line| !is_own(line)) || lines.as_ref().is_some_and(Vec::is_empty);
+        if is_of_others {
             return None;
         }
+        let of_own_line = line.is_some();
         Some(Self::with_data(item, |data| {
-            let lines = data.remove("lines");
-            data.retain(|name, _| SELLER_FIELDS.contains(&name.as_str()));
-            if let Some(Value::Array(mut lines)) = lines {
-                lines.retain(|line| line.get("line").is_some_and(is_own));
+            data.retain(|name, _| SELLER_FIELDS.contains(&name.as_str()) || (of_own_line && name == "amount"));
+            if let Some(lines) = lines {
                 data.insert("lines".to_owned(), Value::Array(lines));
             }
         }))

@@ -19,6 +19,15 @@ pub struct NewDeposit {
     pub amount: MoneyBody,
 }
 
+/// Takes money out of the caller's wallet.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPayout {
+    /// How much, from 1 minor unit.
+    #[schema(schema_with = amount)]
+    pub amount: MoneyBody,
+}
+
 /// A wallet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Wallet)]
@@ -47,6 +56,15 @@ fn amount() -> Object {
 }
 
 impl NewDeposit {
+    /// Checks the bounds.
+    pub fn check(&self) -> Result<(), Problem> {
+        let mut checks = Checks::new();
+        checks.money("/amount", &self.amount, AMOUNT_MAX);
+        checks.finish()
+    }
+}
+
+impl NewPayout {
     /// Checks the bounds.
     pub fn check(&self) -> Result<(), Problem> {
         let mut checks = Checks::new();

@@ -38,8 +38,12 @@ pub enum Code {
     EmailTaken,
     /// The order has gone too far for this.
     OrderTooLate,
+    /// The lines of the order do not stand where this needs them.
+    LinesNotReady,
     /// More pieces were to be taken away than are free.
     StockTooLow,
+    /// More money was to be taken out than is free.
+    BalanceTooLow,
     /// The body is longer than allowed.
     BodyTooLarge,
     /// The body is not JSON.
@@ -68,7 +72,7 @@ pub enum Code {
 
 impl Code {
     /// Every kind, for the documentation.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Malformed,
         Self::InvalidField,
         Self::IdempotencyKeyMissing,
@@ -85,7 +89,9 @@ impl Code {
         Self::RequestTimeout,
         Self::EmailTaken,
         Self::OrderTooLate,
+        Self::LinesNotReady,
         Self::StockTooLow,
+        Self::BalanceTooLow,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::OutOfBounds,
@@ -192,7 +198,13 @@ impl Code {
             ),
             Self::EmailTaken => (S::CONFLICT, "EMAIL_TAKEN", "The e-mail address has an account"),
             Self::OrderTooLate => (S::CONFLICT, "ORDER_TOO_LATE", "The order has gone too far"),
+            Self::LinesNotReady => (
+                S::CONFLICT,
+                "LINES_NOT_READY",
+                "The lines do not stand where this needs them",
+            ),
             Self::StockTooLow => (S::CONFLICT, "STOCK_TOO_LOW", "Fewer pieces are free"),
+            Self::BalanceTooLow => (S::CONFLICT, "BALANCE_TOO_LOW", "Less money is free"),
             Self::BodyTooLarge => (S::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "The body is too large"),
             Self::UnsupportedMediaType => (
                 S::UNSUPPORTED_MEDIA_TYPE,

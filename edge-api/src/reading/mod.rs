@@ -104,6 +104,12 @@ impl<'a> Reader<'a> {
         Ok(order.map(|view| view.order))
     }
 
+    /// An order with what became of commands about its lines: as fresh as asked, or as far as it is committed.
+    pub async fn order_view(&self, order_id: &str, fresh: Option<&Freshness>) -> Result<Option<OrderView>, Problem> {
+        let fresh = fresh.unwrap_or(&Freshness::Committed);
+        self.get(views::ORDERS, order_id, fresh, views::order).await
+    }
+
     /// An order with the fingerprint of its request, as far as it is committed; also `None` while the state is away
     /// or slow: a new order does not wait for that, and the topology compares the requests again.
     pub async fn placed_order(&self, order_id: &str) -> Result<Option<OrderView>, Problem> {

@@ -36,22 +36,21 @@ pub enum Outcome {
 }
 
 impl Reader<'_> {
-    /// What became of a deposit.
-    pub async fn deposit(
+    /// What became of a deposit or a withdrawal.
+    pub async fn transfer(
         &self,
         account_id: &str,
-        deposit_id: &TransferId,
-        amount: &Money,
+        (kind, transfer_id, amount): (TransferKind, &TransferId, &Money),
         fresh: &Freshness,
     ) -> Result<Outcome, Problem> {
-        let key = keys::transfer(&AccountId::from(account_id), deposit_id);
+        let key = keys::transfer(&AccountId::from(account_id), transfer_id);
         let transfer = self
             .get_entry(TRANSFERS, account_id, &key, fresh, decode::<Transfer>)
             .await?;
         Ok(match transfer {
             None => Outcome::Refused,
             Some(made)
-                if made.kind == TransferKind::Deposit
+                if made.kind == kind
                     && made.amount.amount == amount.amount
                     && made.amount.currency.code() == amount.currency =>
             {

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod auth;
+pub mod fulfilment;
 pub mod health;
 pub mod keys;
 pub mod me;
@@ -28,6 +29,7 @@ pub fn api() -> Router<EdgeState> {
         .merge(products::router())
         .merge(wallet::router())
         .merge(orders::router())
+        .merge(fulfilment::router())
         .merge(stream::router())
         .merge(seller::router())
         .merge(openapi::router())

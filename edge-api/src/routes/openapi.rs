@@ -9,7 +9,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 
-use super::{account, auth, keys, me, orders, products, seller, sessions, stream, wallet};
+use super::{account, auth, fulfilment, keys, me, orders, products, seller, sessions, stream, wallet};
 use crate::problem::ProblemBody;
 use crate::state::EdgeState;
 
@@ -38,8 +38,10 @@ static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(description);
         auth::register, auth::login, auth::refresh, auth::logout, keys::keys, me::me,
         account::change_password, account::disable, sessions::list, sessions::end_all, sessions::end,
         products::create, products::list, products::read, products::change, products::adjust,
-        wallet::read, wallet::deposit,
+        wallet::read, wallet::deposit, wallet::pay_out,
         orders::place, orders::list, orders::read, orders::events, stream::stream, orders::cancel,
+        fulfilment::ship, fulfilment::confirm_delivery, fulfilment::request_return, fulfilment::reject_return,
+        fulfilment::refund,
         seller::orders, seller::buyers, seller::buyer,
         document,
     ),

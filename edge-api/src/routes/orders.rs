@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use commerce::ids::{self, AccountId};
 use commerce::views::{self, TimelineItem, View};
 use schemas::wire::envelope::Envelope;
+use schemas::wire::fulfilment::{Fulfilment, LineMoney};
 use schemas::wire::order::{
     self as wire, CancelOrder, Order, OrderCommand, OrderCommandPayload, PlaceOrder, RequestedLine,
 };
@@ -26,7 +27,7 @@ use crate::http::parameters::{Parameters, PathId};
 use crate::idempotency::key_reused;
 use crate::metrics::{Counted, Kind};
 use crate::model::order::{
-    Cancellation, CancellationAccepted, NewOrder, OrderAccepted, OrderBody, OrderStatus, is_settled,
+    Cancellation, NewOrder, OrderAccepted, OrderBody, OrderCommandAccepted, OrderStatus, is_settled,
 };
 use crate::model::timeline::EventBody;
 use crate::problem::{Answer, Code, Problem};
@@ -204,7 +205,8 @@ pub async fn events(
     }))
 }
 
-/// Cancels an order: before it is paid it unwinds, after that it is paid back and restocked. The answer comes when the
+/// Cancels an order as long as no line of it was shipped or given back: before it is paid it unwinds, after that it is paid back
+/// and restocked. The answer comes when the
 /// request is stored; what becomes of it shows in the order.
 #[utoipa::path(
     post, path = "/orders/{id}/cancel", tag = "orders", request_body = Option<Cancellation>,
@@ -212,7 +214,7 @@ pub async fn events(
         ("id" = String, Path, description = "The order."),
         OptionalKey
     ),
-    responses((status = 202, description = "The cancellation is stored.", body = CancellationAccepted, headers(("Location" = String))))
+    responses((status = 202, description = "The cancellation is stored.", body = OrderCommandAccepted, headers(("Location" = String))))
 )]
 pub async fn cancel(
     State(state): State<EdgeState>,
@@ -226,7 +228,7 @@ pub async fn cancel(
     cancellation.check()?;
     let order = find(&state, &id).await?;
     scope(operation, &caller, &order)?;
-    if !is_cancellable(order.status) {
+    if !is_cancellable(&order) {
         let (name, version) = etag(order.version);
         let problem = Problem::new(Code::OrderTooLate, "The order has gone too far to be cancelled.");
         return Err(problem.header(name, version.parse().map_err(Problem::internal)?));
@@ -238,12 +240,17 @@ pub async fn cancel(
     let key = key.unwrap_or_default();
     let command = command(&state, &caller, ("cancel-order", &id, &key), request_id, payload);
     state.append(&id, &command).await?;
-    let location = format!("/orders/{id}");
-    let body = CancellationAccepted {
-        order_id: id,
-        status: order.status.into(),
+    Ok(stored(id, order.status))
+}
+
+/// The answer to a command of which is known that it is stored, and no more.
+pub(super) fn stored(order_id: String, status: wire::OrderStatus) -> axum::response::Response {
+    let location = format!("/orders/{order_id}");
+    let body = OrderCommandAccepted {
+        order_id,
+        status: status.into(),
     };
-    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response())
+    (StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response()
 }
 
 /// An order, and what of it the caller may see.
@@ -262,15 +269,15 @@ pub(super) async fn see(state: &EdgeState, operation: &Operation, caller: &Calle
     Ok(Seen { order, scope, own })
 }
 
-async fn find(state: &EdgeState, id: &str) -> Result<Order, Problem> {
+pub(super) async fn find(state: &EdgeState, id: &str) -> Result<Order, Problem> {
     state.reader().order(id).await?.ok_or_else(Problem::not_found)
 }
 
-fn scope(operation: &Operation, caller: &Caller, order: &Order) -> Result<OrderScope, Problem> {
+pub(super) fn scope(operation: &Operation, caller: &Caller, order: &Order) -> Result<OrderScope, Problem> {
     operation.admit_to_order(caller, &order.buyer_id, order.seller_ids.iter().map(String::as_str))
 }
 
-fn own_part(order: Order, scope: OrderScope, caller: &Caller) -> Result<Order, Problem> {
+pub(super) fn own_part(order: Order, scope: OrderScope, caller: &Caller) -> Result<Order, Problem> {
     match scope {
         OrderScope::Whole => Ok(order),
         OrderScope::OwnLines => views::order_for_seller(&order, &caller.account_id).ok_or_else(Problem::not_found),
@@ -299,9 +306,12 @@ async fn awaited(
     state.reader().await_order(id, wait, is_awaited).await
 }
 
-fn is_cancellable(status: wire::OrderStatus) -> bool {
-    match status {
-        wire::OrderStatus::Created | wire::OrderStatus::Paid => true,
+/// As long as nothing was shipped or given back; then it goes line by line.
+fn is_cancellable(order: &Order) -> bool {
+    let is_whole =
+        |line: &wire::OrderLine| line.fulfilment == Fulfilment::Unshipped && line.money == LineMoney::WithOrder;
+    match order.status {
+        wire::OrderStatus::Created | wire::OrderStatus::Paid => order.lines.iter().all(is_whole),
         wire::OrderStatus::Shipped
         | wire::OrderStatus::Delivered
         | wire::OrderStatus::Cancelled

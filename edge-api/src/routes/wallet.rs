@@ -1,21 +1,22 @@
-//! The buyer's wallet.
+//! The caller's wallet.
 
 use axum::Router;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
-use commerce::ids::{self, AccountId};
+use commerce::ids::{self, AccountId, TransferId};
+use commerce::payment::TransferKind;
 use runtime::queries::Freshness;
 use schemas::wire::envelope::{Envelope, Money};
-use schemas::wire::payment::{Deposit, PaymentCommand, PaymentCommandPayload};
+use schemas::wire::payment::{Deposit, PaymentCommand, PaymentCommandPayload, Withdraw};
 
 use crate::auth::Caller;
 use crate::http::body::Body;
 use crate::http::headers::{IdempotencyKey, RequiredKey};
 use crate::http::layers::RequestId;
 use crate::idempotency::key_reused;
-use crate::model::wallet::{NewDeposit, WalletBody};
+use crate::model::wallet::{NewDeposit, NewPayout, WalletBody};
 use crate::problem::{Answer, Code, Problem};
 use crate::reading::Outcome;
 use crate::state::EdgeState;
@@ -25,9 +26,10 @@ pub fn router() -> Router<EdgeState> {
     Router::new()
         .route("/wallet", get(read))
         .route("/wallet/deposits", post(deposit))
+        .route("/wallet/payouts", post(pay_out))
 }
 
-/// Reads the caller's wallet, with every deposit in it that was accepted before.
+/// Reads the caller's wallet, with everything in it that was accepted before: a buyer's deposits, a seller's sales.
 #[utoipa::path(
     get, path = "/wallet", tag = "wallet",
     responses((status = 200, description = "The wallet.", body = WalletBody))
@@ -54,31 +56,89 @@ pub async fn deposit(
     Body(deposit): Body<NewDeposit>,
 ) -> Answer {
     deposit.check()?;
+    transfer(
+        &state,
+        &caller,
+        (TransferKind::Deposit, key, deposit.amount.into()),
+        request_id,
+    )
+    .await
+}
+
+/// Takes free money out of the caller's wallet. The same request again, under the same `Idempotency-Key`, counts once.
+#[utoipa::path(
+    post, path = "/wallet/payouts", tag = "wallet", request_body = NewPayout,
+    params(RequiredKey),
+    responses(
+        (status = 200, description = "The wallet after the payout.", body = WalletBody),
+        (status = 202, description = "The payout is stored, and not visible yet; a later read shows it.", body = WalletBody)
+    )
+)]
+pub async fn pay_out(
+    State(state): State<EdgeState>,
+    caller: Caller,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(payout): Body<NewPayout>,
+) -> Answer {
+    payout.check()?;
+    transfer(
+        &state,
+        &caller,
+        (TransferKind::Withdrawal, key, payout.amount.into()),
+        request_id,
+    )
+    .await
+}
+
+/// Moves money into or out of the caller's wallet, and waits for what becomes of it.
+async fn transfer(
+    state: &EdgeState,
+    caller: &Caller,
+    (kind, key, amount): (TransferKind, String, Money),
+    request_id: String,
+) -> Answer {
     let account_id = caller.account_id.as_str();
-    let deposit_id = ids::transfer_id(&AccountId::from(account_id), &key);
-    let amount: Money = deposit.amount.into();
-    let payload = Deposit {
-        deposit_id: deposit_id.to_string(),
-        amount: amount.clone(),
-    };
+    let transfer_id = ids::transfer_id(&AccountId::from(account_id), &key);
+    let (name, payload) = payload(kind, &transfer_id, amount.clone());
     let command: PaymentCommand = Envelope {
-        id: ids::command_id("deposit", account_id, &key).to_string(),
+        id: ids::command_id(name, account_id, &key).to_string(),
         seq: 0,
         at: state.now_ms(),
         actor: caller.actor(),
         causation: request_id.clone(),
         correlation: request_id,
-        payload: PaymentCommandPayload::Deposit(payload),
+        payload,
     };
     let seen = state.append(account_id, &command).await?.seen();
-    match state.reader().deposit(account_id, &deposit_id, &amount, &seen).await {
-        Ok(Outcome::Done) => answer(&state, account_id, StatusCode::OK, &seen).await,
+    let transfer = (kind, &transfer_id, &amount);
+    match state.reader().transfer(account_id, transfer, &seen).await {
+        Ok(Outcome::Done) => answer(state, account_id, StatusCode::OK, &seen).await,
         Ok(Outcome::Conflict) => Err(key_reused()),
-        Ok(Outcome::Refused) => Err(refused()),
+        Ok(Outcome::Refused) => Err(refused(kind)),
         Err(problem) if problem.code() == Code::OutcomePending => {
-            answer(&state, account_id, StatusCode::ACCEPTED, &Freshness::Committed).await
+            answer(state, account_id, StatusCode::ACCEPTED, &Freshness::Committed).await
         }
         Err(problem) => Err(problem),
+    }
+}
+
+fn payload(kind: TransferKind, transfer_id: &TransferId, amount: Money) -> (&'static str, PaymentCommandPayload) {
+    match kind {
+        TransferKind::Deposit => {
+            let deposit_id = transfer_id.to_string();
+            (
+                "deposit",
+                PaymentCommandPayload::Deposit(Deposit { deposit_id, amount }),
+            )
+        }
+        TransferKind::Withdrawal => {
+            let withdrawal_id = transfer_id.to_string();
+            (
+                "payout",
+                PaymentCommandPayload::Withdraw(Withdraw { withdrawal_id, amount }),
+            )
+        }
     }
 }
 
@@ -87,7 +147,10 @@ async fn answer(state: &EdgeState, account_id: &str, status: StatusCode, fresh: 
     Ok((status, Json(WalletBody::of(account_id, wallet))).into_response())
 }
 
-fn refused() -> Problem {
+fn refused(kind: TransferKind) -> Problem {
+    if kind == TransferKind::Withdrawal {
+        return Problem::new(Code::BalanceTooLow, "Less than that is free in the wallet.");
+    }
     Problem::field(
         Code::OutOfBounds,
         "/amount",

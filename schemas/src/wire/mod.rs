@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod envelope;
+pub mod fulfilment;
 pub mod order;
 pub mod payment;
 pub mod product;

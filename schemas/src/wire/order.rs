@@ -4,11 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use super::Wire;
 use super::envelope::{Envelope, Money};
-use super::payment::{PaymentAuthorized, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided};
-use super::stock::{StockConfirmed, StockRejected, StockReleased, StockReserved, StockRestocked};
+use super::fulfilment::{
+    ConfirmDelivery, Fulfilment, LineMoney, LinesDelivered, LinesShipped, RefundLines, RefundRequested, RejectReturn,
+    RequestReturn, ReturnRejected, ReturnRequested, ShipLines,
+};
+use super::payment::{
+    PaymentAuthorized, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentSettled, PaymentVoided, SellerCredited,
+};
+use super::stock::{StockConfirmed, StockRejected, StockReleased, StockReserved, StockRestocked, StockReturned};
 use crate::topics::{self, TopicSpec};
 
-/// A command of a buyer; the key is the order id.
+/// A command of a buyer or a seller; the key is the order id.
 pub type OrderCommand = Envelope<OrderCommandPayload>;
 
 impl Wire for OrderCommand {
@@ -26,6 +32,22 @@ pub enum OrderCommandPayload {
     /// Asks to cancel.
     #[serde(alias = "sluice.CancelOrder")]
     CancelOrder(CancelOrder),
+    /// The seller hands own lines to a carrier.
+    #[serde(alias = "sluice.ShipLines")]
+    ShipLines(ShipLines),
+    /// The buyer has shipped lines and keeps them: their money goes to the seller.
+    #[serde(alias = "sluice.ConfirmDelivery")]
+    ConfirmDelivery(ConfirmDelivery),
+    /// The buyer wants to give shipped lines back.
+    #[serde(alias = "sluice.RequestReturn")]
+    RequestReturn(RequestReturn),
+    /// The seller does not take lines back.
+    #[serde(alias = "sluice.RejectReturn")]
+    RejectReturn(RejectReturn),
+    /// Gives the money of lines back and takes their goods back: by the buyer before they are shipped, by the seller until
+    /// they are delivered.
+    #[serde(alias = "sluice.RefundLines")]
+    RefundLines(RefundLines),
 }
 
 /// What happened to an order, the record of truth; the key is the order id.
@@ -92,6 +114,30 @@ pub enum OrderEventPayload {
     /// still acted on.
     #[serde(alias = "sluice.NeedsAttention")]
     NeedsAttention(NeedsAttention),
+    /// The lines are on their way to the buyer.
+    #[serde(alias = "sluice.LinesShipped")]
+    LinesShipped(LinesShipped),
+    /// The buyer has the lines and keeps them; their money goes to their sellers.
+    #[serde(alias = "sluice.LinesDelivered")]
+    LinesDelivered(LinesDelivered),
+    /// The buyer wants to give the lines back.
+    #[serde(alias = "sluice.ReturnRequested")]
+    ReturnRequested(ReturnRequested),
+    /// The seller does not take the lines back.
+    #[serde(alias = "sluice.ReturnRejected")]
+    ReturnRejected(ReturnRejected),
+    /// The money of the lines goes back to the buyer, and their goods to the store after that.
+    #[serde(alias = "sluice.RefundRequested")]
+    RefundRequested(RefundRequested),
+    /// A part of the captured money is due to a seller.
+    #[serde(alias = "sluice.PaymentSettled")]
+    PaymentSettled(PaymentSettled),
+    /// What was due is available to the seller.
+    #[serde(alias = "sluice.SellerCredited")]
+    SellerCredited(SellerCredited),
+    /// The sold pieces of the line, given back by their buyer, are in the store again.
+    #[serde(alias = "sluice.StockReturned")]
+    StockReturned(StockReturned),
 }
 
 impl Wire for Order {
@@ -154,6 +200,8 @@ pub enum CancelReason {
     InvalidOrder,
     /// A step was not answered in time.
     TimedOut,
+    /// All lines were refunded, one by one.
+    Refunded,
     /// A symbol of a newer writer that this reader does not know.
     #[serde(other)]
     Unknown,
@@ -173,6 +221,8 @@ pub enum CommandRefusal {
     NotAllowed,
     /// A value is out of its range.
     Invalid,
+    /// The lines do not stand where the command needs them.
+    NotNow,
     /// A symbol of a newer writer that this reader does not know.
     #[serde(other)]
     Unknown,
@@ -196,6 +246,8 @@ pub enum SagaStep {
     Refunding,
     /// Goods to be released or restocked.
     Returning,
+    /// Paid: the money or the goods of some lines to arrive, back or at the seller.
+    Settling,
     /// Nothing.
     Done,
     /// A symbol of a newer writer that this reader does not know.
@@ -318,6 +370,8 @@ pub enum LineStatus {
     Released,
     /// Came back to the store.
     Restocked,
+    /// Given back by the buyer, and in the store again.
+    Returned,
     /// A symbol of a newer writer that this reader does not know.
     #[serde(other)]
     Unknown,
@@ -343,6 +397,18 @@ pub struct OrderLine {
     /// Price of one piece; null before the reservation.
     #[serde(default)]
     pub unit_price: Option<Money>,
+    /// Where the line is on its way to the buyer.
+    #[serde(default)]
+    pub fulfilment: Fulfilment,
+    /// Where the money of the line goes.
+    #[serde(default)]
+    pub money: LineMoney,
+    /// Who carries the parcel; null before it is shipped, or if the seller did not say.
+    #[serde(default)]
+    pub carrier: Option<String>,
+    /// Number of the parcel at the carrier.
+    #[serde(default)]
+    pub tracking_number: Option<String>,
 }
 
 /// Snapshot of an order: the fold of its order-events.

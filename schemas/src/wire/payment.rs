@@ -6,7 +6,7 @@ use super::Wire;
 use super::envelope::{Envelope, Money};
 use crate::topics::{self, TopicSpec};
 
-/// A command to a wallet; the key is the account id of the buyer.
+/// A command to a wallet; the key is the account id of its owner.
 pub type PaymentCommand = Envelope<PaymentCommandPayload>;
 
 impl Wire for PaymentCommand {
@@ -37,6 +37,12 @@ pub enum PaymentCommandPayload {
     /// Pays captured money back to the buyer.
     #[serde(alias = "sluice.RefundPayment")]
     RefundPayment(RefundPayment),
+    /// Sets a part of the captured money aside for a seller.
+    #[serde(alias = "sluice.SettlePayment")]
+    SettlePayment(SettlePayment),
+    /// Pays what was set aside to the seller, whose wallet this is.
+    #[serde(alias = "sluice.CreditSeller")]
+    CreditSeller(CreditSeller),
 }
 
 /// What happened to a payment; the key is the order id, for deposits and withdrawals the account id.
@@ -81,6 +87,12 @@ pub enum PaymentEventPayload {
     /// The money did not leave the wallet.
     #[serde(alias = "sluice.WithdrawalRefused")]
     WithdrawalRefused(WithdrawalRefused),
+    /// A part of the captured money is due to a seller.
+    #[serde(alias = "sluice.PaymentSettled")]
+    PaymentSettled(PaymentSettled),
+    /// What was due is available to the seller.
+    #[serde(alias = "sluice.SellerCredited")]
+    SellerCredited(SellerCredited),
 }
 
 impl Wire for LedgerEntry {
@@ -144,6 +156,30 @@ pub struct RefundPayment {
     pub amount: Money,
 }
 
+/// Sets a part of the captured money aside for a seller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettlePayment {
+    /// The order.
+    pub order_id: String,
+    /// Id of this settlement: made once.
+    pub settlement_id: String,
+    /// Account of the seller.
+    pub seller_id: String,
+    /// At most what is captured and neither refunded nor settled.
+    pub amount: Money,
+}
+
+/// Pays what was set aside to the seller, whose wallet this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditSeller {
+    /// The order.
+    pub order_id: String,
+    /// Id of this settlement: made once.
+    pub settlement_id: String,
+    /// What was set aside.
+    pub amount: Money,
+}
+
 /// Why money did not move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -179,6 +215,10 @@ pub enum PaymentOperation {
     Void,
     /// Pay back what was taken.
     Refund,
+    /// Set aside for a seller.
+    Settle,
+    /// Pay what was set aside.
+    Credit,
     /// A symbol of a newer writer that this reader does not know.
     #[serde(other)]
     Unknown,
@@ -245,6 +285,34 @@ pub struct PaymentRefunded {
     /// Id of the refund.
     pub refund_id: String,
     /// Refunded amount.
+    pub amount: Money,
+}
+
+/// A part of the captured money is due to a seller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentSettled {
+    /// The order.
+    pub order_id: String,
+    /// Wallet of the buyer.
+    pub account_id: String,
+    /// Id of this settlement: made once.
+    pub settlement_id: String,
+    /// Account of the seller.
+    pub seller_id: String,
+    /// What the seller gets.
+    pub amount: Money,
+}
+
+/// What was due is available to the seller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SellerCredited {
+    /// The order.
+    pub order_id: String,
+    /// Wallet of the seller.
+    pub account_id: String,
+    /// Id of this settlement: made once.
+    pub settlement_id: String,
+    /// What the seller got.
     pub amount: Money,
 }
 
@@ -325,6 +393,10 @@ pub enum LedgerEntryKind {
     Void,
     /// escrow to available.
     Refund,
+    /// escrow to due.
+    Settlement,
+    /// due to available.
+    Credit,
     /// A symbol of a newer writer that this reader does not know.
     #[serde(other)]
     Unknown,
@@ -333,7 +405,7 @@ pub enum LedgerEntryKind {
 /// One side of a ledger entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Posting {
-    /// `wallet:<account_id>:available`, `wallet:<account_id>:held`, `escrow:<order_id>` or `outside`.
+    /// `wallet:<account_id>:available`, `wallet:<account_id>:held`, `escrow:<order_id>`, `due:<order_id>` or `outside`.
     pub account: String,
     /// Minor units; positive enters the account, negative leaves it.
     pub amount: i64,

@@ -30,6 +30,9 @@ pub enum StockCommandPayload {
     /// Takes confirmed pieces back into the store: the compensation of `ConfirmStock`.
     #[serde(alias = "sluice.RestockStock")]
     RestockStock(RestockStock),
+    /// Takes sold pieces back into the store that their buyer gave back.
+    #[serde(alias = "sluice.ReturnStock")]
+    ReturnStock(ReturnStock),
 }
 
 /// An entry of the stock ledger; the key is the product id.
@@ -79,6 +82,9 @@ pub enum StockReplyPayload {
     /// The sold pieces of the line are back in the store.
     #[serde(alias = "sluice.StockRestocked")]
     StockRestocked(StockRestocked),
+    /// The sold pieces of the line, given back by their buyer, are in the store again.
+    #[serde(alias = "sluice.StockReturned")]
+    StockReturned(StockReturned),
 }
 
 /// Asks to hold pieces for an order line.
@@ -121,6 +127,15 @@ pub struct RestockStock {
     pub line: i32,
 }
 
+/// Takes sold pieces back into the store that their buyer gave back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnStock {
+    /// The order.
+    pub order_id: String,
+    /// Line of the order, from 1.
+    pub line: i32,
+}
+
 /// What changed a stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -137,6 +152,8 @@ pub enum StockChangeKind {
     Released,
     /// Sold pieces came back.
     Restocked,
+    /// The buyer gave sold pieces back.
+    Returned,
     /// A symbol of a newer writer that this reader does not know.
     #[serde(other)]
     Unknown,
@@ -263,6 +280,15 @@ pub struct StockReleased {
 /// The sold pieces of the line are back in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockRestocked {
+    /// Line of the order, from 1.
+    pub line: i32,
+    /// The product.
+    pub product_id: String,
+}
+
+/// The sold pieces of the line, given back by their buyer, are in the store again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockReturned {
     /// Line of the order, from 1.
     pub line: i32,
     /// The product.

@@ -58,11 +58,20 @@ pub fn act_on_product(actor: &Actor, seller: &AccountId) -> Result<(), Forbidden
     }
 }
 
-/// A buyer moves money into and out of the own wallet only; the system may act for anybody.
-pub fn act_on_wallet(actor: &Actor, owner: &AccountId) -> Result<(), Forbidden> {
+/// A buyer moves money into the own wallet only; the system may act for anybody. A seller's wallet is filled by sales.
+pub fn deposit_into(actor: &Actor, owner: &AccountId) -> Result<(), Forbidden> {
     match actor.role {
         Role::Buyer => own(actor, owner),
         Role::Seller => Err(Forbidden),
+        Role::System => Ok(()),
+    }
+}
+
+/// Buyers and sellers take money out of the own wallet only; the system may act for anybody.
+pub fn withdraw_from(actor: &Actor, owner: &AccountId) -> Result<(), Forbidden> {
+    match actor.role {
+        Role::Buyer => own(actor, owner),
+        Role::Seller => own(actor, owner),
         Role::System => Ok(()),
     }
 }
@@ -114,15 +123,16 @@ mod tests {
             [
                 act_on_order(actor, owner).is_ok(),
                 act_on_product(actor, owner).is_ok(),
-                act_on_wallet(actor, owner).is_ok(),
+                deposit_into(actor, owner).is_ok(),
+                withdraw_from(actor, owner).is_ok(),
                 act_on_account(actor, owner).is_ok(),
                 act_as_saga(actor).is_ok(),
             ]
         };
-        assert_eq!(answers(&ann, &buyer), [true, false, true, true, false]);
-        assert_eq!(answers(&bob, &buyer), [false; 5]);
-        assert_eq!(answers(&ann, &seller), [false, true, false, true, false]);
-        assert_eq!(answers(&bob, &seller), [false; 5]);
-        assert_eq!(answers(&bob, &system), [true; 5]);
+        assert_eq!(answers(&ann, &buyer), [true, false, true, true, true, false]);
+        assert_eq!(answers(&bob, &buyer), [false; 6]);
+        assert_eq!(answers(&ann, &seller), [false, true, false, true, true, false]);
+        assert_eq!(answers(&bob, &seller), [false; 6]);
+        assert_eq!(answers(&bob, &system), [true; 6]);
     }
 }

@@ -73,6 +73,10 @@ id! {
     RefundId
 }
 id! {
+    /// One part of an order's payment that goes to a seller.
+    SettlementId
+}
+id! {
     /// One adjustment of a product's stock by its seller.
     AdjustmentId
 }
@@ -173,10 +177,39 @@ pub fn step_command_id(order: &OrderId, step: &str, line: Option<LineNo>, attemp
     }
 }
 
-/// The one refund that an order asks for.
+/// The one refund of everything that an order asks for.
 #[must_use]
 pub fn refund_id(order: &OrderId) -> RefundId {
     RefundId(format!("{order}.refund"))
+}
+
+/// The refund of one line.
+#[must_use]
+pub fn line_refund_id(order: &OrderId, line: LineNo) -> RefundId {
+    RefundId(format!("{order}.refund.{line}"))
+}
+
+/// The line that a refund is of; `None` of the refund of everything.
+#[must_use]
+pub fn line_of_refund(order: &OrderId, refund: &RefundId) -> Option<LineNo> {
+    line_of(order, ".refund.", refund.as_str())
+}
+
+/// The settlement of one line.
+#[must_use]
+pub fn settlement_id(order: &OrderId, line: LineNo) -> SettlementId {
+    SettlementId(format!("{order}.settlement.{line}"))
+}
+
+/// The line that a settlement is of.
+#[must_use]
+pub fn line_of_settlement(order: &OrderId, settlement: &SettlementId) -> Option<LineNo> {
+    line_of(order, ".settlement.", settlement.as_str())
+}
+
+fn line_of(order: &OrderId, kind: &str, id: &str) -> Option<LineNo> {
+    let line = id.strip_prefix(order.as_str())?.strip_prefix(kind)?;
+    line.parse().ok().map(LineNo)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -213,6 +246,15 @@ mod tests {
             login_key("abc").as_str(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+    }
+
+    #[test]
+    fn the_line_of_a_refund_or_a_settlement_is_known_again() {
+        let (order, line) = (OrderId::from("o"), LineNo(7));
+        assert_eq!(line_of_refund(&order, &line_refund_id(&order, line)), Some(line));
+        assert_eq!(line_of_refund(&order, &refund_id(&order)), None);
+        assert_eq!(line_of_settlement(&order, &settlement_id(&order, line)), Some(line));
+        assert_eq!(line_of_settlement(&"p".into(), &settlement_id(&order, line)), None);
     }
 
     #[test]

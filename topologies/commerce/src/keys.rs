@@ -1,7 +1,7 @@
 //! Keys of the stores whose entries have more than one part. The first part decides the partition;
 //! a zero byte, which no id contains, ends each part but the last.
 
-use crate::ids::{AccountId, AdjustmentId, LineNo, OrderId, ProductId, TransferId};
+use crate::ids::{AccountId, AdjustmentId, LineNo, OrderId, ProductId, SettlementId, TransferId};
 
 /// Ends a part.
 const END: u8 = 0;
@@ -31,6 +31,12 @@ pub fn payment(account: &AccountId, order: &OrderId) -> Vec<u8> {
 #[must_use]
 pub fn transfer(account: &AccountId, transfer: &TransferId) -> Vec<u8> {
     joined(account.as_str(), transfer.as_str().as_bytes())
+}
+
+/// A settlement that was credited to a seller's account.
+#[must_use]
+pub fn credit(account: &AccountId, settlement: &SettlementId) -> Vec<u8> {
+    joined(account.as_str(), settlement.as_str().as_bytes())
 }
 
 /// An event of an order: events of one order stand together, in their order.

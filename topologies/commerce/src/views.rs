@@ -3,16 +3,19 @@
 //! Every view is one store of one topology. The first part of a key decides the partition, so
 //! that part is also the routing key of a query.
 
+use std::collections::BTreeSet;
+
 use planted::Bug;
+use schemas::wire::fulfilment::LineMoney;
 use schemas::wire::{account, order, product};
 use serde::{Deserialize, Serialize};
 use streams::serde::SerdeError;
 use streams::store::prefix_end;
 
 use crate::account::Account;
-use crate::ids::OrderId;
+use crate::ids::{OrderId, RecordId};
 use crate::keys;
-use crate::order::{OrderSnapshot, OrderState};
+use crate::order::{OrderSnapshot, OrderState, fulfilled};
 use crate::payment::{Transfer, Wallet};
 use crate::product::{Adjustment, Product};
 use crate::state_serde::decode;
@@ -100,6 +103,10 @@ pub struct OrderView {
     pub order: order::Order,
     /// The fingerprint of the request that placed it.
     pub request_hash: String,
+    /// The commands about lines that were accepted.
+    pub line_commands: BTreeSet<RecordId>,
+    /// The commands about lines that wait until it is paid.
+    pub waiting: Vec<RecordId>,
 }
 
 /// One event of an order.
@@ -165,6 +172,8 @@ pub fn order(bytes: &[u8]) -> Result<OrderView, SerdeError> {
     Ok(OrderView {
         order: wire::order::snapshot(&snapshot),
         request_hash: state.request_hash,
+        line_commands: state.line_commands,
+        waiting: state.waiting.into_iter().map(|command| command.id().clone()).collect(),
     })
 }
 
@@ -318,6 +327,20 @@ pub fn order_for_seller(order: &order::Order, seller_id: &str) -> Option<order::
     has_line.then(|| part_of_seller(order, seller_id))
 }
 
+/// What a seller has shipped, and whether it has arrived, does not hang on what others have.
+fn status_of_part(status: order::OrderStatus, lines: &[order::OrderLine]) -> order::OrderStatus {
+    match status {
+        order::OrderStatus::Paid | order::OrderStatus::Shipped | order::OrderStatus::Delivered => {
+            let stands = |line: &order::OrderLine| {
+                let goes_back = matches!(line.money, LineMoney::Refunding | LineMoney::Refunded);
+                (wire::fulfilment::fulfilment(line.fulfilment), goes_back)
+            };
+            wire::order::status_to_wire(fulfilled(lines.iter().map(stands)))
+        }
+        order::OrderStatus::Created | order::OrderStatus::Cancelled | order::OrderStatus::Unknown => status,
+    }
+}
+
 /// The order with one seller's lines only, and their sum as its total.
 pub(crate) fn part_of_seller(order: &order::Order, seller_id: &str) -> order::Order {
     let own =
@@ -335,6 +358,7 @@ pub(crate) fn part_of_seller(order: &order::Order, seller_id: &str) -> order::Or
     });
     order::Order {
         seller_ids: vec![seller_id.to_owned()],
+        status: status_of_part(order.status, &lines),
         lines,
         total,
         ..order.clone()

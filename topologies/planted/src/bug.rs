@@ -136,6 +136,8 @@ bugs! {
     TransferMadeTwice => "I5",
     /// A refund that is asked for twice is paid twice.
     RefundedTwice => "I4",
+    /// A settlement that is asked for twice is paid twice.
+    SettledTwice => "I4",
     /// The events of an order skip numbers.
     EventNumberSkipped => "I8",
     /// An order that fails does not give back what it has.

@@ -32,7 +32,7 @@ impl WalletBook {
         let seq = entry.record.seq;
         let mut violations = self.sums.post_to(&entry.record, |account| match account {
             LedgerAccount::Available(_) | LedgerAccount::Held(_) => true,
-            LedgerAccount::Escrow(_) | LedgerAccount::Outside => false,
+            LedgerAccount::Escrow(_) | LedgerAccount::Due(_) | LedgerAccount::Outside => false,
         });
         if let Some(expected) = self.numbers.follow(seq) {
             let found = format!("ledger entry {seq} stands where {expected} belongs");

@@ -55,10 +55,11 @@ impl LedgerSums {
     }
 }
 
-/// I4: for each order, what was given back is at most what was taken, and that at most what was held.
+/// I4: for each order, what was given back or set aside for sellers is at most what was taken, and that at most what was held;
+/// and sellers got at most what was set aside.
 #[must_use]
 pub fn i4_refunded_captured_authorised<'a>(entries: impl IntoIterator<Item = &'a LedgerEntry>) -> Vec<Violation> {
-    let mut sums: BTreeMap<&OrderId, [i128; 3]> = BTreeMap::new();
+    let mut sums: BTreeMap<&OrderId, [i128; 5]> = BTreeMap::new();
     for entry in entries {
         let (Some(order), Some(step)) = (&entry.order_id, step_of(entry.kind)) else {
             continue;
@@ -74,10 +75,14 @@ pub fn i4_refunded_captured_authorised<'a>(entries: impl IntoIterator<Item = &'a
     }
     let wrong = sums
         .into_iter()
-        .filter(|(_, [authorised, captured, refunded])| refunded > captured || captured > authorised);
+        .filter(|(_, [authorised, captured, refunded, settled, credited])| {
+            refunded + settled > *captured || captured > authorised || credited > settled
+        });
     wrong
-        .map(|(order, [authorised, captured, refunded])| {
-            let found = format!("{authorised} authorised, {captured} captured, {refunded} refunded");
+        .map(|(order, [authorised, captured, refunded, settled, credited])| {
+            let found = format!(
+                "{authorised} authorised, {captured} captured, {refunded} refunded, {settled} settled, {credited} credited"
+            );
             Violation::new("I4", order, found)
         })
         .collect()
@@ -99,6 +104,8 @@ fn step_of(kind: LedgerKind) -> Option<usize> {
         LedgerKind::Authorization => Some(0),
         LedgerKind::Capture => Some(1),
         LedgerKind::Refund => Some(2),
+        LedgerKind::Settlement => Some(3),
+        LedgerKind::Credit => Some(4),
         LedgerKind::Deposit | LedgerKind::Withdrawal | LedgerKind::Void => None,
     }
 }

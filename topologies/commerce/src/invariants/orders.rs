@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemas::wire::fulfilment::LineMoney;
 use schemas::wire::order as wire;
 
-use crate::ids::OrderId;
+use crate::ids::{AccountId, OrderId};
 use crate::invariants::Violation;
 use crate::order::{OrderEvent, OrderSnapshot, OrderState, RecordedEvent, STEP_BOUND_MS, fold};
-use crate::payment::{LedgerAccount, LedgerEntry};
+use crate::payment::{LedgerAccount, LedgerEntry, LedgerKind, Posting};
 use crate::stock::StockChange;
 
 /// The longest time in milliseconds from a request to its end: four forward and three unwinding steps of
@@ -34,8 +35,14 @@ pub fn i6_every_order_ends(order: &wire::Order, now: i64) -> Vec<Violation> {
 #[must_use]
 pub fn i6_waits_with_a_deadline(state: &OrderState) -> Vec<Violation> {
     let step = state.step();
+    let is_told = |due: i64| state.timer.is_some_and(|timer| timer <= due);
+    if let Some(due) = state.moves_at().filter(|due| !is_told(*due)) {
+        let found = format!("a line of it moves on at {due}, of which no timer will tell");
+        return vec![Violation::new("I6", &state.order_id, found)];
+    }
     let found = match (step.is_final(), state.deadline, state.timer) {
         (true, None, None) => return Vec::new(),
+        (true, None, Some(_)) if state.moves_at().is_some() => return Vec::new(),
         (true, _, _) => format!("it has ended as {step:?} and still waits"),
         (false, Some(deadline), Some(timer)) if timer <= deadline.due_at => return Vec::new(),
         (false, Some(_), _) => format!("it waits at {step:?} for a deadline that no timer will tell of"),
@@ -45,7 +52,8 @@ pub fn i6_waits_with_a_deadline(state: &OrderState) -> Vec<Violation> {
     vec![Violation::new("I6", &state.order_id, found)]
 }
 
-/// I7: a cancelled order leaves no money and no goods behind; a paid one has moved exactly its total and its goods.
+/// I7: a cancelled order leaves no money and no goods behind; a paid one has moved exactly its total and its goods, less what was
+/// given back of it line by line, and its sellers have what is theirs.
 /// `entries` and `changes` may be of other orders too.
 #[must_use]
 pub fn i7_cancelled_leaves_nothing<'a>(
@@ -56,31 +64,92 @@ pub fn i7_cancelled_leaves_nothing<'a>(
     if order.step != wire::SagaStep::Done {
         return Vec::new();
     }
-    let paid = order.status == wire::OrderStatus::Paid;
+    let over = order.status == wire::OrderStatus::Cancelled;
     let total = order.total.as_ref().map_or(0, |total| i128::from(total.amount));
-    let pieces: i64 = order.lines.iter().map(|line| line.quantity).sum();
-    let expected = if paid { (total, 0, -pieces, 0) } else { (0, 0, 0, 0) };
-    let (escrow, held) = money_of(order, entries);
-    let (on_hand, reserved) = goods_of(order, changes);
-    let found = (escrow, held, on_hand, reserved);
+    let expected = if over {
+        Moved::default()
+    } else {
+        Moved::by_paid(order, total)
+    };
+    let found = Moved::by(order, entries, changes);
     if found == expected {
         return Vec::new();
     }
-    let found = format!("escrow, held, on hand and reserved changed by {found:?}, not by {expected:?}");
+    let found = format!("it has moved {found:?}, not {expected:?}");
     vec![Violation::new("I7", &order.order_id, found)]
 }
 
-fn money_of<'a>(order: &wire::Order, entries: impl IntoIterator<Item = &'a LedgerEntry>) -> (i128, i128) {
-    let own = |entry: &&LedgerEntry| entry.order_id.as_ref().is_some_and(|id| id.as_str() == order.order_id);
-    let (mut escrow, mut held) = (0, 0);
-    for posting in entries.into_iter().filter(own).flat_map(|entry| &entry.postings) {
-        match posting.account {
-            LedgerAccount::Escrow(_) => escrow += i128::from(posting.amount),
-            LedgerAccount::Held(_) => held += i128::from(posting.amount),
+/// What an order has moved: money in minor units, goods in pieces.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Moved {
+    into_escrow: i128,
+    into_holds: i128,
+    due_to_sellers: i128,
+    to_sellers: BTreeMap<AccountId, i128>,
+    on_hand: i64,
+    reserved: i64,
+}
+
+impl Moved {
+    /// What a paid order has to have moved.
+    fn by_paid(order: &wire::Order, total: i128) -> Self {
+        let mut moved = Self {
+            into_escrow: total,
+            ..Self::default()
+        };
+        for line in &order.lines {
+            let price = line.unit_price.as_ref().map_or(0, |price| i128::from(price.amount));
+            let price = price * i128::from(line.quantity);
+            match line.money {
+                LineMoney::Refunded => moved.into_escrow -= price,
+                LineMoney::Settled => {
+                    moved.into_escrow -= price;
+                    let seller = AccountId(line.seller_id.clone().unwrap_or_default());
+                    *moved.to_sellers.entry(seller).or_default() += price;
+                }
+                LineMoney::WithOrder | LineMoney::Refunding | LineMoney::Settling | LineMoney::Unknown => {}
+            }
+            if line.status != wire::LineStatus::Returned {
+                moved.on_hand -= line.quantity;
+            }
+        }
+        moved
+    }
+
+    /// What its entries say that it has moved.
+    fn by<'a>(
+        order: &wire::Order,
+        entries: impl IntoIterator<Item = &'a LedgerEntry>,
+        changes: impl IntoIterator<Item = &'a StockChange>,
+    ) -> Self {
+        let (on_hand, reserved) = goods_of(order, changes);
+        let mut moved = Self {
+            on_hand,
+            reserved,
+            ..Self::default()
+        };
+        let own = |entry: &&LedgerEntry| entry.order_id.as_ref().is_some_and(|id| id.as_str() == order.order_id);
+        for entry in entries.into_iter().filter(own) {
+            entry
+                .postings
+                .iter()
+                .for_each(|posting| moved.post(entry.kind, posting));
+        }
+        moved
+    }
+
+    fn post(&mut self, kind: LedgerKind, posting: &Posting) {
+        let amount = i128::from(posting.amount);
+        match &posting.account {
+            LedgerAccount::Escrow(_) => self.into_escrow += amount,
+            LedgerAccount::Held(_) => self.into_holds += amount,
+            LedgerAccount::Due(_) => self.due_to_sellers += amount,
+            LedgerAccount::Available(seller) if kind == LedgerKind::Credit => {
+                *self.to_sellers.entry(seller.clone()).or_default() += amount;
+            }
             LedgerAccount::Available(_) | LedgerAccount::Outside => {}
         }
     }
-    (escrow, held)
 }
 
 fn goods_of<'a>(order: &wire::Order, changes: impl IntoIterator<Item = &'a StockChange>) -> (i64, i64) {
@@ -167,7 +236,7 @@ pub fn i10_accepted_exactly_once<'a>(
 mod tests {
     use super::*;
     use crate::ids::LineNo;
-    use crate::order::{LineStatus, OrderLine, OrderStatus, PaymentStatus, SagaStep};
+    use crate::order::{LineFulfilment, LineStatus, OrderLine, OrderStatus, PaymentStatus, SagaStep};
 
     fn listed(sellers: &[&str], lines: &[&str]) -> wire::Order {
         let line = |(number, seller): (u16, &&str)| OrderLine {
@@ -178,6 +247,7 @@ mod tests {
             product_name: None,
             seller_id: Some((*seller).into()),
             unit_price: None,
+            fulfilment: LineFulfilment::default(),
         };
         let snapshot = OrderSnapshot {
             order_id: "o".into(),

@@ -63,7 +63,7 @@ impl StockSums {
     }
 }
 
-/// I2: each hold is resolved exactly once: reserved, then released, or confirmed and perhaps restocked after that.
+/// I2: each hold is resolved exactly once: reserved, then released, or confirmed and perhaps restocked or given back after that.
 /// Entries come in the order of their product.
 #[must_use]
 pub fn i2_holds_resolved_once<'a>(
@@ -90,7 +90,7 @@ fn follows(before: Option<StockChangeKind>, kind: StockChangeKind) -> bool {
         StockChangeKind::Reserved => before.is_none(),
         StockChangeKind::Confirmed => before == Some(StockChangeKind::Reserved),
         StockChangeKind::Released => before == Some(StockChangeKind::Reserved),
-        StockChangeKind::Restocked => before == Some(StockChangeKind::Confirmed),
+        StockChangeKind::Restocked | StockChangeKind::Returned => before == Some(StockChangeKind::Confirmed),
     }
 }
 

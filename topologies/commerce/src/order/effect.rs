@@ -2,8 +2,9 @@
 
 use planted::Bug;
 
-use crate::ids::{AccountId, LineNo, ProductId, RecordId, refund_id, step_command_id};
+use crate::ids::{AccountId, LineNo, ProductId, RecordId, line_refund_id, refund_id, settlement_id, step_command_id};
 use crate::money::Money;
+use crate::order::fulfilment::LineAsk;
 use crate::order::state::{LineStatus, OrderLine, OrderState, PaymentStatus, SagaStep};
 use crate::payment::PaymentCommand;
 use crate::stock::StockCommand;
@@ -13,7 +14,7 @@ use crate::stock::StockCommand;
 pub enum Effect {
     /// To the stock ledger of a product.
     Stock(StockAsk),
-    /// To the wallet of the buyer.
+    /// To the wallet of the buyer, or of a seller.
     Payment(PaymentAsk),
 }
 
@@ -53,6 +54,10 @@ pub(crate) fn commands(state: &OrderState, attempt: u32) -> Vec<Effect> {
             .into_iter()
             .collect(),
         SagaStep::Returning => give_back(state, attempt),
+        SagaStep::Settling => line_asks(state)
+            .into_iter()
+            .filter_map(|ask| line_command(state, ask, attempt))
+            .collect(),
         SagaStep::Paid => Vec::new(),
         SagaStep::Cancelled => Vec::new(),
     }
@@ -109,6 +114,74 @@ pub(crate) fn refund(state: &OrderState, amount: Money, step: &str, attempt: u32
             amount,
         },
     )
+}
+
+/// What the lines of a paid order wait for.
+pub(crate) fn line_asks(state: &OrderState) -> Vec<(LineNo, LineAsk)> {
+    match state.step() {
+        SagaStep::Settling => state
+            .lines
+            .iter()
+            .filter_map(|line| Some((line.line, line.ask()?)))
+            .collect(),
+        SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing => Vec::new(),
+        SagaStep::Voiding | SagaStep::Refunding | SagaStep::Returning => Vec::new(),
+        SagaStep::Paid | SagaStep::Cancelled => Vec::new(),
+    }
+}
+
+/// The command by which a line gets what it waits for.
+pub(crate) fn line_command(state: &OrderState, (number, ask): (LineNo, LineAsk), attempt: u32) -> Option<Effect> {
+    let line = state.line(number)?;
+    let (_, seller, amount) = line.sale()?;
+    let order_id = state.order_id.clone();
+    Some(match ask {
+        LineAsk::Refund => {
+            let refund_id = line_refund_id(&order_id, number);
+            let command = PaymentCommand::Refund {
+                order_id,
+                refund_id,
+                amount,
+            };
+            payment_of_line(state, &state.buyer_id, ("refund", number, attempt), command)
+        }
+        LineAsk::Return => {
+            let command = StockCommand::Return { order_id, line: number };
+            stock(state, number, &line.product_id, "return", attempt, command)
+        }
+        LineAsk::Settle => {
+            let settlement_id = settlement_id(&order_id, number);
+            let command = PaymentCommand::Settle {
+                order_id,
+                settlement_id,
+                seller_id: seller.clone(),
+                amount,
+            };
+            payment_of_line(state, &state.buyer_id, ("settle", number, attempt), command)
+        }
+        LineAsk::Credit => {
+            let settlement_id = settlement_id(&order_id, number);
+            let command = PaymentCommand::Credit {
+                order_id,
+                settlement_id,
+                amount,
+            };
+            payment_of_line(state, seller, ("credit", number, attempt), command)
+        }
+    })
+}
+
+fn payment_of_line(
+    state: &OrderState,
+    account_id: &AccountId,
+    (step, line, attempt): (&str, LineNo, u32),
+    command: PaymentCommand,
+) -> Effect {
+    Effect::Payment(PaymentAsk {
+        id: step_command_id(&state.order_id, step, Some(line), attempt),
+        account_id: account_id.clone(),
+        command,
+    })
 }
 
 fn each_line(state: &OrderState, status: LineStatus, command: impl Fn(&OrderLine) -> Effect) -> Vec<Effect> {

@@ -1,8 +1,9 @@
 //! What has happened to an order: the record of truth from which its state is folded.
 
 use crate::authority::Actor;
-use crate::ids::{AccountId, RecordId};
+use crate::ids::{AccountId, LineNo, RecordId};
 use crate::money::{Currency, Money};
+use crate::order::fulfilment::Parcel;
 use crate::order::input::RequestedLine;
 use crate::order::state::{CancelReason, CommandRefusal, SagaStep};
 use crate::payment::PaymentFact;
@@ -70,5 +71,38 @@ pub enum OrderEvent {
     NeedsAttention {
         /// The step that waits.
         step: SagaStep,
+    },
+    /// The lines are on their way to the buyer.
+    LinesShipped {
+        /// Which.
+        lines: Vec<LineNo>,
+        /// What they are in.
+        parcel: Parcel,
+    },
+    /// The buyer has the lines and keeps them: their money goes to the sellers.
+    LinesDelivered {
+        /// Which.
+        lines: Vec<LineNo>,
+    },
+    /// The buyer wants to give the lines back.
+    ReturnRequested {
+        /// Which.
+        lines: Vec<LineNo>,
+        /// The buyer's own words.
+        reason: Option<String>,
+    },
+    /// The seller does not take the lines back.
+    ReturnRejected {
+        /// Which.
+        lines: Vec<LineNo>,
+        /// The seller's own words.
+        reason: Option<String>,
+    },
+    /// The money of the lines goes back to the buyer, and their goods to the store after that.
+    RefundRequested {
+        /// Which.
+        lines: Vec<LineNo>,
+        /// The words of who asked.
+        reason: Option<String>,
     },
 }

@@ -1,10 +1,13 @@
 //! From events to state. The saga changes its state through [`apply`] only, so that the state is the fold of
 //! the events that were published.
 
+use std::collections::BTreeSet;
+
 use crate::authority::Actor;
-use crate::ids::{LineNo, OrderId};
+use crate::ids::{LineNo, OrderId, line_of_refund, line_of_settlement};
 use crate::money::{Currency, Money, MoneyError};
 use crate::order::event::{OrderEvent, RecordedEvent};
+use crate::order::fulfilment::{DELIVERY_ASSUMED_MS, Fulfilment, LineFulfilment, LineMoney, RETURN_AGREED_MS};
 use crate::order::input::RequestedLine;
 use crate::order::snapshot::OrderSnapshot;
 use crate::order::state::{CancelReason, LineStatus, OrderLine, OrderState, PaymentStatus, SagaStep};
@@ -26,7 +29,7 @@ pub fn fold<'a>(order_id: &OrderId, events: impl IntoIterator<Item = &'a Recorde
 /// Applies one more event to the state that the events before it have made.
 pub(crate) fn apply(state: &mut OrderState, recorded: &RecordedEvent) {
     let before = state.step();
-    apply_event(state, &recorded.event);
+    apply_event(state, &recorded.event, recorded.at);
     if state.step() != before {
         state.needs_attention = false;
     }
@@ -55,6 +58,8 @@ pub(crate) fn created(order_id: &OrderId, recorded: &RecordedEvent) -> Option<Or
         payment: PaymentStatus::Unasked,
         cancelling: lines.is_empty().then_some(CancelReason::InvalidOrder),
         cancel_command: None,
+        line_commands: BTreeSet::new(),
+        waiting: Vec::new(),
         confirm_asked: false,
         paid: false,
         needs_attention: false,
@@ -75,10 +80,11 @@ fn requested(line: &RequestedLine) -> OrderLine {
         product_name: None,
         seller_id: None,
         unit_price: None,
+        fulfilment: LineFulfilment::default(),
     }
 }
 
-fn apply_event(state: &mut OrderState, event: &OrderEvent) {
+fn apply_event(state: &mut OrderState, event: &OrderEvent, at: i64) {
     match event {
         // The first one made the state; the saga publishes no second one.
         OrderEvent::OrderCreated { .. } => {}
@@ -87,10 +93,43 @@ fn apply_event(state: &mut OrderState, event: &OrderEvent) {
         OrderEvent::OrderPaid { .. } => state.paid = true,
         OrderEvent::CancellationRequested { .. } => unwind(state, CancelReason::CancelledByBuyer),
         OrderEvent::StepTimedOut { .. } => unwind(state, CancelReason::TimedOut),
-        OrderEvent::OrderCancelled { reason } => unwind(state, *reason),
+        OrderEvent::OrderCancelled { reason } => {
+            if state.is_refunded_by_line() {
+                state.payment = PaymentStatus::Refunded;
+            }
+            unwind(state, *reason);
+        }
         OrderEvent::CommandRefused { .. } => {}
         OrderEvent::NeedsAttention { .. } => state.needs_attention = true,
+        OrderEvent::LinesShipped { lines, parcel } => each_of(state, lines, |line| {
+            line.status = Fulfilment::Shipped;
+            line.parcel = parcel.clone();
+            line.moves_at = Some(at.saturating_add(DELIVERY_ASSUMED_MS));
+        }),
+        OrderEvent::LinesDelivered { lines } => each_of(state, lines, |line| {
+            line.status = Fulfilment::Delivered;
+            line.money = LineMoney::SettlementAsked;
+            line.moves_at = None;
+        }),
+        OrderEvent::ReturnRequested { lines, .. } => each_of(state, lines, |line| {
+            line.status = Fulfilment::ReturnRequested;
+            line.moves_at = Some(at.saturating_add(RETURN_AGREED_MS));
+        }),
+        OrderEvent::ReturnRejected { lines, .. } => each_of(state, lines, |line| {
+            line.status = Fulfilment::Shipped;
+            line.return_rejected = true;
+            line.moves_at = Some(at.saturating_add(DELIVERY_ASSUMED_MS));
+        }),
+        OrderEvent::RefundRequested { lines, .. } => each_of(state, lines, |line| {
+            line.money = LineMoney::RefundAsked;
+            line.moves_at = None;
+        }),
     }
+}
+
+fn each_of(state: &mut OrderState, lines: &[LineNo], change: impl Fn(&mut LineFulfilment)) {
+    let named = state.lines.iter_mut().filter(|line| lines.contains(&line.line));
+    named.for_each(|line| change(&mut line.fulfilment));
 }
 
 fn apply_stock(state: &mut OrderState, reply: &StockReply) {
@@ -114,6 +153,7 @@ fn apply_stock(state: &mut OrderState, reply: &StockReply) {
             set_line(state, *line, LineStatus::Restocked);
             unwind(state, CancelReason::TimedOut);
         }
+        StockReply::Returned { line, .. } => set_line(state, *line, LineStatus::Returned),
     }
 }
 
@@ -186,6 +226,18 @@ fn apply_payment(state: &mut OrderState, fact: &PaymentFact) {
             state.payment = PaymentStatus::Voided;
             unwind(state, CancelReason::TimedOut);
         }
+        PaymentFact::Refunded { refund_id, .. } if line_of_refund(&state.order_id, refund_id).is_some() => {
+            let line = line_of_refund(&state.order_id, refund_id);
+            move_money(state, line, LineMoney::Refunded);
+        }
+        PaymentFact::Settled { settlement_id, .. } => {
+            let line = line_of_settlement(&state.order_id, settlement_id);
+            move_money(state, line, LineMoney::CreditAsked);
+        }
+        PaymentFact::Credited { settlement_id, .. } => {
+            let line = line_of_settlement(&state.order_id, settlement_id);
+            move_money(state, line, LineMoney::Settled);
+        }
         PaymentFact::Refunded { .. } => {
             state.payment = PaymentStatus::Refunded;
             // Whatever was wrong with the money, it is back.
@@ -193,6 +245,10 @@ fn apply_payment(state: &mut OrderState, fact: &PaymentFact) {
             unwind(state, CancelReason::TimedOut);
         }
     }
+}
+
+fn move_money(state: &mut OrderState, line: Option<LineNo>, money: LineMoney) {
+    each_of(state, line.as_slice(), |line| line.money = money);
 }
 
 fn decline_reason(refusal: PaymentRefusal) -> CancelReason {

@@ -1,8 +1,11 @@
 //! What can happen to an order.
 
+use serde::{Deserialize, Serialize};
+
 use crate::authority::Actor;
 use crate::ids::{AccountId, LineNo, ProductId, RecordId, is_id};
 use crate::money::Currency;
+use crate::order::line_command::LineCommand;
 use crate::order::state::OrderState;
 use crate::payment::PaymentFact;
 use crate::stock::StockReply;
@@ -20,6 +23,8 @@ pub enum OrderInput {
     Place(PlaceOrder),
     /// A buyer cancels it.
     Cancel(CancelOrder),
+    /// A buyer or a seller does something with some of its lines.
+    Lines(LineCommand),
     /// The stock ledger answers.
     Stock(StockReply),
     /// The wallet answers.
@@ -61,7 +66,7 @@ pub struct RequestedLine {
 }
 
 /// The command that cancels an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelOrder {
     /// The command's envelope id.
     pub command_id: RecordId,

@@ -13,6 +13,7 @@ pub(crate) fn without_order(order_id: &OrderId, input: OrderInput, now: i64) -> 
     match input {
         OrderInput::Place(place) => place_first(order_id, place, now),
         OrderInput::Cancel(cancel) => refused(cancel.actor, cancel.command_id, CommandRefusal::UnknownOrder, now),
+        OrderInput::Lines(command) => refused(command.actor, command.command_id, CommandRefusal::UnknownOrder, now),
         // An order exists before anybody is asked to hold something for it. Only when all inputs are read again
         // from the start can an answer overtake its order, and then the order will ask again.
         OrderInput::Stock(_) => Step::default(),

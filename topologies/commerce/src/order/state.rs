@@ -1,9 +1,15 @@
 //! What is known about one order.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use crate::authority::Actor;
 use crate::ids::{AccountId, LineNo, OrderId, ProductId, RecordId};
 use crate::money::{Currency, Money};
+use crate::order::fulfilment::{Fulfilment, LineFulfilment, LineMoney};
+use crate::order::input::CancelOrder;
+use crate::order::line_command::LineCommand;
 
 /// Everything the saga knows about an order: the fold of its events, and the deadline of the step it waits in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +33,13 @@ pub struct OrderState {
     /// The accepted cancellation, to tell its duplicate from a second one.
     #[serde(default)]
     pub cancel_command: Option<RecordId>,
+    /// The accepted commands about lines, to tell their duplicates from others. Each moves a line on, so there are few.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub line_commands: BTreeSet<RecordId>,
+    /// Commands about lines that came before the order was paid, and cancellations behind them. They are taken in their order
+    /// when it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<WaitingCommand>,
     /// Whether the stock has been asked to confirm: from then on goods are restocked rather than released.
     pub confirm_asked: bool,
     /// Whether the order has been paid at some time; it may have been cancelled after that.
@@ -47,6 +60,19 @@ pub struct OrderState {
     pub timer: Option<i64>,
 }
 
+/// A command that waits until the order is paid. Only a program that does not ask how the order stands sends one so early, or a
+/// saga reads its inputs again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WaitingCommand {
+    /// About lines.
+    Lines(LineCommand),
+    /// A cancellation that came after such a command.
+    Cancel(CancelOrder),
+}
+
+/// Commands that wait for one order to be paid, at most.
+pub const WAITING_MAX: usize = 32;
+
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderLine {
@@ -64,6 +90,9 @@ pub struct OrderLine {
     pub seller_id: Option<AccountId>,
     /// The price of one at the time of the reservation.
     pub unit_price: Option<Money>,
+    /// What has become of it since the order was paid.
+    #[serde(default, skip_serializing_if = "LineFulfilment::is_untouched")]
+    pub fulfilment: LineFulfilment,
 }
 
 /// When the present step has waited long enough.
@@ -75,7 +104,8 @@ pub struct Deadline {
     pub sends: u32,
 }
 
-/// Where the saga stands. The first four go forward, the next three unwind, the last two are final.
+/// Where the saga stands. The first four go forward, the next three unwind, one settles lines of a paid order, the last two are
+/// final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SagaStep {
     /// Waits for the reservation of each line.
@@ -92,7 +122,9 @@ pub enum SagaStep {
     Refunding,
     /// Waits for the goods to be released or restocked.
     Returning,
-    /// Paid. The buyer may still cancel.
+    /// Paid, and the money or the goods of some lines are on their way: back, or to the seller.
+    Settling,
+    /// Paid, and nothing is under way. A line may be shipped, kept, or given back.
     Paid,
     /// Cancelled, with nothing held and nothing taken.
     Cancelled,
@@ -105,6 +137,10 @@ pub enum OrderStatus {
     Created,
     /// The goods are the buyer's and the money is taken.
     Paid,
+    /// Every line that is not given back is on its way.
+    Shipped,
+    /// The buyer has every line that is not given back.
+    Delivered,
     /// Nothing is held and nothing is taken.
     Cancelled,
 }
@@ -143,6 +179,8 @@ pub enum LineStatus {
     Released,
     /// Put back on the shelf.
     Restocked,
+    /// Given back by the buyer, and back on the shelf.
+    Returned,
 }
 
 /// Why an order is cancelled.
@@ -166,6 +204,8 @@ pub enum CancelReason {
     InvalidOrder,
     /// A participant has not answered in time.
     TimedOut,
+    /// All lines were refunded, one by one.
+    Refunded,
 }
 
 /// Why a command about an order was refused.
@@ -181,6 +221,8 @@ pub enum CommandRefusal {
     NotAllowed,
     /// The command makes no sense.
     Invalid,
+    /// The lines do not stand where the command needs them.
+    NotNow,
 }
 
 impl OrderState {
@@ -198,7 +240,10 @@ impl OrderState {
     pub fn status(&self) -> OrderStatus {
         match self.step() {
             SagaStep::Cancelled => OrderStatus::Cancelled,
-            SagaStep::Paid => OrderStatus::Paid,
+            SagaStep::Paid | SagaStep::Settling => fulfilled(self.lines.iter().map(|line| {
+                let LineFulfilment { status, money, .. } = &line.fulfilment;
+                (*status, money.goes_back())
+            })),
             SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing => {
                 OrderStatus::Created
             }
@@ -218,6 +263,19 @@ impl OrderState {
         self.lines.iter().find(|candidate| candidate.line == line)
     }
 
+    /// When the first line moves on although nobody says anything, in milliseconds since the epoch.
+    #[must_use]
+    pub fn moves_at(&self) -> Option<i64> {
+        self.lines.iter().filter_map(|line| line.fulfilment.moves_at).min()
+    }
+
+    /// Whether every line's money is back with the buyer, line by line.
+    #[must_use]
+    pub fn is_refunded_by_line(&self) -> bool {
+        let is_back = |line: &OrderLine| line.fulfilment.money == LineMoney::Refunded;
+        !self.lines.is_empty() && self.lines.iter().all(is_back)
+    }
+
     fn forward_step(&self) -> SagaStep {
         if self.total.is_none() {
             return SagaStep::Reserving;
@@ -232,6 +290,7 @@ impl OrderState {
                 SagaStep::Confirming
             }
             PaymentStatus::Authorized => SagaStep::Capturing,
+            PaymentStatus::Captured if self.lines.iter().any(|line| line.ask().is_some()) => SagaStep::Settling,
             PaymentStatus::Captured => SagaStep::Paid,
         }
     }
@@ -255,12 +314,44 @@ impl OrderState {
     }
 }
 
+/// The public status of a paid order, from where each line stands and whether its money goes back.
+#[must_use]
+pub fn fulfilled(lines: impl Iterator<Item = (Fulfilment, bool)>) -> OrderStatus {
+    let kept = lines.filter(|(_, goes_back)| !goes_back).map(|(status, _)| status);
+    match kept.min() {
+        Some(Fulfilment::Delivered) => OrderStatus::Delivered,
+        Some(Fulfilment::Shipped | Fulfilment::ReturnRequested) => OrderStatus::Shipped,
+        // Where everything is given back, the order is cancelled when it is back.
+        Some(Fulfilment::Unshipped) | None => OrderStatus::Paid,
+    }
+}
+
+impl WaitingCommand {
+    /// Its envelope id.
+    #[must_use]
+    pub fn id(&self) -> &RecordId {
+        match self {
+            Self::Lines(command) => &command.command_id,
+            Self::Cancel(cancel) => &cancel.command_id,
+        }
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        match self {
+            Self::Lines(command) => &command.actor,
+            Self::Cancel(cancel) => &cancel.actor,
+        }
+    }
+}
+
 impl LineStatus {
-    /// Whether the goods are off the shelf.
+    /// Whether the goods have been sold.
     #[must_use]
     pub fn is_confirmed(self) -> bool {
         match self {
-            Self::Confirmed => true,
+            Self::Confirmed | Self::Returned => true,
             Self::Requested | Self::Reserved | Self::Rejected | Self::Released | Self::Restocked => false,
         }
     }
@@ -269,7 +360,7 @@ impl LineStatus {
     #[must_use]
     pub fn is_given_back(self) -> bool {
         match self {
-            Self::Rejected | Self::Released | Self::Restocked => true,
+            Self::Rejected | Self::Released | Self::Restocked | Self::Returned => true,
             Self::Requested | Self::Reserved | Self::Confirmed => false,
         }
     }
@@ -277,7 +368,7 @@ impl LineStatus {
 
 impl SagaStep {
     /// All steps, in the order of the saga.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Reserving,
         Self::Authorizing,
         Self::Confirming,
@@ -285,6 +376,7 @@ impl SagaStep {
         Self::Voiding,
         Self::Refunding,
         Self::Returning,
+        Self::Settling,
         Self::Paid,
         Self::Cancelled,
     ];
@@ -300,7 +392,8 @@ impl SagaStep {
             | Self::Capturing
             | Self::Voiding
             | Self::Refunding
-            | Self::Returning => false,
+            | Self::Returning
+            | Self::Settling => false,
         }
     }
 }

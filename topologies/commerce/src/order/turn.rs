@@ -7,9 +7,12 @@ use crate::ids::{LineNo, OrderId, ProductId, RecordId};
 use crate::order::effect::{self, Effect};
 use crate::order::event::{OrderEvent, RecordedEvent};
 use crate::order::fold::{apply, saga};
+use crate::order::fulfilment::{LineAsk, LineMoney};
 use crate::order::input::{CancelOrder, OrderInput, PlaceOrder};
 use crate::order::placing::without_order;
-use crate::order::state::{CommandRefusal, Deadline, LineStatus, OrderState, PaymentStatus, SagaStep};
+use crate::order::state::{
+    CancelReason, CommandRefusal, Deadline, LineStatus, OrderState, PaymentStatus, SagaStep, WaitingCommand,
+};
 use crate::order::table::{Decision, InputKind, decide};
 use crate::payment::PaymentFact;
 use crate::stock::StockReply;
@@ -39,10 +42,11 @@ pub fn step(state: Option<OrderState>, order_id: &OrderId, input: OrderInput, no
 }
 
 pub(crate) struct Turn {
-    state: OrderState,
-    now: i64,
-    step_before: SagaStep,
+    pub(super) state: OrderState,
+    pub(super) now: i64,
+    pub(super) step_before: SagaStep,
     attention_before: bool,
+    asks_before: Vec<(LineNo, LineAsk)>,
     timer_before: Option<i64>,
     events: Vec<RecordedEvent>,
     effects: Vec<Effect>,
@@ -53,6 +57,7 @@ impl Turn {
         Self {
             step_before: state.step(),
             attention_before: state.needs_attention,
+            asks_before: effect::line_asks(&state),
             timer_before: state.timer,
             state,
             now,
@@ -74,11 +79,25 @@ impl Turn {
         match input {
             OrderInput::Place(place) => self.place_again(&place),
             OrderInput::Cancel(cancel) => self.cancel(cancel),
+            OrderInput::Lines(command) => self.line_command(command),
             OrderInput::Stock(reply) => self.stock(reply),
             OrderInput::Payment(fact) => self.payment(fact),
             OrderInput::PaymentRefused => self.payment_refused(),
             OrderInput::DeadlinePassed => self.deadline_passed(),
         }
+        self.go_on();
+        while let Some(command) = self.next_waiting() {
+            match command {
+                WaitingCommand::Lines(command) => self.line_command(command),
+                WaitingCommand::Cancel(cancel) => self.cancel(cancel),
+            }
+            self.go_on();
+        }
+        self.end()
+    }
+
+    /// Announces where the order has come to, and asks for what follows from it.
+    fn go_on(&mut self) {
         let moves = self.state.step() != self.step_before;
         if moves {
             self.announce();
@@ -87,8 +106,12 @@ impl Turn {
         // begins again: it would wait without a deadline and without anybody who knows.
         if moves || (self.attention_before && !self.state.needs_attention) {
             self.enter();
+        } else {
+            self.ask_for_lines();
         }
-        self.end()
+        self.step_before = self.state.step();
+        self.attention_before = self.state.needs_attention;
+        self.asks_before = effect::line_asks(&self.state);
     }
 
     fn place_again(&mut self, place: &PlaceOrder) {
@@ -101,8 +124,14 @@ impl Turn {
         if self.state.cancel_command.as_ref() == Some(&cancel.command_id) {
             return;
         }
+        if !self.state.waiting.is_empty() && !self.is_decided() {
+            return self.wait(WaitingCommand::Cancel(cancel));
+        }
         let allowed = act_on_order(&cancel.actor, &self.state.buyer_id).is_ok();
-        let accepted = decide(self.step_before, InputKind::CancelOrder) == Decision::AcceptCancellation;
+        let decision = decide(self.step_before, InputKind::CancelOrder);
+        let is_untouched = || self.state.lines.iter().all(|line| line.fulfilment.is_untouched());
+        let accepted =
+            decision == Decision::AcceptCancellation || (decision == Decision::AcceptUntouched && is_untouched());
         match (allowed, accepted) {
             (false, _) => self.refuse(cancel.actor, cancel.command_id, CommandRefusal::NotAllowed),
             (true, false) => self.refuse(cancel.actor, cancel.command_id, CommandRefusal::TooLate),
@@ -117,16 +146,19 @@ impl Turn {
     fn stock(&mut self, reply: StockReply) {
         let (line, product) = (reply.line(), reply.product_id().clone());
         // A hold for a line that the order does not have is as unwanted as one for a line that was given back.
-        let (step, status) = match self.state.line(line) {
-            Some(known) => (self.step_before, known.status),
-            None => (SagaStep::Cancelled, LineStatus::Released),
+        let (step, status, money) = match self.state.line(line) {
+            Some(known) => (self.step_before, known.status, known.fulfilment.money),
+            None => (SagaStep::Cancelled, LineStatus::Released, LineMoney::WithOrder),
         };
-        let decision = decide(step, InputKind::of_stock(&reply, status));
+        let decision = decide(step, InputKind::of_stock(&reply, status, money));
         self.carry_out(decision, Some(OrderEvent::Stock(reply)), Some((line, &product)));
     }
 
     fn payment(&mut self, fact: PaymentFact) {
-        let decision = decide(self.step_of_money(), InputKind::of_payment(&fact));
+        if let Some(line) = self.line_of(&fact) {
+            return self.line_payment(line, fact);
+        }
+        let decision = decide(self.step_of_money(), InputKind::of_payment(&fact, None));
         // What the wallet holds, takes or gives back must be the total, to the unit.
         let differs = fact
             .amount()
@@ -156,6 +188,7 @@ impl Turn {
     fn deadline_passed(&mut self) {
         self.state.timer = None;
         self.timer_before = None;
+        self.move_lines_on();
         let due = self.state.deadline.filter(|deadline| deadline.due_at <= self.now);
         let Some(deadline) = due else { return };
         let decision = decide(self.step_before, InputKind::DeadlinePassed);
@@ -167,7 +200,12 @@ impl Turn {
     }
 
     /// Does what the table says about an answer, or about a deadline whose last send has gone unanswered.
-    fn carry_out(&mut self, decision: Decision, event: Option<OrderEvent>, line: Option<(LineNo, &ProductId)>) {
+    pub(super) fn carry_out(
+        &mut self,
+        decision: Decision,
+        event: Option<OrderEvent>,
+        line: Option<(LineNo, &ProductId)>,
+    ) {
         match decision {
             Decision::Record => self.record_answer(event),
             Decision::RecordAndRelease => {
@@ -193,6 +231,7 @@ impl Turn {
             Decision::StaleTimer => {}
             // Decisions about commands, which their own functions carry out.
             Decision::CompareRequest | Decision::AcceptCancellation | Decision::RefuseCancellation => {}
+            Decision::AcceptUntouched | Decision::WaitUntilPaid | Decision::JudgeLines | Decision::RefuseLines => {}
         }
     }
 
@@ -245,11 +284,11 @@ impl Turn {
         }
     }
 
-    fn refuse(&mut self, actor: Actor, command_id: RecordId, reason: CommandRefusal) {
+    pub(super) fn refuse(&mut self, actor: Actor, command_id: RecordId, reason: CommandRefusal) {
         self.record(actor, OrderEvent::CommandRefused { command_id, reason });
     }
 
-    fn record(&mut self, actor: Actor, event: OrderEvent) {
+    pub(super) fn record(&mut self, actor: Actor, event: OrderEvent) {
         let recorded = RecordedEvent {
             seq: self.state.seq + if planted::is(Bug::EventNumberSkipped) { 2 } else { 1 },
             at: self.now,
@@ -263,6 +302,12 @@ impl Turn {
     /// Announces the step that the turn has led to, if it is a final one.
     fn announce(&mut self) {
         match (self.state.step(), self.state.total, self.state.cancelling) {
+            (SagaStep::Paid, _, _) if self.state.paid => {
+                if self.state.is_refunded_by_line() {
+                    let reason = CancelReason::Refunded;
+                    self.record(saga(), OrderEvent::OrderCancelled { reason });
+                }
+            }
             (SagaStep::Paid, Some(total), _) => {
                 self.record(saga(), OrderEvent::OrderPaid { total });
             }
@@ -272,7 +317,20 @@ impl Turn {
             // Neither end is reached without its total or its reason.
             (SagaStep::Paid | SagaStep::Cancelled, _, _) => {}
             (SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing, _, _) => {}
-            (SagaStep::Voiding | SagaStep::Refunding | SagaStep::Returning, _, _) => {}
+            (SagaStep::Voiding | SagaStep::Refunding | SagaStep::Returning | SagaStep::Settling, _, _) => {}
+        }
+    }
+
+    /// Asks for what lines have come to wait for in this turn. Each new question gives all of them the time of a first one.
+    fn ask_for_lines(&mut self) {
+        let asks = effect::line_asks(&self.state);
+        let new = asks.into_iter().filter(|ask| !self.asks_before.contains(ask));
+        let commands: Vec<Effect> = new
+            .filter_map(|ask| effect::line_command(&self.state, ask, 1))
+            .collect();
+        if !commands.is_empty() {
+            self.state.deadline = Some(Deadline::first(self.now));
+            self.effects.extend(commands);
         }
     }
 
@@ -290,7 +348,8 @@ impl Turn {
     }
 
     fn end(mut self) -> Step {
-        let due = self.state.deadline.map(|deadline| deadline.due_at);
+        let deadline = self.state.deadline.map(|deadline| deadline.due_at);
+        let due = deadline.into_iter().chain(self.state.moves_at()).min();
         let early = self.state.timer.filter(|timer| due.is_some_and(|due| *timer <= due));
         self.state.timer = early.or(due);
         Step {

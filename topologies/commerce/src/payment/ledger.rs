@@ -42,6 +42,10 @@ pub enum LedgerKind {
     Void,
     /// From the order's escrow to the free money.
     Refund,
+    /// From the order's escrow to what is due to its sellers.
+    Settlement,
+    /// From what is due to the free money of a seller.
+    Credit,
 }
 
 /// What one account gains, in minor units.
@@ -62,6 +66,8 @@ pub enum LedgerAccount {
     Held(AccountId),
     /// What an order has been paid with: `escrow:<order>`.
     Escrow(OrderId),
+    /// What is due to an order's sellers: `due:<order>`.
+    Due(OrderId),
     /// Everybody else: `outside`. It alone may be negative.
     Outside,
 }
@@ -77,6 +83,8 @@ impl LedgerKind {
             Self::Capture => "capture",
             Self::Void => "void",
             Self::Refund => "refund",
+            Self::Settlement => "settlement",
+            Self::Credit => "credit",
         }
     }
 }
@@ -90,6 +98,9 @@ impl LedgerAccount {
         }
         if let Some(order) = text.strip_prefix("escrow:") {
             return Some(Self::Escrow(order.into()));
+        }
+        if let Some(order) = text.strip_prefix("due:") {
+            return Some(Self::Due(order.into()));
         }
         let wallet = text.strip_prefix("wallet:")?;
         if let Some(account) = wallet.strip_suffix(":available") {
@@ -105,6 +116,7 @@ impl fmt::Display for LedgerAccount {
             Self::Available(account) => write!(f, "wallet:{account}:available"),
             Self::Held(account) => write!(f, "wallet:{account}:held"),
             Self::Escrow(order) => write!(f, "escrow:{order}"),
+            Self::Due(order) => write!(f, "due:{order}"),
             Self::Outside => f.write_str("outside"),
         }
     }
@@ -146,8 +158,9 @@ pub(crate) fn entry(
 fn movement(kind: LedgerKind, account: &AccountId, order: Option<&OrderId>) -> (LedgerAccount, LedgerAccount) {
     let available = LedgerAccount::Available(account.clone());
     let held = LedgerAccount::Held(account.clone());
-    // Without an order there is no escrow; only transfers have none, and they do not touch it.
-    let escrow = order.map_or(LedgerAccount::Outside, |order| LedgerAccount::Escrow(order.clone()));
+    // Without an order there is no escrow and nothing due; only transfers have none, and they do not touch them.
+    let of_order = |account: fn(OrderId) -> LedgerAccount| order.cloned().map_or(LedgerAccount::Outside, account);
+    let (escrow, due) = (of_order(LedgerAccount::Escrow), of_order(LedgerAccount::Due));
     match kind {
         LedgerKind::Deposit => (LedgerAccount::Outside, available),
         LedgerKind::Withdrawal => (available, LedgerAccount::Outside),
@@ -155,6 +168,8 @@ fn movement(kind: LedgerKind, account: &AccountId, order: Option<&OrderId>) -> (
         LedgerKind::Capture => (held, escrow),
         LedgerKind::Void => (held, available),
         LedgerKind::Refund => (escrow, available),
+        LedgerKind::Settlement => (escrow, due),
+        LedgerKind::Credit => (due, available),
     }
 }
 
@@ -168,6 +183,7 @@ mod tests {
             LedgerAccount::Available("a:b".into()),
             LedgerAccount::Held("a".into()),
             LedgerAccount::Escrow("o".into()),
+            LedgerAccount::Due("o".into()),
             LedgerAccount::Outside,
         ];
         for account in accounts {

@@ -3,19 +3,24 @@
 //! One writer per wallet. Every operation has an id and is carried out once: the same one again is answered
 //! from what it led to, another one under the same id is a conflict. A void that comes before its
 //! authorisation leaves a mark, so that the authorisation is refused when it comes.
+//!
+//! What an order has been paid with leaves its escrow by refunds, to the buyer, or by settlements, to the sellers. A settlement
+//! takes two wallets and so two operations: at the buyer's it is set aside, at the seller's it is credited.
 
+mod credit;
 mod ledger;
 mod order_payment;
 mod transfer;
 mod turn;
 mod wallet;
 
+pub use credit::{Credit, CreditStep, step as step_credit};
 pub use ledger::{LedgerAccount, LedgerEntry, LedgerKind, Posting};
-pub use order_payment::{Payment, PaymentStep, REFUNDS_MAX, Standing, step as step_payment};
+pub use order_payment::{PARTS_MAX, Payment, PaymentStep, Standing, step as step_payment};
 pub use transfer::{Transfer, TransferKind, TransferStep, step as step_transfer};
 pub use wallet::{AMOUNT_MAX, Balance, CURRENCIES_MAX, Wallet};
 
-use crate::ids::{AccountId, OrderId, RefundId, TransferId};
+use crate::ids::{AccountId, OrderId, RefundId, SettlementId, TransferId};
 use crate::money::Money;
 
 /// How long a payment that came to nothing, a full refund and a transfer are remembered, in milliseconds: seven days,
@@ -67,6 +72,26 @@ pub enum PaymentCommand {
         /// How much.
         amount: Money,
     },
+    /// Set a part of what was taken aside for a seller.
+    Settle {
+        /// Which order.
+        order_id: OrderId,
+        /// Which settlement: the same one counts once.
+        settlement_id: SettlementId,
+        /// Whose it is.
+        seller_id: AccountId,
+        /// How much.
+        amount: Money,
+    },
+    /// Take, as a seller, what was set aside.
+    Credit {
+        /// Which order.
+        order_id: OrderId,
+        /// Which settlement: the same one counts once.
+        settlement_id: SettlementId,
+        /// How much.
+        amount: Money,
+    },
 }
 
 /// What the wallet has done, or found done, for an order.
@@ -115,6 +140,26 @@ pub enum PaymentFact {
         /// How much.
         amount: Money,
     },
+    /// Money is set aside for a seller.
+    Settled {
+        /// Whose money it was.
+        account_id: AccountId,
+        /// Which settlement.
+        settlement_id: SettlementId,
+        /// Whose it is.
+        seller_id: AccountId,
+        /// How much.
+        amount: Money,
+    },
+    /// A seller has what was set aside.
+    Credited {
+        /// The seller.
+        account_id: AccountId,
+        /// Which settlement.
+        settlement_id: SettlementId,
+        /// How much.
+        amount: Money,
+    },
 }
 
 /// Why a wallet refuses.
@@ -147,6 +192,10 @@ pub enum PaymentOperation {
     Void,
     /// Give back.
     Refund,
+    /// Set aside for a seller.
+    Settle,
+    /// Take what was set aside.
+    Credit,
 }
 
 /// What happened at a wallet.
@@ -203,13 +252,15 @@ pub enum PaymentEvent {
 }
 
 impl PaymentFact {
-    /// How much was held, taken or given back; `None` where nothing was.
+    /// How much was held, taken, given back or on; `None` where nothing was.
     #[must_use]
     pub fn amount(&self) -> Option<Money> {
         match self {
             Self::Authorized { amount, .. } => Some(*amount),
             Self::Captured { amount, .. } => Some(*amount),
             Self::Refunded { amount, .. } => Some(*amount),
+            Self::Settled { amount, .. } => Some(*amount),
+            Self::Credited { amount, .. } => Some(*amount),
             Self::Declined { .. } => None,
             Self::Voided { .. } => None,
         }

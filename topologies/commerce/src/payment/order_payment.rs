@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::authority::{Actor, act_as_saga};
-use crate::ids::{AccountId, RefundId};
+use crate::ids::{AccountId, OrderId, RefundId, SettlementId, refund_id};
 use crate::money::Money;
 use crate::payment::ledger::LedgerEntry;
 use crate::payment::turn::Turn;
 use crate::payment::{NotAllowed, PAYMENT_RETENTION_MS, PaymentCommand, PaymentEvent, PaymentRefusal, Wallet};
 
-/// Refunds of one payment, at most.
-pub const REFUNDS_MAX: usize = 100;
+/// Refunds of one payment, at most, and settlements as many: one for each line.
+pub const PARTS_MAX: usize = 100;
 
 /// What has become of an order's payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Payment {
     pub amount: Option<Money>,
     /// The refunds in minor units of the amount's currency.
     pub refunds: BTreeMap<RefundId, i64>,
+    /// What was set aside for sellers, in minor units of the amount's currency.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settlements: BTreeMap<SettlementId, i64>,
     /// Events so far about this order.
     pub events: u64,
     /// Milliseconds since the epoch, of the last change.
@@ -34,7 +37,7 @@ pub struct Payment {
 pub enum Standing {
     /// The money is held.
     Held,
-    /// The money is in the order's escrow, less the refunds.
+    /// The money is in the order's escrow, less the refunds and the settlements.
     Captured,
     /// Resolved: the hold was given up, or will be refused.
     Voided,
@@ -71,10 +74,30 @@ impl Payment {
         }
     }
 
-    /// Whether everything that was taken is given back.
+    /// Minor units set aside for sellers so far.
     #[must_use]
-    pub fn is_refunded(&self) -> bool {
-        self.status == Standing::Captured && !self.refunds.is_empty() && self.refunded() == self.captured()
+    pub fn settled(&self) -> i64 {
+        self.settlements.values().sum()
+    }
+
+    /// Minor units that are left in the order's escrow.
+    #[must_use]
+    pub fn in_escrow(&self) -> i64 {
+        self.captured() - self.refunded() - self.settled()
+    }
+
+    /// The refund of everything, if there was one.
+    #[must_use]
+    pub fn whole_refund(&self, order_id: &OrderId) -> Option<(RefundId, i64)> {
+        let refund_id = refund_id(order_id);
+        self.refunds.get(&refund_id).map(|units| (refund_id, *units))
+    }
+
+    /// Whether nothing that was taken is left.
+    #[must_use]
+    pub fn is_distributed(&self) -> bool {
+        let has_parts = !self.refunds.is_empty() || !self.settlements.is_empty();
+        self.status == Standing::Captured && has_parts && self.in_escrow() == 0
     }
 
     /// When it may be forgotten, in milliseconds since the epoch; `None` while it may still change.
@@ -82,7 +105,7 @@ impl Payment {
     pub fn forget_at(&self) -> Option<i64> {
         let resolved = match self.status {
             Standing::Held => false,
-            Standing::Captured => self.is_refunded(),
+            Standing::Captured => self.is_distributed(),
             Standing::Voided => true,
             Standing::Declined(_) => true,
         };
@@ -90,7 +113,7 @@ impl Payment {
     }
 }
 
-/// Takes one command about the payment of an order; deposits and withdrawals lead to nothing here.
+/// Takes one command about the payment of an order; deposits, withdrawals and credits lead to nothing here.
 pub fn step(
     account_id: &AccountId,
     wallet: Option<Wallet>,
@@ -119,11 +142,19 @@ pub fn step(
             refund_id,
             amount,
         } => turn.refund(order_id, refund_id, amount),
-        PaymentCommand::Deposit { .. } | PaymentCommand::Withdraw { .. } => PaymentStep {
-            wallet: turn.wallet,
-            payment: turn.payment,
-            event: None,
-            entry: None,
-        },
+        PaymentCommand::Settle {
+            order_id,
+            settlement_id,
+            seller_id,
+            amount,
+        } => turn.settle(order_id, (settlement_id, seller_id), amount),
+        PaymentCommand::Deposit { .. } | PaymentCommand::Withdraw { .. } | PaymentCommand::Credit { .. } => {
+            PaymentStep {
+                wallet: turn.wallet,
+                payment: turn.payment,
+                event: None,
+                entry: None,
+            }
+        }
     })
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use planted::Bug;
 
-use crate::authority::{Actor, act_on_wallet};
+use crate::authority::{Actor, deposit_into, withdraw_from};
 use crate::ids::{AccountId, TransferId};
 use crate::money::Money;
 use crate::payment::ledger::{self, LedgerEntry, LedgerKind};
@@ -52,7 +52,7 @@ impl Transfer {
     }
 }
 
-/// Takes one transfer. `made` is the transfer with this id, if it has been made.
+/// Takes one deposit or withdrawal. `made` is the transfer with this id, if it has been made.
 pub fn step(
     account_id: &AccountId,
     wallet: Option<Wallet>,
@@ -61,7 +61,11 @@ pub fn step(
     actor: &Actor,
     now: i64,
 ) -> Result<TransferStep, NotAllowed> {
-    act_on_wallet(actor, account_id).map_err(|_| NotAllowed)?;
+    let allowed = match kind {
+        TransferKind::Deposit => deposit_into(actor, account_id),
+        TransferKind::Withdrawal => withdraw_from(actor, account_id),
+    };
+    allowed.map_err(|_| NotAllowed)?;
     let transfer = Transfer {
         kind,
         amount,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use planted::Bug;
 
-use crate::ids::{AccountId, OrderId, RefundId};
+use crate::ids::{AccountId, OrderId, RefundId, SettlementId};
 use crate::money::Money;
 use crate::payment::ledger::{self, LedgerKind};
-use crate::payment::order_payment::{Payment, PaymentStep, REFUNDS_MAX, Standing};
+use crate::payment::order_payment::{PARTS_MAX, Payment, PaymentStep, Standing};
 use crate::payment::wallet::is_amount;
 use crate::payment::{PaymentEvent, PaymentFact, PaymentOperation, PaymentRefusal, Wallet};
 
@@ -33,12 +33,14 @@ impl Turn<'_> {
                         amount,
                         attempt,
                     },
-                    Standing::Captured if payment.is_refunded() => refunded(account_id, payment, amount),
-                    Standing::Captured => PaymentFact::Authorized {
-                        account_id,
-                        amount,
-                        attempt,
-                    },
+                    Standing::Captured => {
+                        let authorized = PaymentFact::Authorized {
+                            account_id: account_id.clone(),
+                            amount,
+                            attempt,
+                        };
+                        refunded(account_id, payment, (&order_id, amount)).unwrap_or(authorized)
+                    }
                     Standing::Voided => PaymentFact::Voided {
                         account_id,
                         amount: payment.amount,
@@ -151,7 +153,7 @@ impl Turn<'_> {
             changed_at: self.now,
             ..payment
         };
-        let fact = self.fact_of(&payment, amount);
+        let fact = self.fact_of(&payment, (&order_id, amount));
         (self.wallet, self.payment) = (Some(wallet), Some(payment));
         PaymentStep {
             entry: Some(entry),
@@ -199,12 +201,12 @@ impl Turn<'_> {
         amount: Money,
         mut payment: Payment,
     ) -> PaymentStep {
-        let left = payment.captured() - payment.refunded();
+        let left = payment.in_escrow();
         let same_currency = payment
             .amount
             .is_some_and(|captured| captured.currency == amount.currency);
         let is_left = (0..=left).contains(&amount.amount) || planted::is(Bug::RefundedTwice);
-        let allowed = same_currency && is_left && payment.refunds.len() < REFUNDS_MAX;
+        let allowed = same_currency && is_left && payment.refunds.len() < PARTS_MAX;
         let mut wallet = self
             .wallet
             .clone()
@@ -230,11 +232,69 @@ impl Turn<'_> {
         }
     }
 
+    /// Sets money of the escrow aside. The wallet itself does not change, but the entry takes a number of it.
+    pub(super) fn settle(
+        self,
+        order_id: OrderId,
+        (settlement_id, seller_id): (SettlementId, AccountId),
+        amount: Money,
+    ) -> PaymentStep {
+        let Some(payment) = self.payment.clone() else {
+            return self.refuse(order_id, PaymentOperation::Settle, PaymentRefusal::UnknownPayment);
+        };
+        let known = payment.settlements.get(&settlement_id).copied();
+        let is_known = known.is_some() && !planted::is(Bug::SettledTwice);
+        if is_known && known != Some(amount.amount) {
+            return self.refuse(order_id, PaymentOperation::Settle, PaymentRefusal::Conflict);
+        }
+        let fact = PaymentFact::Settled {
+            account_id: self.account_id.clone(),
+            settlement_id: settlement_id.clone(),
+            seller_id,
+            amount,
+        };
+        if is_known {
+            self.answer(order_id, fact)
+        } else {
+            self.settle_first((order_id, settlement_id), amount, payment, fact)
+        }
+    }
+
+    fn settle_first(
+        mut self,
+        (order_id, settlement_id): (OrderId, SettlementId),
+        amount: Money,
+        mut payment: Payment,
+        fact: PaymentFact,
+    ) -> PaymentStep {
+        let same_currency = payment
+            .amount
+            .is_some_and(|captured| captured.currency == amount.currency);
+        let is_left = (0..=payment.in_escrow()).contains(&amount.amount) || planted::is(Bug::SettledTwice);
+        let allowed = same_currency && is_left && payment.settlements.len() < PARTS_MAX;
+        let mut wallet = self
+            .wallet
+            .clone()
+            .unwrap_or_else(|| Wallet::empty(self.account_id.clone()));
+        if !allowed || wallet.book(amount.currency, 0, 0, self.now).is_err() {
+            return self.refuse(order_id, PaymentOperation::Settle, PaymentRefusal::InvalidAmount);
+        }
+        let operation = settlement_id.as_str();
+        let entry = ledger::entry(&wallet, LedgerKind::Settlement, Some(&order_id), operation, amount);
+        payment.settlements.insert(settlement_id, amount.amount);
+        payment.changed_at = self.now;
+        (self.wallet, self.payment) = (Some(wallet), Some(payment));
+        PaymentStep {
+            entry: Some(entry),
+            ..self.answer(order_id, fact)
+        }
+    }
+
     /// The answer to a command that finds its question settled.
     fn answer_from(self, order_id: OrderId, payment: &Payment, operation: PaymentOperation) -> PaymentStep {
         match payment.amount {
             Some(amount) => {
-                let fact = self.fact_of(payment, amount);
+                let fact = self.fact_of(payment, (&order_id, amount));
                 self.answer(order_id, fact)
             }
             None if payment.status == Standing::Voided => {
@@ -248,7 +308,7 @@ impl Turn<'_> {
         }
     }
 
-    fn fact_of(&self, payment: &Payment, amount: Money) -> PaymentFact {
+    fn fact_of(&self, payment: &Payment, (order_id, amount): (&OrderId, Money)) -> PaymentFact {
         let account_id = self.account_id.clone();
         match payment.status {
             Standing::Held => PaymentFact::Authorized {
@@ -256,8 +316,8 @@ impl Turn<'_> {
                 amount,
                 attempt: 1,
             },
-            Standing::Captured if payment.is_refunded() => refunded(account_id, payment, amount),
-            Standing::Captured => PaymentFact::Captured { account_id, amount },
+            Standing::Captured => refunded(account_id.clone(), payment, (order_id, amount))
+                .unwrap_or(PaymentFact::Captured { account_id, amount }),
             Standing::Voided => PaymentFact::Voided {
                 account_id,
                 amount: Some(amount),
@@ -276,6 +336,7 @@ impl Turn<'_> {
             status,
             amount,
             refunds: BTreeMap::new(),
+            settlements: BTreeMap::new(),
             events: 0,
             changed_at: self.now,
         }
@@ -307,17 +368,15 @@ impl Turn<'_> {
     }
 }
 
-/// The last refund of a payment that is given back whole.
-fn refunded(account_id: AccountId, payment: &Payment, amount: Money) -> PaymentFact {
-    match payment.refunds.last_key_value() {
-        Some((refund_id, units)) => PaymentFact::Refunded {
-            account_id,
-            refund_id: refund_id.clone(),
-            amount: Money {
-                amount: *units,
-                ..amount
-            },
+/// The refund of everything, if that is what became of the payment. Refunds of lines leave it as taken as it was.
+fn refunded(account_id: AccountId, payment: &Payment, (order_id, amount): (&OrderId, Money)) -> Option<PaymentFact> {
+    let (refund_id, units) = payment.whole_refund(order_id)?;
+    Some(PaymentFact::Refunded {
+        account_id,
+        refund_id,
+        amount: Money {
+            amount: units,
+            ..amount
         },
-        None => PaymentFact::Captured { account_id, amount },
-    }
+    })
 }

@@ -36,6 +36,8 @@ pub enum HoldStatus {
     Released,
     /// Resolved: put back on the shelf after it was sold.
     Restocked,
+    /// Resolved: sold, given back by its buyer, and back on the shelf.
+    Returned,
     /// Resolved: it was never to be had.
     Rejected {
         /// Why not.
@@ -53,6 +55,7 @@ impl Hold {
             HoldStatus::Reserved => None,
             HoldStatus::Confirmed => None,
             HoldStatus::Released => Some(self.changed_at.saturating_add(HOLD_RETENTION_MS)),
+            HoldStatus::Returned => Some(self.changed_at.saturating_add(HOLD_RETENTION_MS)),
             HoldStatus::Restocked => Some(self.changed_at.saturating_add(HOLD_RETENTION_MS)),
             HoldStatus::Rejected { .. } => Some(self.changed_at.saturating_add(HOLD_RETENTION_MS)),
         }

@@ -63,6 +63,7 @@ fn without_product(product_id: &ProductId, command: &StockCommand) -> StockStep 
         StockCommand::Confirm { line, .. } => released(*line, product_id),
         StockCommand::Release { line, .. } => released(*line, product_id),
         StockCommand::Restock { line, .. } => released(*line, product_id),
+        StockCommand::Return { line, .. } => released(*line, product_id),
     };
     StockStep {
         product: None,
@@ -84,13 +85,14 @@ fn without_hold(product: Product, command: &StockCommand, now: i64) -> StockStep
         StockCommand::Confirm { line, .. } => tombstone(product, *line, now),
         StockCommand::Release { line, .. } => tombstone(product, *line, now),
         StockCommand::Restock { line, .. } => tombstone(product, *line, now),
+        StockCommand::Return { line, .. } => tombstone(product, *line, now),
     }
 }
 
 fn with_hold(product: Product, hold: Hold, command: &StockCommand, now: i64) -> StockStep {
     match (hold.status, command) {
         (
-            HoldStatus::Reserved | HoldStatus::Confirmed | HoldStatus::Rejected { .. },
+            HoldStatus::Reserved | HoldStatus::Confirmed | HoldStatus::Returned | HoldStatus::Rejected { .. },
             StockCommand::Reserve {
                 line,
                 attempt,
@@ -101,12 +103,25 @@ fn with_hold(product: Product, hold: Hold, command: &StockCommand, now: i64) -> 
         (HoldStatus::Reserved, StockCommand::Confirm { .. }) => {
             resolve(product, hold, command, StockChangeKind::Confirmed, now)
         }
-        (HoldStatus::Reserved, StockCommand::Release { .. } | StockCommand::Restock { .. }) => {
-            resolve(product, hold, command, StockChangeKind::Released, now)
-        }
+        // What was never sold is not given back by a buyer: it is held no more.
+        (
+            HoldStatus::Reserved,
+            StockCommand::Release { .. } | StockCommand::Restock { .. } | StockCommand::Return { .. },
+        ) => resolve(product, hold, command, StockChangeKind::Released, now),
         (HoldStatus::Confirmed, StockCommand::Restock { .. }) => {
             resolve(product, hold, command, StockChangeKind::Restocked, now)
         }
+        (HoldStatus::Confirmed, StockCommand::Return { .. }) => {
+            resolve(product, hold, command, StockChangeKind::Returned, now)
+        }
+        // A saga that reads everything again finds the line as sold as it was.
+        (
+            HoldStatus::Returned,
+            StockCommand::Confirm { .. }
+            | StockCommand::Release { .. }
+            | StockCommand::Restock { .. }
+            | StockCommand::Return { .. },
+        ) => answer(product, hold, command),
         (HoldStatus::Confirmed, StockCommand::Confirm { .. }) if planted::is(Bug::SoldTwice) => {
             resolve(product, hold, command, StockChangeKind::Confirmed, now)
         }
@@ -119,11 +134,15 @@ fn with_hold(product: Product, hold: Hold, command: &StockCommand, now: i64) -> 
             StockCommand::Reserve { .. }
             | StockCommand::Confirm { .. }
             | StockCommand::Release { .. }
-            | StockCommand::Restock { .. },
+            | StockCommand::Restock { .. }
+            | StockCommand::Return { .. },
         ) => answer(product, hold, command),
         (
             HoldStatus::Rejected { .. },
-            StockCommand::Confirm { .. } | StockCommand::Release { .. } | StockCommand::Restock { .. },
+            StockCommand::Confirm { .. }
+            | StockCommand::Release { .. }
+            | StockCommand::Restock { .. }
+            | StockCommand::Return { .. },
         ) => answer(product, hold, command),
     }
 }
@@ -186,7 +205,7 @@ fn reserve_again(product: Product, hold: Hold, line: LineNo, attempt: u32, quant
 
 fn reservation_reply(product: &Product, hold: &Hold, line: LineNo, attempt: u32) -> StockReply {
     match hold.status {
-        HoldStatus::Reserved | HoldStatus::Confirmed => StockReply::Reserved(Reservation {
+        HoldStatus::Reserved | HoldStatus::Confirmed | HoldStatus::Returned => StockReply::Reserved(Reservation {
             line,
             attempt,
             product_id: product.product_id.clone(),
@@ -220,6 +239,7 @@ fn resolve(product: Product, hold: Hold, command: &StockCommand, kind: StockChan
         StockChangeKind::Released => (HoldStatus::Released, 0, -pieces),
         StockChangeKind::Restocked if planted::is(Bug::RestockForgotten) => (HoldStatus::Restocked, 0, 0),
         StockChangeKind::Restocked => (HoldStatus::Restocked, pieces, 0),
+        StockChangeKind::Returned => (HoldStatus::Returned, pieces, 0),
         // The others make no hold move on.
         StockChangeKind::Created | StockChangeKind::Adjusted | StockChangeKind::Reserved => (hold.status, 0, 0),
     };
@@ -240,9 +260,12 @@ fn resolve(product: Product, hold: Hold, command: &StockCommand, kind: StockChan
 /// The answer that the hold's state gives to anything but a first reservation.
 fn answer(product: Product, hold: Hold, command: &StockCommand) -> StockStep {
     let (line, product_id) = (command.hold().1, product.product_id.clone());
-    let reply = match hold.status {
-        HoldStatus::Confirmed => StockReply::Confirmed { line, product_id },
-        HoldStatus::Reserved | HoldStatus::Released | HoldStatus::Restocked | HoldStatus::Rejected { .. } => {
+    let reply = match (hold.status, command) {
+        (HoldStatus::Returned, StockCommand::Return { .. } | StockCommand::Restock { .. }) => {
+            StockReply::Returned { line, product_id }
+        }
+        (HoldStatus::Confirmed | HoldStatus::Returned, _) => StockReply::Confirmed { line, product_id },
+        (HoldStatus::Reserved | HoldStatus::Released | HoldStatus::Restocked | HoldStatus::Rejected { .. }, _) => {
             reservation_reply(&product, &hold, line, 1)
         }
     };

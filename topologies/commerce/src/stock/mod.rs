@@ -49,6 +49,13 @@ pub enum StockCommand {
         /// Which of its lines.
         line: LineNo,
     },
+    /// Put sold goods back on the shelf that their buyer gave back. The line remains sold: it is not sold a second time.
+    Return {
+        /// Whose.
+        order_id: OrderId,
+        /// Which of its lines.
+        line: LineNo,
+    },
 }
 
 /// What the stock answers to an order.
@@ -74,6 +81,13 @@ pub enum StockReply {
     },
     /// Back on the shelf.
     Restocked {
+        /// The order's line.
+        line: LineNo,
+        /// Whose stock.
+        product_id: ProductId,
+    },
+    /// Sold, given back by its buyer, and back on the shelf.
+    Returned {
         /// The order's line.
         line: LineNo,
         /// Whose stock.
@@ -178,6 +192,8 @@ pub enum StockChangeKind {
     Released,
     /// Put back on the shelf.
     Restocked,
+    /// Given back by the buyer.
+    Returned,
 }
 
 /// Why a command about a product was refused.
@@ -206,6 +222,7 @@ impl StockCommand {
             Self::Confirm { order_id, line } => (order_id, *line),
             Self::Release { order_id, line } => (order_id, *line),
             Self::Restock { order_id, line } => (order_id, *line),
+            Self::Return { order_id, line } => (order_id, *line),
         }
     }
 }
@@ -220,6 +237,7 @@ impl StockReply {
             Self::Confirmed { line, .. } => *line,
             Self::Released { line, .. } => *line,
             Self::Restocked { line, .. } => *line,
+            Self::Returned { line, .. } => *line,
         }
     }
 
@@ -232,6 +250,7 @@ impl StockReply {
             Self::Confirmed { product_id, .. } => product_id,
             Self::Released { product_id, .. } => product_id,
             Self::Restocked { product_id, .. } => product_id,
+            Self::Returned { product_id, .. } => product_id,
         }
     }
 }

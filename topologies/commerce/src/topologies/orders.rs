@@ -123,8 +123,11 @@ impl Saga {
         let state = state.filter(|_| !is_again);
         let order_id = OrderId(key);
         let before = state.as_ref().map(Told::of);
+        let waited = state.as_ref().map_or(0, |state| state.waiting.len());
         let next = step(state, &order_id, input, context.now_ms());
-        let changed = next.timer_before != next.timer_after || !next.events.is_empty();
+        // A command that waits, or waits no more, leaves no event.
+        let waits = next.state.as_ref().map_or(0, |state| state.waiting.len());
+        let changed = next.timer_before != next.timer_after || !next.events.is_empty() || waits != waited;
         let out = Out {
             order_id: &order_id,
             causation,

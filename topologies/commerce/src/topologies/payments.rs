@@ -11,11 +11,12 @@ use streams::{
 };
 
 use crate::authority::Actor;
-use crate::ids::{AccountId, OrderId, RecordId, TransferId};
+use crate::ids::{AccountId, OrderId, RecordId, SettlementId, TransferId};
 use crate::keys;
 use crate::money::Money;
 use crate::payment::{
-    LedgerEntry, Payment, PaymentCommand, PaymentEvent, Transfer, TransferKind, Wallet, step_payment, step_transfer,
+    Credit, LedgerEntry, Payment, PaymentCommand, PaymentEvent, Transfer, TransferKind, Wallet, step_credit,
+    step_payment, step_transfer,
 };
 use crate::state_serde::StateSerde;
 use crate::topologies::{Cause, admit, topic};
@@ -32,6 +33,7 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
         wallets: builder.store(views::WALLETS.store, StringSerde, StateSerde::new()),
         payments: builder.store("payments", BytesSerde, StateSerde::new()),
         transfers: builder.store(views::TRANSFERS.store, BytesSerde, StateSerde::new()),
+        credits: builder.store("credits", BytesSerde, StateSerde::new()),
         expiries: builder.timers("payment-expiries", BytesSerde, PunctuationType::WallClockTime),
         events: builder.sink(&topic(schemas)),
         entries: builder.sink(&topic(schemas)),
@@ -40,6 +42,7 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
         .store(&till.wallets)
         .store(&till.payments)
         .store(&till.transfers)
+        .store(&till.credits)
         .timers(&till.expiries)
         .sink(&till.events)
         .sink(&till.entries);
@@ -54,6 +57,7 @@ struct Till {
     wallets: StoreRef<String, Wallet>,
     payments: StoreRef<Vec<u8>, Payment>,
     transfers: StoreRef<Vec<u8>, Transfer>,
+    credits: StoreRef<Vec<u8>, Credit>,
     expiries: TimerRef<Vec<u8>>,
     events: SinkRef<String, wire_types::PaymentEvent>,
     entries: SinkRef<String, wire_types::LedgerEntry>,
@@ -88,10 +92,16 @@ impl Processor<String, wire_types::PaymentCommand> for Till {
             PaymentCommand::Authorize { ref order_id, .. }
             | PaymentCommand::Capture { ref order_id }
             | PaymentCommand::Void { ref order_id }
-            | PaymentCommand::Refund { ref order_id, .. } => {
+            | PaymentCommand::Refund { ref order_id, .. }
+            | PaymentCommand::Settle { ref order_id, .. } => {
                 let order_id = order_id.clone();
                 self.pay(context, &key, (order_id, command), &actor, &cause)
             }
+            PaymentCommand::Credit {
+                order_id,
+                settlement_id,
+                amount,
+            } => self.credit(context, &key, (order_id, settlement_id, amount), &actor, &cause),
         }
     }
 
@@ -110,6 +120,7 @@ impl Processor<String, wire_types::PaymentCommand> for Till {
                 }
             }
             Expiry::Transfer(key) => context.store(&self.transfers)?.delete(&key),
+            Expiry::Credit(key) => context.store(&self.credits)?.delete(&key),
         }
     }
 }
@@ -194,6 +205,38 @@ impl Till {
         )
     }
 
+    /// The answer has the order's key but no number: what happens to the order is numbered at the buyer's wallet.
+    fn credit(
+        &self,
+        context: &mut Context<'_, '_>,
+        key: &String,
+        credit: (OrderId, SettlementId, Money),
+        actor: &Actor,
+        cause: &Cause,
+    ) -> Result<(), ProcessError> {
+        let account_id = AccountId(key.clone());
+        let (order_id, credit_key) = (credit.0.clone(), keys::credit(&account_id, &credit.1));
+        let wallet = context.store(&self.wallets)?.get(key)?;
+        let made = context.store(&self.credits)?.get(&credit_key)?;
+        let now = context.now_ms();
+        let next = step_credit(&account_id, wallet, made, credit, actor, now).map_err(ProcessError::refused)?;
+        if let (None, Some(credit)) = (made, next.credit) {
+            let expiry = Expiry::Credit(credit_key.clone()).tag();
+            context.set_timer(&self.expiries, &expiry, credit.forget_at())?;
+            context.store(&self.credits)?.put(&credit_key, credit)?;
+        }
+        let meta = Meta {
+            id: RecordId(format!("{}.answered", cause.id)),
+            seq: 0,
+            at: now,
+            actor: Actor::system(NAME),
+            causation: cause.id.clone(),
+            correlation: order_id.0.clone(),
+        };
+        self.publish(context, key, (order_id.0, next.event), next.entry, meta)?;
+        self.keep_wallet(context, key, next.wallet)
+    }
+
     fn keep_wallet(
         &self,
         context: &mut Context<'_, '_>,
@@ -244,6 +287,7 @@ impl Till {
 enum Expiry {
     Payment(Vec<u8>),
     Transfer(Vec<u8>),
+    Credit(Vec<u8>),
 }
 
 impl Expiry {
@@ -251,6 +295,7 @@ impl Expiry {
         let (tag, mut key) = match self {
             Self::Payment(key) => (b'p', key),
             Self::Transfer(key) => (b't', key),
+            Self::Credit(key) => (b'c', key),
         };
         key.push(tag);
         key
@@ -260,6 +305,7 @@ impl Expiry {
         match tagged.pop() {
             Some(b'p') => Ok(Self::Payment(tagged)),
             Some(b't') => Ok(Self::Transfer(tagged)),
+            Some(b'c') => Ok(Self::Credit(tagged)),
             Some(_) | None => Err(ProcessError::refused("a timer of an unknown kind")),
         }
     }

@@ -115,8 +115,8 @@ impl Processor<String, wire::Order> for Sales {
         if !is_newer(&order, known.as_ref()) {
             return Ok(());
         }
-        let paid_before = known.is_some_and(|known| known.status == wire::OrderStatus::Paid);
-        if order.status == wire::OrderStatus::Paid && !paid_before {
+        let paid_before = known.is_some_and(|known| is_paid(known.status));
+        if is_paid(order.status) && !paid_before {
             self.count(context, &seller, &order)?;
         }
         context.store(&self.orders)?.put(&key, order)
@@ -172,6 +172,13 @@ impl Processor<String, account_wire::Account> for Accounts {
         record: Record<String, account_wire::Account>,
     ) -> Result<(), ProcessError> {
         context.store(&self.accounts)?.put(&record.key, record.value)
+    }
+}
+
+fn is_paid(status: wire::OrderStatus) -> bool {
+    match status {
+        wire::OrderStatus::Paid | wire::OrderStatus::Shipped | wire::OrderStatus::Delivered => true,
+        wire::OrderStatus::Created | wire::OrderStatus::Cancelled | wire::OrderStatus::Unknown => false,
     }
 }
 

@@ -4,6 +4,7 @@
 //! and the record is put aside with it.
 
 pub mod account;
+pub mod fulfilment;
 pub mod order;
 pub mod order_event;
 pub mod payment;

@@ -8,6 +8,7 @@ use crate::order::{
     CancelOrder, CancelReason, CommandRefusal, LineStatus, OrderInput, OrderLine, OrderSnapshot, OrderStatus,
     PaymentStatus, PlaceOrder, RequestedLine, SagaStep,
 };
+use crate::wire::fulfilment;
 use crate::wire::{WireError, id, line, money_to_wire, number, optional_currency, optional_currency_to_wire};
 
 /// Reads a command with its envelope id, its actor and its time in milliseconds since the epoch.
@@ -32,6 +33,13 @@ pub fn command(
             actor,
             reason: cancel.reason,
         }),
+        wire::OrderCommandPayload::ShipLines(_)
+        | wire::OrderCommandPayload::ConfirmDelivery(_)
+        | wire::OrderCommandPayload::RequestReturn(_)
+        | wire::OrderCommandPayload::RejectReturn(_)
+        | wire::OrderCommandPayload::RefundLines(_) => {
+            OrderInput::Lines(fulfilment::command(payload, command_id, actor)?)
+        }
     })
 }
 
@@ -86,6 +94,7 @@ pub(super) fn cancel_reason(wire: wire::CancelReason) -> Result<CancelReason, Wi
         wire::CancelReason::CurrencyMismatch => CancelReason::CurrencyMismatch,
         wire::CancelReason::InvalidOrder => CancelReason::InvalidOrder,
         wire::CancelReason::TimedOut => CancelReason::TimedOut,
+        wire::CancelReason::Refunded => CancelReason::Refunded,
         wire::CancelReason::Unknown => return Err(WireError::UnknownSymbol("cancel reason")),
     })
 }
@@ -102,6 +111,7 @@ pub(super) fn cancel_reason_to_wire(reason: CancelReason) -> wire::CancelReason 
         CancelReason::CurrencyMismatch => wire::CancelReason::CurrencyMismatch,
         CancelReason::InvalidOrder => wire::CancelReason::InvalidOrder,
         CancelReason::TimedOut => wire::CancelReason::TimedOut,
+        CancelReason::Refunded => wire::CancelReason::Refunded,
     }
 }
 
@@ -113,6 +123,7 @@ pub(super) fn refusal(wire: wire::CommandRefusal) -> Result<CommandRefusal, Wire
         wire::CommandRefusal::TooLate => CommandRefusal::TooLate,
         wire::CommandRefusal::NotAllowed => CommandRefusal::NotAllowed,
         wire::CommandRefusal::Invalid => CommandRefusal::Invalid,
+        wire::CommandRefusal::NotNow => CommandRefusal::NotNow,
         wire::CommandRefusal::Unknown => return Err(WireError::UnknownSymbol("command refusal")),
     })
 }
@@ -125,6 +136,7 @@ pub(super) fn refusal_to_wire(refusal: CommandRefusal) -> wire::CommandRefusal {
         CommandRefusal::TooLate => wire::CommandRefusal::TooLate,
         CommandRefusal::NotAllowed => wire::CommandRefusal::NotAllowed,
         CommandRefusal::Invalid => wire::CommandRefusal::Invalid,
+        CommandRefusal::NotNow => wire::CommandRefusal::NotNow,
     }
 }
 
@@ -138,6 +150,7 @@ pub(super) fn step(wire: wire::SagaStep) -> Result<SagaStep, WireError> {
         wire::SagaStep::Voiding => SagaStep::Voiding,
         wire::SagaStep::Refunding => SagaStep::Refunding,
         wire::SagaStep::Returning => SagaStep::Returning,
+        wire::SagaStep::Settling => SagaStep::Settling,
         wire::SagaStep::Done => SagaStep::Cancelled,
         wire::SagaStep::Unknown => return Err(WireError::UnknownSymbol("saga step")),
     })
@@ -153,12 +166,15 @@ pub(super) fn step_to_wire(step: SagaStep) -> wire::SagaStep {
         SagaStep::Voiding => wire::SagaStep::Voiding,
         SagaStep::Refunding => wire::SagaStep::Refunding,
         SagaStep::Returning => wire::SagaStep::Returning,
+        SagaStep::Settling => wire::SagaStep::Settling,
         SagaStep::Paid => wire::SagaStep::Done,
         SagaStep::Cancelled => wire::SagaStep::Done,
     }
 }
 
 fn line_to_wire(line: &OrderLine) -> wire::OrderLine {
+    let (fulfilment, money) = fulfilment::fulfilment_to_wire(&line.fulfilment);
+    let parcel = &line.fulfilment.parcel;
     wire::OrderLine {
         line: line.line.0.into(),
         product_id: line.product_id.0.clone(),
@@ -167,6 +183,10 @@ fn line_to_wire(line: &OrderLine) -> wire::OrderLine {
         product_name: line.product_name.clone(),
         seller_id: line.seller_id.as_ref().map(|seller| seller.0.clone()),
         unit_price: line.unit_price.map(money_to_wire),
+        fulfilment,
+        money,
+        carrier: parcel.carrier.clone(),
+        tracking_number: parcel.tracking_number.clone(),
     }
 }
 
@@ -178,13 +198,16 @@ fn line_status_to_wire(status: LineStatus) -> wire::LineStatus {
         LineStatus::Confirmed => wire::LineStatus::Confirmed,
         LineStatus::Released => wire::LineStatus::Released,
         LineStatus::Restocked => wire::LineStatus::Restocked,
+        LineStatus::Returned => wire::LineStatus::Returned,
     }
 }
 
-fn status_to_wire(status: OrderStatus) -> wire::OrderStatus {
+pub(crate) fn status_to_wire(status: OrderStatus) -> wire::OrderStatus {
     match status {
         OrderStatus::Created => wire::OrderStatus::Created,
         OrderStatus::Paid => wire::OrderStatus::Paid,
+        OrderStatus::Shipped => wire::OrderStatus::Shipped,
+        OrderStatus::Delivered => wire::OrderStatus::Delivered,
         OrderStatus::Cancelled => wire::OrderStatus::Cancelled,
     }
 }

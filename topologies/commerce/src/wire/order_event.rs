@@ -1,11 +1,12 @@
 //! Events of orders, in both directions: the saga writes them, an auditor folds them.
 
-use schemas::wire::{order as wire, stock as stock_wire};
+use schemas::wire::{fulfilment as line_wire, order as wire, stock as stock_wire};
 
 use crate::ids::OrderId;
 use crate::order::{OrderEvent, RecordedEvent};
 use crate::payment::PaymentFact;
 use crate::stock::StockReply;
+use crate::wire::fulfilment::{numbers, numbers_to_wire, shipped, shipped_to_wire};
 use crate::wire::order::{
     cancel_reason, cancel_reason_to_wire, refusal, refusal_to_wire, requested, requested_to_wire, step, step_to_wire,
 };
@@ -67,6 +68,27 @@ pub fn event(payload: wire::OrderEventPayload) -> Result<OrderEvent, WireError> 
             reason: refusal(wire.reason)?,
         },
         wire::OrderEventPayload::NeedsAttention(wire) => OrderEvent::NeedsAttention { step: step(wire.step)? },
+        wire::OrderEventPayload::LinesShipped(wire) => shipped(wire)?,
+        wire::OrderEventPayload::LinesDelivered(wire) => OrderEvent::LinesDelivered {
+            lines: numbers(wire.lines)?,
+        },
+        wire::OrderEventPayload::ReturnRequested(wire) => OrderEvent::ReturnRequested {
+            lines: numbers(wire.lines)?,
+            reason: wire.reason,
+        },
+        wire::OrderEventPayload::ReturnRejected(wire) => OrderEvent::ReturnRejected {
+            lines: numbers(wire.lines)?,
+            reason: wire.reason,
+        },
+        wire::OrderEventPayload::RefundRequested(wire) => OrderEvent::RefundRequested {
+            lines: numbers(wire.lines)?,
+            reason: wire.reason,
+        },
+        wire::OrderEventPayload::PaymentSettled(wire) => OrderEvent::Payment(payments::settled(wire)?),
+        wire::OrderEventPayload::SellerCredited(wire) => OrderEvent::Payment(payments::credited(wire)?),
+        wire::OrderEventPayload::StockReturned(wire) => {
+            stock_event(stock_wire::StockReplyPayload::StockReturned(wire))?
+        }
     })
 }
 
@@ -111,6 +133,25 @@ pub fn event_to_wire(order_id: &OrderId, event: OrderEvent) -> wire::OrderEventP
         OrderEvent::NeedsAttention { step } => wire::OrderEventPayload::NeedsAttention(wire::NeedsAttention {
             step: step_to_wire(step),
         }),
+        OrderEvent::LinesShipped { lines, parcel } => {
+            wire::OrderEventPayload::LinesShipped(shipped_to_wire(&lines, parcel))
+        }
+        OrderEvent::LinesDelivered { lines } => {
+            let lines = numbers_to_wire(&lines);
+            wire::OrderEventPayload::LinesDelivered(line_wire::LinesDelivered { lines })
+        }
+        OrderEvent::ReturnRequested { lines, reason } => {
+            let lines = numbers_to_wire(&lines);
+            wire::OrderEventPayload::ReturnRequested(line_wire::ReturnRequested { lines, reason })
+        }
+        OrderEvent::ReturnRejected { lines, reason } => {
+            let lines = numbers_to_wire(&lines);
+            wire::OrderEventPayload::ReturnRejected(line_wire::ReturnRejected { lines, reason })
+        }
+        OrderEvent::RefundRequested { lines, reason } => {
+            let lines = numbers_to_wire(&lines);
+            wire::OrderEventPayload::RefundRequested(line_wire::RefundRequested { lines, reason })
+        }
     }
 }
 
@@ -128,6 +169,9 @@ fn stock_to_wire(reply: StockReply) -> wire::OrderEventPayload {
         }
         StockReply::Restocked { line, product_id } => {
             wire::OrderEventPayload::StockRestocked(stock::restocked_to_wire(line, product_id))
+        }
+        StockReply::Returned { line, product_id } => {
+            wire::OrderEventPayload::StockReturned(stock::returned_to_wire(line, product_id))
         }
     }
 }
@@ -164,6 +208,28 @@ fn payment_to_wire(order_id: &OrderId, fact: PaymentFact) -> wire::OrderEventPay
         } => {
             let refunded = payments::refunded_to_wire(order_id, account_id, refund_id, amount);
             wire::OrderEventPayload::PaymentRefunded(refunded)
+        }
+        PaymentFact::Settled {
+            account_id,
+            settlement_id,
+            seller_id,
+            amount,
+        } => {
+            let accounts = (account_id, seller_id);
+            wire::OrderEventPayload::PaymentSettled(payments::settled_to_wire(
+                order_id,
+                accounts,
+                settlement_id,
+                amount,
+            ))
+        }
+        PaymentFact::Credited {
+            account_id,
+            settlement_id,
+            amount,
+        } => {
+            let credited = payments::credited_to_wire(order_id, account_id, settlement_id, amount);
+            wire::OrderEventPayload::SellerCredited(credited)
         }
     }
 }

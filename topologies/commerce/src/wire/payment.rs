@@ -33,6 +33,17 @@ pub fn command(payload: wire::PaymentCommandPayload) -> Result<PaymentCommand, W
             refund_id: id(refund.refund_id, "refund id")?,
             amount: money(&refund.amount)?,
         },
+        wire::PaymentCommandPayload::SettlePayment(settle) => PaymentCommand::Settle {
+            order_id: id(settle.order_id, "order id")?,
+            settlement_id: id(settle.settlement_id, "settlement id")?,
+            seller_id: id(settle.seller_id, "seller id")?,
+            amount: money(&settle.amount)?,
+        },
+        wire::PaymentCommandPayload::CreditSeller(credit) => PaymentCommand::Credit {
+            order_id: id(credit.order_id, "order id")?,
+            settlement_id: id(credit.settlement_id, "settlement id")?,
+            amount: money(&credit.amount)?,
+        },
     })
 }
 
@@ -70,6 +81,26 @@ pub fn command_to_wire(command: PaymentCommand) -> wire::PaymentCommandPayload {
         } => wire::PaymentCommandPayload::RefundPayment(wire::RefundPayment {
             order_id: order_id.0,
             refund_id: refund_id.0,
+            amount: money_to_wire(amount),
+        }),
+        PaymentCommand::Settle {
+            order_id,
+            settlement_id,
+            seller_id,
+            amount,
+        } => wire::PaymentCommandPayload::SettlePayment(wire::SettlePayment {
+            order_id: order_id.0,
+            settlement_id: settlement_id.0,
+            seller_id: seller_id.0,
+            amount: money_to_wire(amount),
+        }),
+        PaymentCommand::Credit {
+            order_id,
+            settlement_id,
+            amount,
+        } => wire::PaymentCommandPayload::CreditSeller(wire::CreditSeller {
+            order_id: order_id.0,
+            settlement_id: settlement_id.0,
             amount: money_to_wire(amount),
         }),
     }
@@ -128,6 +159,8 @@ fn kind(wire: wire::LedgerEntryKind) -> Result<LedgerKind, WireError> {
         wire::LedgerEntryKind::Capture => LedgerKind::Capture,
         wire::LedgerEntryKind::Void => LedgerKind::Void,
         wire::LedgerEntryKind::Refund => LedgerKind::Refund,
+        wire::LedgerEntryKind::Settlement => LedgerKind::Settlement,
+        wire::LedgerEntryKind::Credit => LedgerKind::Credit,
         wire::LedgerEntryKind::Unknown => return Err(WireError::UnknownSymbol("ledger operation")),
     })
 }
@@ -140,5 +173,7 @@ fn kind_to_wire(kind: LedgerKind) -> wire::LedgerEntryKind {
         LedgerKind::Capture => wire::LedgerEntryKind::Capture,
         LedgerKind::Void => wire::LedgerEntryKind::Void,
         LedgerKind::Refund => wire::LedgerEntryKind::Refund,
+        LedgerKind::Settlement => wire::LedgerEntryKind::Settlement,
+        LedgerKind::Credit => wire::LedgerEntryKind::Credit,
     }
 }

@@ -2,7 +2,7 @@
 
 use schemas::wire::payment as wire;
 
-use crate::ids::{AccountId, OrderId, RefundId};
+use crate::ids::{AccountId, OrderId, RefundId, SettlementId};
 use crate::money::Money;
 use crate::order::OrderInput;
 use crate::payment::{PaymentEvent, PaymentFact, PaymentOperation, PaymentRefusal};
@@ -16,6 +16,8 @@ pub fn order_input(payload: wire::PaymentEventPayload) -> Result<Option<OrderInp
         wire::PaymentEventPayload::PaymentCaptured(wire) => Some(OrderInput::Payment(captured(wire)?)),
         wire::PaymentEventPayload::PaymentVoided(wire) => Some(OrderInput::Payment(voided(wire)?)),
         wire::PaymentEventPayload::PaymentRefunded(wire) => Some(OrderInput::Payment(refunded(wire)?)),
+        wire::PaymentEventPayload::PaymentSettled(wire) => Some(OrderInput::Payment(settled(wire)?)),
+        wire::PaymentEventPayload::SellerCredited(wire) => Some(OrderInput::Payment(credited(wire)?)),
         wire::PaymentEventPayload::PaymentRefused(_) => Some(OrderInput::PaymentRefused),
         wire::PaymentEventPayload::DepositPosted(_) => None,
         wire::PaymentEventPayload::DepositRefused(_) => None,
@@ -106,6 +108,20 @@ fn fact_to_wire(order_id: &OrderId, fact: PaymentFact) -> wire::PaymentEventPayl
             refund_id,
             amount,
         } => wire::PaymentEventPayload::PaymentRefunded(refunded_to_wire(order_id, account_id, refund_id, amount)),
+        PaymentFact::Settled {
+            account_id,
+            settlement_id,
+            seller_id,
+            amount,
+        } => {
+            let accounts = (account_id, seller_id);
+            wire::PaymentEventPayload::PaymentSettled(settled_to_wire(order_id, accounts, settlement_id, amount))
+        }
+        PaymentFact::Credited {
+            account_id,
+            settlement_id,
+            amount,
+        } => wire::PaymentEventPayload::SellerCredited(credited_to_wire(order_id, account_id, settlement_id, amount)),
     }
 }
 
@@ -152,6 +168,27 @@ pub fn refunded(wire: wire::PaymentRefunded) -> Result<PaymentFact, WireError> {
     Ok(PaymentFact::Refunded {
         account_id: wire.account_id.into(),
         refund_id: wire.refund_id.into(),
+        amount,
+    })
+}
+
+/// Reads a settlement.
+pub fn settled(wire: wire::PaymentSettled) -> Result<PaymentFact, WireError> {
+    let amount = money(&wire.amount)?;
+    Ok(PaymentFact::Settled {
+        account_id: wire.account_id.into(),
+        settlement_id: wire.settlement_id.into(),
+        seller_id: wire.seller_id.into(),
+        amount,
+    })
+}
+
+/// Reads a credit.
+pub fn credited(wire: wire::SellerCredited) -> Result<PaymentFact, WireError> {
+    let amount = money(&wire.amount)?;
+    Ok(PaymentFact::Credited {
+        account_id: wire.account_id.into(),
+        settlement_id: wire.settlement_id.into(),
         amount,
     })
 }
@@ -220,6 +257,37 @@ pub(super) fn refunded_to_wire(
     }
 }
 
+/// Writes a settlement: the wallet of the buyer, and the account of the seller.
+pub(super) fn settled_to_wire(
+    order_id: &OrderId,
+    (account_id, seller_id): (AccountId, AccountId),
+    settlement_id: SettlementId,
+    amount: Money,
+) -> wire::PaymentSettled {
+    wire::PaymentSettled {
+        order_id: order_id.0.clone(),
+        account_id: account_id.0,
+        settlement_id: settlement_id.0,
+        seller_id: seller_id.0,
+        amount: money_to_wire(amount),
+    }
+}
+
+/// Writes a credit.
+pub(super) fn credited_to_wire(
+    order_id: &OrderId,
+    account_id: AccountId,
+    settlement_id: SettlementId,
+    amount: Money,
+) -> wire::SellerCredited {
+    wire::SellerCredited {
+        order_id: order_id.0.clone(),
+        account_id: account_id.0,
+        settlement_id: settlement_id.0,
+        amount: money_to_wire(amount),
+    }
+}
+
 fn refusal(wire: wire::PaymentRefusal) -> Result<PaymentRefusal, WireError> {
     Ok(match wire {
         wire::PaymentRefusal::InsufficientFunds => PaymentRefusal::InsufficientFunds,
@@ -251,5 +319,7 @@ fn operation_to_wire(operation: PaymentOperation) -> wire::PaymentOperation {
         PaymentOperation::Capture => wire::PaymentOperation::Capture,
         PaymentOperation::Void => wire::PaymentOperation::Void,
         PaymentOperation::Refund => wire::PaymentOperation::Refund,
+        PaymentOperation::Settle => wire::PaymentOperation::Settle,
+        PaymentOperation::Credit => wire::PaymentOperation::Credit,
     }
 }

@@ -3,7 +3,9 @@
 use crate::authority::Actor;
 use crate::ids::{AccountId, LineNo, OrderId};
 use crate::money::{Currency, Money};
-use crate::order::{CancelReason, CommandRefusal, OrderEvent, RequestedLine, SagaStep};
+use crate::order::{
+    CancelReason, CommandRefusal, LineCommand, LineCommandKind, OrderEvent, Parcel, RequestedLine, SagaStep,
+};
 use crate::payment::{
     LedgerAccount, LedgerEntry, LedgerKind, PaymentCommand, PaymentEvent, PaymentFact, PaymentRefusal, Posting,
 };
@@ -56,6 +58,10 @@ fn replies() -> Vec<StockReply> {
             line: LINE,
             product_id: "p".into(),
         },
+        StockReply::Returned {
+            line: LINE,
+            product_id: "p".into(),
+        },
     ]
 }
 
@@ -84,6 +90,17 @@ fn facts() -> Vec<PaymentFact> {
             refund_id: "r".into(),
             amount,
         },
+        PaymentFact::Settled {
+            account_id: account_id.clone(),
+            settlement_id: "s".into(),
+            seller_id: "sam".into(),
+            amount,
+        },
+        PaymentFact::Credited {
+            account_id: account_id.clone(),
+            settlement_id: "s".into(),
+            amount,
+        },
     ];
     for reason in [
         PaymentRefusal::InsufficientFunds,
@@ -106,7 +123,7 @@ fn facts() -> Vec<PaymentFact> {
 
 #[test]
 fn every_order_event_reads_back() {
-    let lines = vec![RequestedLine {
+    let requested = vec![RequestedLine {
         line: LINE,
         product_id: "p".into(),
         quantity: 3,
@@ -114,7 +131,7 @@ fn every_order_event_reads_back() {
     let request_hash = "h".to_owned();
     let created = |currency| OrderEvent::OrderCreated {
         buyer_id: "a".into(),
-        lines: lines.clone(),
+        lines: requested.clone(),
         currency,
         request_hash: request_hash.clone(),
     };
@@ -127,6 +144,20 @@ fn every_order_event_reads_back() {
             reason: Some("why not".to_owned()),
         },
     ];
+    let (lines, reason) = (vec![LINE, LineNo(8)], Some("as agreed".to_owned()));
+    let (carrier, tracking_number) = (Some("CJ".to_owned()), Some("42".to_owned()));
+    for kind in [
+        LineCommandKind::Ship(Parcel {
+            carrier,
+            tracking_number,
+        }),
+        LineCommandKind::ConfirmDelivery,
+        LineCommandKind::RequestReturn { reason: reason.clone() },
+        LineCommandKind::RejectReturn { reason: reason.clone() },
+        LineCommandKind::Refund { reason },
+    ] {
+        events.push(LineCommand::event(kind, lines.clone()));
+    }
     events.extend(replies().into_iter().map(OrderEvent::Stock));
     events.extend(facts().into_iter().map(OrderEvent::Payment));
     for reason in [
@@ -139,6 +170,7 @@ fn every_order_event_reads_back() {
         CancelReason::CurrencyMismatch,
         CancelReason::InvalidOrder,
         CancelReason::TimedOut,
+        CancelReason::Refunded,
     ] {
         events.push(OrderEvent::OrderCancelled { reason });
     }
@@ -148,6 +180,7 @@ fn every_order_event_reads_back() {
         CommandRefusal::TooLate,
         CommandRefusal::NotAllowed,
         CommandRefusal::Invalid,
+        CommandRefusal::NotNow,
     ] {
         events.push(OrderEvent::CommandRefused {
             command_id: "c".into(),
@@ -202,6 +235,10 @@ fn every_command_of_the_saga_reads_back() {
             order_id: order_id(),
             line: LINE,
         },
+        StockCommand::Return {
+            order_id: order_id(),
+            line: LINE,
+        },
     ] {
         assert_eq!(stock::command(stock::command_to_wire(command.clone())), Ok(command));
     }
@@ -226,6 +263,17 @@ fn every_command_of_the_saga_reads_back() {
             refund_id: "r".into(),
             amount: krw(5),
         },
+        PaymentCommand::Settle {
+            order_id: order_id(),
+            settlement_id: "s".into(),
+            seller_id: "sam".into(),
+            amount: krw(5),
+        },
+        PaymentCommand::Credit {
+            order_id: order_id(),
+            settlement_id: "s".into(),
+            amount: krw(5),
+        },
     ] {
         assert_eq!(payment::command(payment::command_to_wire(command.clone())), Ok(command));
     }
@@ -248,6 +296,8 @@ fn every_entry_of_the_books_reads_back() {
         LedgerKind::Capture,
         LedgerKind::Void,
         LedgerKind::Refund,
+        LedgerKind::Settlement,
+        LedgerKind::Credit,
     ] {
         let entry = LedgerEntry {
             entry_id: "e".to_owned(),
@@ -278,6 +328,7 @@ fn every_stock_event_reads_back() {
         StockChangeKind::Confirmed,
         StockChangeKind::Released,
         StockChangeKind::Restocked,
+        StockChangeKind::Returned,
     ] {
         for hold in [None, Some(("o".into(), LINE))] {
             let (delta_on_hand, delta_reserved, on_hand, reserved) = (1, 2, 3, 4);

@@ -30,6 +30,10 @@ pub fn command(payload: wire::StockCommandPayload) -> Result<StockCommand, WireE
             order_id: id(restock.order_id, "order id")?,
             line: line(restock.line)?,
         },
+        wire::StockCommandPayload::ReturnStock(wire) => StockCommand::Return {
+            order_id: id(wire.order_id, "order id")?,
+            line: line(wire.line)?,
+        },
     })
 }
 
@@ -60,6 +64,10 @@ pub fn command_to_wire(command: StockCommand) -> wire::StockCommandPayload {
             let (order_id, line) = (order_id.0, line.0.into());
             wire::StockCommandPayload::RestockStock(wire::RestockStock { order_id, line })
         }
+        StockCommand::Return { order_id, line } => {
+            let (order_id, line) = (order_id.0, line.0.into());
+            wire::StockCommandPayload::ReturnStock(wire::ReturnStock { order_id, line })
+        }
     }
 }
 
@@ -80,6 +88,10 @@ pub fn reply(payload: wire::StockReplyPayload) -> Result<StockReply, WireError> 
             line: line(restocked.line)?,
             product_id: id(restocked.product_id, "product id")?,
         },
+        wire::StockReplyPayload::StockReturned(returned) => StockReply::Returned {
+            line: line(returned.line)?,
+            product_id: id(returned.product_id, "product id")?,
+        },
     })
 }
 
@@ -97,6 +109,9 @@ pub fn reply_to_wire(reply: StockReply) -> wire::StockReplyPayload {
         }
         StockReply::Restocked { line, product_id } => {
             wire::StockReplyPayload::StockRestocked(restocked_to_wire(line, product_id))
+        }
+        StockReply::Returned { line, product_id } => {
+            wire::StockReplyPayload::StockReturned(returned_to_wire(line, product_id))
         }
     }
 }
@@ -191,6 +206,15 @@ pub fn restocked_to_wire(line: LineNo, product_id: ProductId) -> wire::StockRest
     }
 }
 
+/// Writes a return.
+#[must_use]
+pub fn returned_to_wire(line: LineNo, product_id: ProductId) -> wire::StockReturned {
+    wire::StockReturned {
+        line: line.0.into(),
+        product_id: product_id.0,
+    }
+}
+
 /// Reads an event of the stock ledger.
 pub fn event(payload: wire::StockEventPayload) -> Result<StockEventKind, WireError> {
     match payload {
@@ -246,6 +270,7 @@ fn change_kind(wire: wire::StockChangeKind) -> Result<StockChangeKind, WireError
         wire::StockChangeKind::Confirmed => StockChangeKind::Confirmed,
         wire::StockChangeKind::Released => StockChangeKind::Released,
         wire::StockChangeKind::Restocked => StockChangeKind::Restocked,
+        wire::StockChangeKind::Returned => StockChangeKind::Returned,
         wire::StockChangeKind::Unknown => return Err(WireError::UnknownSymbol("stock change")),
     })
 }
@@ -258,6 +283,7 @@ fn change_kind_to_wire(kind: StockChangeKind) -> wire::StockChangeKind {
         StockChangeKind::Confirmed => wire::StockChangeKind::Confirmed,
         StockChangeKind::Released => wire::StockChangeKind::Released,
         StockChangeKind::Restocked => wire::StockChangeKind::Restocked,
+        StockChangeKind::Returned => wire::StockChangeKind::Returned,
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 
+use commerce::authority::Role;
+use commerce::order::{LineCommandKind, Parcel};
+
 use crate::world::World;
 
 /// What may still be done to the world beside delivering what is under way.
@@ -10,6 +13,19 @@ struct Budget {
     duplicates: u8,
     deadlines: u8,
     cancellations: u8,
+    commands: u8,
+}
+
+/// What buyers and sellers do with lines.
+pub fn commands() -> [(LineCommandKind, Role); 6] {
+    [
+        (LineCommandKind::Ship(Parcel::default()), Role::Seller),
+        (LineCommandKind::ConfirmDelivery, Role::Buyer),
+        (LineCommandKind::RequestReturn { reason: None }, Role::Buyer),
+        (LineCommandKind::RejectReturn { reason: None }, Role::Seller),
+        (LineCommandKind::Refund { reason: None }, Role::Buyer),
+        (LineCommandKind::Refund { reason: None }, Role::Seller),
+    ]
 }
 
 /// Walks through every world that can be reached, and checks each of them. Answers how many there are.
@@ -59,6 +75,17 @@ fn successors(world: &World, budget: Budget) -> Vec<(World, Budget)> {
             ));
         }
     }
+    if let Some(left) = budget.commands.checked_sub(1) {
+        let budget = Budget {
+            commands: left,
+            ..budget
+        };
+        for order in world.orders.keys() {
+            for (kind, by) in commands() {
+                next.push((after(world, |world| world.command(order, kind, by)), budget));
+            }
+        }
+    }
     next
 }
 
@@ -73,6 +100,7 @@ fn budget(duplicates: u8, deadlines: u8, cancellations: u8) -> Budget {
         duplicates,
         deadlines,
         cancellations,
+        commands: 0,
     }
 }
 
@@ -136,6 +164,50 @@ fn a_line_of_a_product_that_does_not_exist() {
         .with_wallet("ann", 100)
         .with_order("o", "ann", &[("p", 1), ("nothing", 1)]);
     report("unknown product", search(world, budget(1, 1, 1)));
+}
+
+/// What becomes of a line: every three things that buyer and seller do with it, at any moment, and a wait that is over.
+#[test]
+fn one_line_that_is_shipped_kept_or_given_back() {
+    let world = World::default()
+        .with_product("p", 10, 5)
+        .with_wallet("ann", 100)
+        .with_order("o", "ann", &[("p", 2)]);
+    let budget = Budget {
+        commands: 3,
+        ..budget(0, 1, 0)
+    };
+    report("fulfilment", search(world, budget));
+}
+
+/// The same with answers that come twice, and a cancellation.
+#[test]
+fn one_line_that_is_given_back_while_its_order_is_cancelled() {
+    let world = World::default()
+        .with_product("p", 10, 5)
+        .with_wallet("ann", 100)
+        .with_order("o", "ann", &[("p", 2)]);
+    let budget = Budget {
+        commands: 2,
+        ..budget(1, 0, 1)
+    };
+    report("fulfilment and cancellation", search(world, budget));
+}
+
+/// Lines go their own ways: each command is about all lines that it fits at that moment.
+#[test]
+fn two_lines_that_are_shipped_kept_or_given_back() {
+    let mut world = World::default()
+        .with_product("p", 10, 5)
+        .with_product("q", 7, 5)
+        .with_wallet("ann", 100)
+        .with_order("o", "ann", &[("p", 2), ("q", 1)]);
+    world.drain();
+    let budget = Budget {
+        commands: 3,
+        ..budget(1, 1, 0)
+    };
+    report("two lines after the payment", search(world, budget));
 }
 
 #[test]

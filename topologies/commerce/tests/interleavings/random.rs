@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::exhaustive::commands;
 use crate::world::World;
 
 /// Orders, what they ask for, and how rich the buyers and full the shelves are.
@@ -21,7 +22,7 @@ fn world(orders: &[(bool, Vec<(bool, i64)>)], stock: [i64; 2], money: [i64; 2]) 
     world
 }
 
-/// One random act: mostly a delivery, sometimes a duplicate, a deadline or a cancellation.
+/// One random act: mostly a delivery, sometimes a duplicate, a deadline, a command or a cancellation.
 fn act(world: &mut World, kind: u8, choice: usize) {
     match kind {
         0..=79 if !world.under_way.is_empty() => world.deliver(choice % world.under_way.len(), false),
@@ -32,7 +33,14 @@ fn act(world: &mut World, kind: u8, choice: usize) {
                 world.pass_deadline(&waiting[choice % waiting.len()]);
             }
         }
-        97..=99 => {
+        97..=98 => {
+            let orders: Vec<_> = world.orders.keys().cloned().collect();
+            let (kind, by) = commands()[choice % 6].clone();
+            if !orders.is_empty() {
+                world.command(&orders[choice % orders.len()], kind, by);
+            }
+        }
+        99 => {
             let orders: Vec<_> = world.orders.keys().cloned().collect();
             if !orders.is_empty() {
                 world.cancel(&orders[choice % orders.len()]);
@@ -69,8 +77,9 @@ proptest! {
         for choice in late {
             let messages = &world.history.messages;
             let message = messages[choice % messages.len()].clone();
-            // A cancellation of a paid order is no duplicate: it may still be made.
-            if !format!("{message:?}").contains("Cancel(") {
+            // A cancellation of a paid order is no duplicate, nor is what is done with lines: it may still be made.
+            let words = format!("{message:?}");
+            if !words.contains("Cancel(") && !words.contains("Lines(") {
                 world.handle(message);
                 world.check_now();
             }

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use commerce::authority::{Actor, Role};
-use commerce::ids::{AccountId, LineNo, OrderId, ProductId};
+use commerce::ids::{AccountId, LineNo, OrderId, ProductId, SettlementId};
 use commerce::invariants::{self, Violation};
 use commerce::money::{Currency, Money};
 use commerce::order::{
-    CancelOrder, Deadline, Effect, OrderInput, OrderSnapshot, OrderState, PlaceOrder, RecordedEvent, RequestedLine,
-    SagaStep,
+    CancelOrder, Deadline, Effect, LineCommand, LineCommandKind, OrderInput, OrderSnapshot, OrderState, PlaceOrder,
+    RecordedEvent, RequestedLine, SagaStep,
 };
 use commerce::payment::{
-    LedgerEntry, Payment, PaymentCommand, PaymentEvent, TransferKind, Wallet, step_payment, step_transfer,
+    Credit, LedgerEntry, Payment, PaymentCommand, PaymentEvent, TransferKind, Wallet, step_credit, step_payment,
+    step_transfer,
 };
 use commerce::product::{Product, ProductCommand};
 use commerce::stock::{Hold, StockChange, StockCommand, StockEventKind};
@@ -40,6 +41,7 @@ pub struct World {
     holds: BTreeMap<(ProductId, OrderId, LineNo), Hold>,
     wallets: BTreeMap<AccountId, Wallet>,
     payments: BTreeMap<(AccountId, OrderId), Payment>,
+    credits: BTreeMap<(AccountId, SettlementId), Credit>,
     pub under_way: Vec<UnderWay>,
     now: i64,
     deposited: i64,
@@ -54,6 +56,11 @@ pub struct History {
     entries: Vec<LedgerEntry>,
     pub messages: Vec<Message>,
     pub keep_messages: bool,
+}
+
+fn due(order: &OrderState) -> Option<i64> {
+    let deadline = order.deadline.map(|deadline| deadline.due_at);
+    deadline.into_iter().chain(order.moves_at()).min()
 }
 
 pub fn krw(amount: i64) -> Money {
@@ -153,14 +160,30 @@ impl World {
         self.send(Message::Order(order.clone(), input));
     }
 
+    /// The buyer or the seller does something with all lines of an order that it can be about.
+    pub fn command(&mut self, order: &OrderId, kind: LineCommandKind, by: Role) {
+        let account_id = match by {
+            Role::Buyer => self.orders[order].buyer_id.clone(),
+            Role::Seller | Role::System => "seller".into(),
+        };
+        let command_id = format!("{kind:?} of {order} by {by:?}").as_str().into();
+        let input = OrderInput::Lines(LineCommand {
+            command_id,
+            actor: Actor { account_id, role: by },
+            lines: Vec::new(),
+            kind,
+        });
+        self.send(Message::Order(order.clone(), input));
+    }
+
     pub fn pass_deadline(&mut self, order: &OrderId) {
-        let due = self.orders[order].deadline.map(|deadline| deadline.due_at);
+        let due = due(&self.orders[order]);
         self.now = self.now.max(due.unwrap_or(0));
         self.at_order(order, OrderInput::DeadlinePassed);
     }
 
     pub fn waiting(&self) -> Vec<OrderId> {
-        let waiting = self.orders.iter().filter(|(_, state)| state.deadline.is_some());
+        let waiting = self.orders.iter().filter(|(_, state)| due(state).is_some());
         waiting.map(|(id, _)| id.clone()).collect()
     }
 
@@ -211,7 +234,16 @@ impl World {
             PaymentCommand::Authorize { order_id, .. }
             | PaymentCommand::Capture { order_id }
             | PaymentCommand::Void { order_id }
-            | PaymentCommand::Refund { order_id, .. } => order_id.clone(),
+            | PaymentCommand::Refund { order_id, .. }
+            | PaymentCommand::Settle { order_id, .. } => order_id.clone(),
+            PaymentCommand::Credit {
+                order_id,
+                settlement_id,
+                amount,
+            } => {
+                let credit = (order_id.clone(), settlement_id.clone(), *amount);
+                return self.at_seller(id, credit);
+            }
             PaymentCommand::Deposit { .. } | PaymentCommand::Withdraw { .. } => {
                 panic!("no order deposits")
             }
@@ -226,9 +258,27 @@ impl World {
         if let Some(payment) = step.payment {
             self.payments.insert(key, payment);
         }
-        let input = match step.event {
-            Some(PaymentEvent::Fact { fact, .. }) => OrderInput::Payment(fact),
-            Some(PaymentEvent::Refused { .. }) => OrderInput::PaymentRefused,
+        self.answer(order, step.event.unwrap());
+    }
+
+    fn at_seller(&mut self, id: &AccountId, credit: (OrderId, SettlementId, Money)) {
+        let (order, key) = (credit.0.clone(), (id.clone(), credit.1.clone()));
+        let (wallet, made) = (self.wallets.get(id).cloned(), self.credits.get(&key).copied());
+        let step = step_credit(id, wallet, made, credit, &Actor::system("orders"), self.now).unwrap();
+        self.history.entries.extend(step.entry);
+        if let Some(wallet) = step.wallet {
+            self.wallets.insert(id.clone(), wallet);
+        }
+        if let Some(credit) = step.credit {
+            self.credits.insert(key, credit);
+        }
+        self.answer(order, step.event);
+    }
+
+    fn answer(&mut self, order: OrderId, event: PaymentEvent) {
+        let input = match event {
+            PaymentEvent::Fact { fact, .. } => OrderInput::Payment(fact),
+            PaymentEvent::Refused { .. } => OrderInput::PaymentRefused,
             other => panic!("an order was answered with {other:?}"),
         };
         self.send(Message::Order(order, input));
@@ -251,9 +301,11 @@ impl World {
             }
         }
         for payment in self.payments.values() {
-            assert!(payment.refunded() <= payment.captured());
+            assert!(payment.in_escrow() >= 0, "{payment:?}");
             money += payment.captured() - payment.refunded();
         }
+        // What was settled is counted as the order's money until its seller has it.
+        money -= self.credits.values().map(|credit| credit.amount.amount).sum::<i64>();
         assert_eq!(money, self.deposited, "money came or went");
     }
 
@@ -290,13 +342,16 @@ impl World {
     pub fn identity(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         for state in self.orders.values() {
-            let timeless = OrderState {
+            let mut timeless = OrderState {
                 created_at: 0,
                 updated_at: 0,
                 deadline: state.deadline.map(|deadline| Deadline { due_at: 0, ..deadline }),
                 timer: None,
                 ..state.clone()
             };
+            for line in &mut timeless.lines {
+                line.fulfilment.moves_at = line.fulfilment.moves_at.map(|_| 0);
+            }
             rmp_serde::to_vec(&timeless).unwrap().hash(&mut hasher);
         }
         for hold in self.holds.values() {
@@ -314,6 +369,9 @@ impl World {
             })
             .unwrap()
             .hash(&mut hasher);
+        }
+        for (settlement, credit) in &self.credits {
+            (settlement, credit.amount.amount).hash(&mut hasher);
         }
         let mut labels: Vec<&str> = self
             .under_way

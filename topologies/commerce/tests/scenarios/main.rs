@@ -24,6 +24,7 @@ mod accounts_are_taken_once;
 mod an_order_is_paid;
 mod deposits_count_once;
 mod descriptions;
+mod lines_are_shipped_kept_or_given_back;
 mod not_enough_money;
 mod not_enough_stock;
 mod poison_records;

@@ -12,7 +12,7 @@ use commerce::views::{self, TimelineItem, View, ViewRange, WalletView};
 use commerce::{ids::ProductId, wire};
 use schemas::SchemaTable;
 use schemas::wire::envelope::{Actor, Envelope, Money, Role};
-use schemas::wire::{Wire, order, payment, product, stock};
+use schemas::wire::{Wire, fulfilment, order, payment, product, stock};
 use streams::{DriverOptions, Record, TopologyTestDriver};
 
 pub struct Shop {
@@ -160,6 +160,43 @@ impl Shop {
             id,
             order::OrderCommandPayload::CancelOrder(cancel),
         );
+    }
+
+    /// A buyer or a seller does something with lines of an order; without lines, with all that it can be about.
+    pub fn lines(&mut self, order: &str, by: &str, id: &str, kind: &str, lines: &[i32]) {
+        let (lines, reason) = (lines.to_vec(), Some("as agreed".to_owned()));
+        let (role, payload) = match kind {
+            "ship" => {
+                let (carrier, tracking_number) = (Some("CJ".to_owned()), Some("42".to_owned()));
+                let ship = fulfilment::ShipLines {
+                    lines,
+                    carrier,
+                    tracking_number,
+                };
+                (Role::Seller, order::OrderCommandPayload::ShipLines(ship))
+            }
+            "confirm delivery" => {
+                let confirm = fulfilment::ConfirmDelivery { lines };
+                (Role::Buyer, order::OrderCommandPayload::ConfirmDelivery(confirm))
+            }
+            "request return" => {
+                let request = fulfilment::RequestReturn { lines, reason };
+                (Role::Buyer, order::OrderCommandPayload::RequestReturn(request))
+            }
+            "reject return" => {
+                let reject = fulfilment::RejectReturn { lines, reason };
+                (Role::Seller, order::OrderCommandPayload::RejectReturn(reject))
+            }
+            "buyer refunds" => {
+                let refund = fulfilment::RefundLines { lines, reason };
+                (Role::Buyer, order::OrderCommandPayload::RefundLines(refund))
+            }
+            _ => {
+                let refund = fulfilment::RefundLines { lines, reason };
+                (Role::Seller, order::OrderCommandPayload::RefundLines(refund))
+            }
+        };
+        self.send(order, actor(by, role), id, payload);
     }
 
     /// An answer of the stock ledger, as if it came from a topology that is not deployed.

@@ -1,12 +1,12 @@
 //! The saga: each step, each input.
 
 use commerce::authority::{Actor, Role};
-use commerce::ids::{LineNo, OrderId, ProductId, refund_id};
+use commerce::ids::{LineNo, OrderId, ProductId, line_refund_id, refund_id, settlement_id};
 use commerce::invariants::i6_waits_with_a_deadline;
 use commerce::money::{Currency, Money};
 use commerce::order::{
-    CancelOrder, Effect, InputKind, LineStatus, OrderInput, OrderState, PlaceOrder, RequestedLine, SagaStep, Step,
-    decide, step,
+    CancelOrder, Effect, InputKind, LineCommand, LineCommandKind, LineMoney, LineStatus, OrderInput, OrderState,
+    Parcel, PlaceOrder, RequestedLine, SagaStep, Step, decide, step,
 };
 use commerce::payment::{PaymentFact, PaymentRefusal};
 use commerce::stock::{Rejection, Reservation, StockRejection, StockReply};
@@ -74,6 +74,7 @@ fn stock(name: &str) -> OrderInput {
         }),
         "confirmed" => StockReply::Confirmed { line, product_id },
         "released" => StockReply::Released { line, product_id },
+        "returned" => StockReply::Returned { line, product_id },
         _ => StockReply::Restocked { line, product_id },
     })
 }
@@ -108,11 +109,52 @@ fn payment(name: &str) -> OrderInput {
             account_id,
             amount: Some(amount),
         },
+        "line refunded" => PaymentFact::Refunded {
+            account_id,
+            refund_id: line_refund_id(&order_id(), LineNo(1)),
+            amount,
+        },
+        "line settled" => PaymentFact::Settled {
+            account_id,
+            settlement_id: settlement_id(&order_id(), LineNo(1)),
+            seller_id: "sam".into(),
+            amount,
+        },
+        "seller credited" => PaymentFact::Credited {
+            account_id: "sam".into(),
+            settlement_id: settlement_id(&order_id(), LineNo(1)),
+            amount,
+        },
         _ => PaymentFact::Refunded {
             account_id,
             refund_id: refund_id(&order_id()),
             amount,
         },
+    })
+}
+
+fn sam() -> Actor {
+    Actor {
+        account_id: "sam".into(),
+        role: Role::Seller,
+    }
+}
+
+/// A command about all lines that it can be about; its words are its id.
+fn lines(words: &str) -> OrderInput {
+    let (kind, actor) = match words {
+        "ship" => (LineCommandKind::Ship(Parcel::default()), sam()),
+        "confirm delivery" => (LineCommandKind::ConfirmDelivery, ann()),
+        "request return" => (LineCommandKind::RequestReturn { reason: None }, ann()),
+        "reject return" => (LineCommandKind::RejectReturn { reason: None }, sam()),
+        "buyer refunds" => (LineCommandKind::Refund { reason: None }, ann()),
+        _ => (LineCommandKind::Refund { reason: None }, sam()),
+    };
+    OrderInput::Lines(LineCommand {
+        command_id: words.into(),
+        actor,
+        lines: vec![],
+        kind,
     })
 }
 
@@ -134,7 +176,17 @@ fn inputs() -> Vec<(&'static str, OrderInput)> {
             })
         }),
     ];
-    for name in ["reserved", "rejected", "confirmed", "released", "restocked"] {
+    for name in [
+        "ship",
+        "confirm delivery",
+        "request return",
+        "reject return",
+        "buyer refunds",
+        "seller refunds",
+    ] {
+        inputs.push((name, lines(name)));
+    }
+    for name in ["reserved", "rejected", "confirmed", "released", "restocked", "returned"] {
         inputs.push((name, stock(name)));
     }
     for name in [
@@ -144,6 +196,9 @@ fn inputs() -> Vec<(&'static str, OrderInput)> {
         "captured",
         "voided",
         "refunded",
+        "line refunded",
+        "line settled",
+        "seller credited",
     ] {
         inputs.push((name, payment(name)));
     }
@@ -193,6 +248,51 @@ fn states() -> Vec<(&'static str, Vec<OrderInput>)> {
             "cancelled restocked",
             with(paid(), vec![cancel("c1"), payment("refunded"), stock("restocked")]),
         ),
+        ("shipped", with(paid(), vec![lines("ship")])),
+        (
+            "return asked",
+            with(paid(), vec![lines("ship"), lines("request return")]),
+        ),
+        (
+            "return rejected",
+            with(
+                paid(),
+                vec![lines("ship"), lines("request return"), lines("reject return")],
+            ),
+        ),
+        ("settling", with(paid(), vec![lines("ship"), lines("confirm delivery")])),
+        (
+            "crediting",
+            with(
+                paid(),
+                vec![lines("ship"), lines("confirm delivery"), payment("line settled")],
+            ),
+        ),
+        (
+            "delivered",
+            with(
+                paid(),
+                vec![
+                    lines("ship"),
+                    lines("confirm delivery"),
+                    payment("line settled"),
+                    payment("seller credited"),
+                ],
+            ),
+        ),
+        ("refunding line", with(paid(), vec![lines("buyer refunds")])),
+        (
+            "line refunded",
+            with(paid(), vec![lines("buyer refunds"), payment("line refunded")]),
+        ),
+        (
+            "cancelled by line",
+            with(
+                paid(),
+                vec![lines("buyer refunds"), payment("line refunded"), stock("returned")],
+            ),
+        ),
+        ("shipped too early", with(until(1), vec![lines("ship")])),
     ]
 }
 
@@ -234,7 +334,8 @@ fn check_turn(before: &OrderState, turn: &Step) {
     let numbers: Vec<u64> = turn.events.iter().map(|event| event.seq).collect();
     let expected: Vec<u64> = (before.seq + 1..=after.seq).collect();
     assert_eq!(numbers, expected);
-    let due = after.deadline.map(|deadline| deadline.due_at);
+    let deadline = after.deadline.map(|deadline| deadline.due_at);
+    let due = deadline.into_iter().chain(after.moves_at()).min();
     assert_eq!(turn.timer_after, after.timer);
     assert_eq!(
         turn.timer_after.is_some(),
@@ -243,7 +344,7 @@ fn check_turn(before: &OrderState, turn: &Step) {
     );
     assert!(turn.timer_after <= due, "the timer is never late: {after:?}");
     if after.step().is_final() {
-        assert_eq!(turn.timer_after, None, "{after:?}");
+        assert_eq!(turn.timer_after.is_some(), after.moves_at().is_some(), "{after:?}");
     } else {
         assert!(turn.timer_after.is_some() || after.needs_attention, "{after:?}");
     }
@@ -268,7 +369,8 @@ fn every_step_answers_every_input() {
         }
         let mut before = reach(way.clone());
         for send in 1..=4 {
-            let now = before.deadline.map_or(i64::MAX, |deadline| deadline.due_at);
+            let deadline = before.deadline.map(|deadline| deadline.due_at);
+            let now = deadline.or(before.moves_at()).unwrap_or(i64::MAX);
             let turn = step(Some(before.clone()), &order_id(), OrderInput::DeadlinePassed, now);
             check_turn(&before, &turn);
             rows.push(row(state, &format!("deadline {send}"), &outcome(Some(&before), &turn)));
@@ -382,16 +484,19 @@ fn only_what_is_still_held_is_given_back() {
 
 type OfLine = fn(LineStatus) -> InputKind;
 
+type OfMoney = fn(LineMoney) -> InputKind;
+
 /// Every pair of the decision table itself, reachable or not.
 #[test]
 fn every_pair_of_step_and_answer_is_decided() {
-    const LINES: [LineStatus; 6] = [
+    const LINES: [LineStatus; 7] = [
         LineStatus::Requested,
         LineStatus::Reserved,
         LineStatus::Rejected,
         LineStatus::Confirmed,
         LineStatus::Released,
         LineStatus::Restocked,
+        LineStatus::Returned,
     ];
     let of_stock: [(&str, OfLine); 5] = [
         ("reserved", InputKind::StockReserved),
@@ -399,6 +504,11 @@ fn every_pair_of_step_and_answer_is_decided() {
         ("confirmed", InputKind::StockConfirmed),
         ("released", InputKind::StockReleased),
         ("restocked", InputKind::StockRestocked),
+    ];
+    let of_money: [(&str, OfMoney); 3] = [
+        ("line refunded", InputKind::LineRefunded),
+        ("line settled", InputKind::LineSettled),
+        ("seller credited", InputKind::SellerCredited),
     ];
     let mut rows = vec![];
     for step in SagaStep::ALL {
@@ -410,9 +520,22 @@ fn every_pair_of_step_and_answer_is_decided() {
                 &LINES.iter().map(decided).collect::<Vec<_>>(),
             ));
         }
+        for line in LINES {
+            let decided = |money: LineMoney| {
+                let kind = InputKind::StockReturned(line, money);
+                format!("{money:?} {:?}", decide(step, kind))
+            };
+            let name = format!("returned {line:?}");
+            rows.push(row(&format!("{step:?}"), &name, &LineMoney::ALL.map(decided)));
+        }
+        for (name, kind) in of_money {
+            let decided = |money: LineMoney| format!("{money:?} {:?}", decide(step, kind(money)));
+            rows.push(row(&format!("{step:?}"), name, &LineMoney::ALL.map(decided)));
+        }
         for kind in [
             InputKind::PlaceOrder,
             InputKind::CancelOrder,
+            InputKind::LineCommand,
             InputKind::PaymentAuthorized,
             InputKind::PaymentDeclined,
             InputKind::PaymentCaptured,

@@ -4,8 +4,8 @@ use commerce::authority::Actor;
 use commerce::ids::AccountId;
 use commerce::money::{Currency, Money};
 use commerce::payment::{
-    AMOUNT_MAX, LedgerEntry, Payment, PaymentCommand, PaymentEvent, PaymentStep, REFUNDS_MAX, TransferKind,
-    TransferStep, Wallet, step_payment, step_transfer,
+    AMOUNT_MAX, LedgerEntry, PARTS_MAX, Payment, PaymentCommand, PaymentEvent, PaymentStep, TransferKind, TransferStep,
+    Wallet, step_credit, step_payment, step_transfer,
 };
 
 use crate::{check, row, variant};
@@ -37,6 +37,12 @@ fn commands() -> Vec<(&'static str, PaymentCommand)> {
         refund_id: id.into(),
         amount: krw(amount),
     };
+    let settle = |id: &str, amount| PaymentCommand::Settle {
+        order_id: "o".into(),
+        settlement_id: id.into(),
+        seller_id: "sam".into(),
+        amount: krw(amount),
+    };
     vec![
         ("authorize 30", authorize(30)),
         ("authorize 101", authorize(101)),
@@ -48,6 +54,11 @@ fn commands() -> Vec<(&'static str, PaymentCommand)> {
         ("refund r2 of 20", refund("r2", 20)),
         ("refund r2 of 31", refund("r2", 31)),
         ("refund r2 of -1", refund("r2", -1)),
+        ("refund all of 30", refund("o.refund", 30)),
+        ("settle s1 of 20", settle("s1", 20)),
+        ("settle s1 of 10", settle("s1", 10)),
+        ("settle s2 of 31", settle("s2", 31)),
+        ("settle s2 of -1", settle("s2", -1)),
     ]
 }
 
@@ -89,12 +100,15 @@ fn outcome(before: Option<&Payment>, step: &PaymentStep) -> Vec<String> {
 #[test]
 fn every_payment_answers_every_command() {
     let mut rows = vec![];
-    let states: [(&str, &[usize]); 8] = [
+    let states: [(&str, &[usize]); 11] = [
         ("no payment", &[]),
         ("held 30", &[0]),
         ("captured 30", &[0, 3]),
         ("refunded r1 10 of 30", &[0, 3, 6]),
         ("refunded r1 30 of 30", &[0, 3, 5]),
+        ("refunded all 30", &[0, 3, 10]),
+        ("settled s1 20 of 30", &[0, 3, 11]),
+        ("refunded 10, settled 20", &[0, 3, 6, 11]),
         ("voided 30", &[0, 4]),
         ("voided unseen", &[4]),
         ("declined 101", &[1]),
@@ -197,22 +211,71 @@ fn what_may_still_be_refunded_is_not_forgotten() {
     for way in [&[0usize] as &[usize], &[0, 3], &[0, 3, 7]] {
         assert_eq!(forget_at(way), None, "{way:?}");
     }
-    assert!(forget_at(&[0, 3, 5]).is_some());
+    assert_eq!(forget_at(&[0, 3, 11]), None, "a third of it is left");
+    for way in [&[0usize, 3, 5] as &[usize], &[0, 3, 10], &[0, 3, 6, 11]] {
+        assert!(forget_at(way).is_some(), "{way:?}");
+    }
+}
+
+/// A saga that reads everything again asks from the beginning. What was given back line by line was paid before that; what was
+/// given back at once was given up.
+#[test]
+fn an_order_that_asks_again_hears_of_the_refund_of_everything_only() {
+    let hears = |way: &[usize], command: usize| {
+        let (wallet, payment) = reach(way);
+        let event = take(wallet, payment, commands()[command].1.clone()).event.unwrap();
+        let PaymentEvent::Fact { fact, .. } = event else {
+            panic!("an answer")
+        };
+        (variant(&fact), fact.amount())
+    };
+    let of = |kind: &str| (kind.to_owned(), Some(krw(30)));
+    assert_eq!(hears(&[0, 3, 6, 7], 0), of("Authorized"));
+    assert_eq!(hears(&[0, 3, 6, 7], 3), of("Captured"));
+    assert_eq!(hears(&[0, 3, 10], 0), of("Refunded"));
+    assert_eq!(hears(&[0, 3, 10], 3), of("Refunded"));
 }
 
 #[test]
-fn an_authorisation_that_comes_after_two_refunds_hears_of_the_last() {
-    let (wallet, payment) = reach(&[0, 3, 6, 7]);
-    let Some(PaymentEvent::Fact { fact, .. }) = take(wallet, payment, commands()[0].1.clone()).event else {
-        panic!("it was given back whole")
+fn a_settlement_is_credited_once() {
+    let credit = |made, amount| {
+        let settlement = ("o".into(), "s1".into(), krw(amount));
+        step_credit(&"sam".into(), None, made, settlement, &Actor::system("orders"), 7).unwrap()
     };
-    assert_eq!(fact.amount(), Some(krw(20)));
+    let made = credit(None, 20);
+    assert_eq!(made.wallet.as_ref().unwrap().balance(krw(0).currency).available, 20);
+    assert_eq!(
+        movements(made.entry.as_ref()),
+        "books s1.credit due:o -20, wallet:sam:available +20"
+    );
+    let again = credit(made.credit, 20);
+    assert_eq!((again.wallet, again.entry, &again.event), (None, None, &made.event));
+    let another = credit(made.credit, 21);
+    assert_eq!((another.entry, another.credit), (None, made.credit));
+    assert!(
+        matches!(another.event, PaymentEvent::Refused { .. }),
+        "{:?}",
+        another.event
+    );
+    assert!(matches!(credit(None, -1).event, PaymentEvent::Refused { .. }));
+    let kept_until = made.credit.map(|credit| credit.forget_at());
+    assert_eq!(kept_until, Some(7 + 7 * 24 * 3_600_000));
+}
+
+#[test]
+fn only_the_saga_credits_a_seller() {
+    let sam_himself = Actor {
+        account_id: "sam".into(),
+        role: commerce::authority::Role::Seller,
+    };
+    let settlement = ("o".into(), "s1".into(), krw(20));
+    assert!(step_credit(&"sam".into(), None, None, settlement, &sam_himself, 0).is_err());
 }
 
 #[test]
 fn a_payment_is_given_back_in_a_bounded_number_of_parts() {
     let (mut wallet, mut payment) = reach(&[0, 3]);
-    for at in 0..=REFUNDS_MAX {
+    for at in 0..=PARTS_MAX {
         let refund = PaymentCommand::Refund {
             order_id: "o".into(),
             refund_id: format!("r{at}").into(),
@@ -221,7 +284,21 @@ fn a_payment_is_given_back_in_a_bounded_number_of_parts() {
         let step = take(wallet, payment, refund);
         (wallet, payment) = (step.wallet, step.payment);
     }
-    assert_eq!(payment.unwrap().refunds.len(), REFUNDS_MAX);
+    for at in 0..=PARTS_MAX {
+        let settle = PaymentCommand::Settle {
+            order_id: "o".into(),
+            settlement_id: format!("s{at}").into(),
+            seller_id: "sam".into(),
+            amount: krw(0),
+        };
+        let step = take(wallet, payment, settle);
+        (wallet, payment) = (step.wallet, step.payment);
+    }
+    let payment = payment.unwrap();
+    assert_eq!(
+        (payment.refunds.len(), payment.settlements.len()),
+        (PARTS_MAX, PARTS_MAX)
+    );
 }
 
 /// No way leads to such a payment; should there be one, nobody is told that it was taken or given up.

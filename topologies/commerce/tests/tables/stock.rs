@@ -53,6 +53,13 @@ fn commands() -> Vec<(&'static str, StockCommand)> {
                 line: LineNo(1),
             },
         ),
+        (
+            "return",
+            StockCommand::Return {
+                order_id: "o".into(),
+                line: LineNo(1),
+            },
+        ),
     ]
 }
 
@@ -94,12 +101,13 @@ fn every_hold_answers_every_command() {
     for (name, command) in commands() {
         rows.push(row("no product", name, &outcome(None, &take(None, None, &command))));
     }
-    let states: [(&str, &[usize]); 6] = [
+    let states: [(&str, &[usize]); 7] = [
         ("no hold", &[]),
         ("reserved 3", &[0]),
         ("confirmed 3", &[0, 4]),
         ("released 3", &[0, 5]),
         ("restocked 3", &[0, 4, 6]),
+        ("returned 3", &[0, 4, 7]),
         ("rejected 6", &[2]),
     ];
     for (state, way) in states.into_iter().chain([("released unseen", &[5usize] as &[usize])]) {

@@ -8,7 +8,7 @@ use commerce::ids::{self, AccountId};
 use schemas::SchemaTable;
 use schemas::wire::Wire;
 use schemas::wire::envelope::{Actor, Envelope, Money, Role};
-use schemas::wire::{order, payment, product};
+use schemas::wire::{fulfilment, order, payment, product};
 
 use super::gateway::Gateway;
 use crate::workload::Stage;
@@ -25,6 +25,10 @@ const BESIDE: u64 = 150;
 const CANCELLED_AT_ONCE: u64 = 700;
 /// Times in a thousand that it is a price that changes.
 const REPRICED: u64 = 300;
+/// Times in a thousand that buyer and sellers do something with the lines of an order that is not cancelled.
+const FULFILLED: u64 = 600;
+/// How long they wait before each thing that they do.
+const BETWEEN_DEEDS: std::ops::Range<Duration> = Duration::from_millis(50)..Duration::from_secs(2);
 /// How long after an order its cancellation comes then.
 const AT_ONCE: std::ops::Range<Duration> = Duration::from_millis(1)..Duration::from_millis(250);
 /// How long after an order its cancellation comes otherwise.
@@ -199,7 +203,60 @@ impl Act {
             let cancel = order::CancelOrder { reason: None };
             let payload = order::OrderCommandPayload::CancelOrder(cancel);
             self.send(&order_id, &buyer, Role::Buyer, "cancel", payload);
+        } else if self.permille(FULFILLED) {
+            for turn in 0..self.draw(1..7) {
+                let pause = self.stage.kafka.world.draw(|random| random.time(BETWEEN_DEEDS));
+                self.stage.kafka.world.sleep(pause);
+                self.deed(&order_id, &buyer, turn);
+            }
         }
+    }
+
+    /// Something that a buyer or a seller does with lines, without looking whether it is the time for it.
+    fn deed(&self, order_id: &str, buyer: &str, turn: i64) {
+        let (lines, reason) = (self.some_lines(), None);
+        let seller = seller(self.pick(2));
+        let (kind, by, role, payload) = match self.pick(8) {
+            0..=2 => {
+                let (carrier, tracking_number) = (None, Some(format!("parcel-{turn}")));
+                let ship = fulfilment::ShipLines {
+                    lines,
+                    carrier,
+                    tracking_number,
+                };
+                let payload = order::OrderCommandPayload::ShipLines(ship);
+                ("ship", seller.as_str(), Role::Seller, payload)
+            }
+            3 | 4 => {
+                let confirm = fulfilment::ConfirmDelivery { lines };
+                let payload = order::OrderCommandPayload::ConfirmDelivery(confirm);
+                ("confirm", buyer, Role::Buyer, payload)
+            }
+            5 => {
+                let request = fulfilment::RequestReturn { lines, reason };
+                let payload = order::OrderCommandPayload::RequestReturn(request);
+                ("return", buyer, Role::Buyer, payload)
+            }
+            6 if self.permille(300) => {
+                let reject = fulfilment::RejectReturn { lines, reason };
+                let payload = order::OrderCommandPayload::RejectReturn(reject);
+                ("reject", seller.as_str(), Role::Seller, payload)
+            }
+            of => {
+                let payload = order::OrderCommandPayload::RefundLines(fulfilment::RefundLines { lines, reason });
+                if of == 6 {
+                    ("take-back", seller.as_str(), Role::Seller, payload)
+                } else {
+                    ("give-up", buyer, Role::Buyer, payload)
+                }
+            }
+        };
+        self.send(order_id, by, role, &format!("{kind}-{turn}"), payload);
+    }
+
+    /// All lines, mostly, or the first.
+    fn some_lines(&self) -> Vec<i32> {
+        if self.permille(700) { Vec::new() } else { vec![1] }
     }
 
     /// One to three lines; some ask for more than there is.

@@ -1,8 +1,10 @@
 //! The saga's decisions: one for each pair of a step and a thing that can happen, none left to a wildcard.
 
+mod lines;
 mod payment;
 mod stock;
 
+use crate::order::fulfilment::LineMoney;
 use crate::order::state::{LineStatus, SagaStep};
 use crate::payment::PaymentFact;
 use crate::stock::StockReply;
@@ -14,6 +16,8 @@ pub enum InputKind {
     PlaceOrder,
     /// A buyer cancels.
     CancelOrder,
+    /// Somebody does something with lines.
+    LineCommand,
     /// The ledger holds a line, which the order knows in this status.
     StockReserved(LineStatus),
     /// The ledger refuses a line.
@@ -34,6 +38,14 @@ pub enum InputKind {
     PaymentVoided,
     /// The wallet has the money back.
     PaymentRefunded,
+    /// The ledger took a line back from its buyer.
+    StockReturned(LineStatus, LineMoney),
+    /// The wallet has the money of a line back.
+    LineRefunded(LineMoney),
+    /// The wallet has set the money of a line aside for its seller.
+    LineSettled(LineMoney),
+    /// The seller's wallet has it.
+    SellerCredited(LineMoney),
     /// The wallet refuses a step that should have been possible.
     PaymentRefused,
     /// The present step's timer has fired.
@@ -75,6 +87,14 @@ pub enum Decision {
     CompareRequest,
     /// Begin to unwind, if the actor may ask for it.
     AcceptCancellation,
+    /// The same, unless a line has been shipped or given back: then it is too late.
+    AcceptUntouched,
+    /// Take the command when the order is paid, and refuse it if it never is.
+    WaitUntilPaid,
+    /// Let the lines decide.
+    JudgeLines,
+    /// Refuse as too late, unless it was accepted before.
+    RefuseLines,
     /// Refuse as too late, unless it is the accepted cancellation again.
     RefuseCancellation,
     /// Send the step's commands again, or unwind after the last time.
@@ -91,6 +111,7 @@ pub fn decide(step: SagaStep, kind: InputKind) -> Decision {
     match kind {
         InputKind::PlaceOrder => Decision::CompareRequest,
         InputKind::CancelOrder => cancel_order(step),
+        InputKind::LineCommand => lines::command(step),
         InputKind::StockReserved(line) => stock::reserved(step, line),
         InputKind::StockRejected(line) => stock::rejected(step, line),
         InputKind::StockConfirmed(line) => stock::confirmed(step, line),
@@ -101,6 +122,10 @@ pub fn decide(step: SagaStep, kind: InputKind) -> Decision {
         InputKind::PaymentCaptured => payment::captured(step),
         InputKind::PaymentVoided => payment::voided(step),
         InputKind::PaymentRefunded => payment::refunded(step),
+        InputKind::StockReturned(line, money) => lines::returned(step, line, money),
+        InputKind::LineRefunded(money) => lines::refunded(step, money),
+        InputKind::LineSettled(money) => lines::settled(step, money),
+        InputKind::SellerCredited(money) => lines::credited(step, money),
         InputKind::PaymentRefused => payment::refused(step),
         InputKind::DeadlinePassed => deadline_passed(step),
     }
@@ -112,7 +137,8 @@ fn cancel_order(step: SagaStep) -> Decision {
         SagaStep::Authorizing => Decision::AcceptCancellation,
         SagaStep::Confirming => Decision::AcceptCancellation,
         SagaStep::Capturing => Decision::AcceptCancellation,
-        SagaStep::Paid => Decision::AcceptCancellation,
+        SagaStep::Paid => Decision::AcceptUntouched,
+        SagaStep::Settling => Decision::RefuseCancellation,
         SagaStep::Voiding => Decision::RefuseCancellation,
         SagaStep::Refunding => Decision::RefuseCancellation,
         SagaStep::Returning => Decision::RefuseCancellation,
@@ -129,6 +155,7 @@ fn deadline_passed(step: SagaStep) -> Decision {
         SagaStep::Voiding => Decision::ResendOrAlarm,
         SagaStep::Refunding => Decision::ResendOrAlarm,
         SagaStep::Returning => Decision::ResendOrAlarm,
+        SagaStep::Settling => Decision::ResendOrAlarm,
         SagaStep::Paid => Decision::StaleTimer,
         SagaStep::Cancelled => Decision::StaleTimer,
     }
@@ -137,25 +164,28 @@ fn deadline_passed(step: SagaStep) -> Decision {
 impl InputKind {
     /// The kind of a stock reply about a line that the order knows in this status.
     #[must_use]
-    pub fn of_stock(reply: &StockReply, line: LineStatus) -> Self {
+    pub fn of_stock(reply: &StockReply, line: LineStatus, money: LineMoney) -> Self {
         match reply {
             StockReply::Reserved(_) => Self::StockReserved(line),
             StockReply::Rejected(_) => Self::StockRejected(line),
             StockReply::Confirmed { .. } => Self::StockConfirmed(line),
             StockReply::Released { .. } => Self::StockReleased(line),
             StockReply::Restocked { .. } => Self::StockRestocked(line),
+            StockReply::Returned { .. } => Self::StockReturned(line, money),
         }
     }
 
-    /// The kind of a wallet's answer.
+    /// The kind of a wallet's answer about the whole order, or about a line whose money the order knows to be there.
     #[must_use]
-    pub fn of_payment(fact: &PaymentFact) -> Self {
+    pub fn of_payment(fact: &PaymentFact, line: Option<LineMoney>) -> Self {
         match fact {
             PaymentFact::Authorized { .. } => Self::PaymentAuthorized,
             PaymentFact::Declined { .. } => Self::PaymentDeclined,
             PaymentFact::Captured { .. } => Self::PaymentCaptured,
             PaymentFact::Voided { .. } => Self::PaymentVoided,
-            PaymentFact::Refunded { .. } => Self::PaymentRefunded,
+            PaymentFact::Refunded { .. } => line.map_or(Self::PaymentRefunded, Self::LineRefunded),
+            PaymentFact::Settled { .. } => Self::LineSettled(line.unwrap_or_default()),
+            PaymentFact::Credited { .. } => Self::SellerCredited(line.unwrap_or_default()),
         }
     }
 }

@@ -10,6 +10,7 @@ pub(super) fn authorized(step: SagaStep) -> Decision {
         SagaStep::Authorizing => Decision::Record,
         SagaStep::Confirming => Decision::Duplicate,
         SagaStep::Capturing => Decision::Duplicate,
+        SagaStep::Settling => Decision::Duplicate,
         SagaStep::Paid => Decision::Duplicate,
         SagaStep::Voiding => Decision::Superseded,
         SagaStep::Refunding => Decision::Duplicate,
@@ -24,6 +25,7 @@ pub(super) fn declined(step: SagaStep) -> Decision {
         SagaStep::Authorizing => Decision::Record,
         SagaStep::Confirming => Decision::Alarm,
         SagaStep::Capturing => Decision::Alarm,
+        SagaStep::Settling => Decision::Alarm,
         SagaStep::Paid => Decision::Alarm,
         SagaStep::Voiding => Decision::Record,
         SagaStep::Refunding => Decision::Alarm,
@@ -38,6 +40,7 @@ pub(super) fn captured(step: SagaStep) -> Decision {
         SagaStep::Authorizing => Decision::TooEarly,
         SagaStep::Confirming => Decision::Record,
         SagaStep::Capturing => Decision::Record,
+        SagaStep::Settling => Decision::Duplicate,
         SagaStep::Paid => Decision::Duplicate,
         // The capture was faster than the void: the money comes back by a refund.
         SagaStep::Voiding => Decision::Record,
@@ -55,6 +58,7 @@ pub(super) fn voided(step: SagaStep) -> Decision {
         // The answer to the capture: the hold had ended before.
         SagaStep::Confirming => Decision::Record,
         SagaStep::Capturing => Decision::Record,
+        SagaStep::Settling => Decision::Alarm,
         SagaStep::Paid => Decision::Alarm,
         SagaStep::Voiding => Decision::Record,
         SagaStep::Refunding => Decision::Alarm,
@@ -71,6 +75,7 @@ pub(super) fn refunded(step: SagaStep) -> Decision {
         SagaStep::Confirming => Decision::Record,
         SagaStep::Capturing => Decision::Record,
         // The cancellation that refunded it will be read again, and will ask again.
+        SagaStep::Settling => Decision::TooEarly,
         SagaStep::Paid => Decision::TooEarly,
         SagaStep::Voiding => Decision::Record,
         SagaStep::Refunding => Decision::Record,
@@ -85,6 +90,7 @@ pub(super) fn refused(step: SagaStep) -> Decision {
         SagaStep::Authorizing => Decision::Alarm,
         SagaStep::Confirming => Decision::Alarm,
         SagaStep::Capturing => Decision::Alarm,
+        SagaStep::Settling => Decision::Alarm,
         SagaStep::Paid => Decision::Duplicate,
         SagaStep::Voiding => Decision::Alarm,
         SagaStep::Refunding => Decision::Alarm,

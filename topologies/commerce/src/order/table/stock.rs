@@ -8,16 +8,26 @@ pub(super) fn reserved(step: SagaStep, line: LineStatus) -> Decision {
         (SagaStep::Reserving, LineStatus::Requested) => Decision::Record,
         // Going forward, a line past its reservation has been answered before.
         (
-            SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing | SagaStep::Paid,
-            LineStatus::Reserved | LineStatus::Confirmed,
+            SagaStep::Reserving
+            | SagaStep::Authorizing
+            | SagaStep::Confirming
+            | SagaStep::Capturing
+            | SagaStep::Settling
+            | SagaStep::Paid,
+            LineStatus::Reserved | LineStatus::Confirmed | LineStatus::Returned,
         ) => Decision::Duplicate,
         (
-            SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing | SagaStep::Paid,
+            SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing | SagaStep::Settling | SagaStep::Paid,
             LineStatus::Requested,
         ) => Decision::Alarm,
         // Going forward no line has ended: each of these would have begun an unwinding.
         (
-            SagaStep::Reserving | SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing | SagaStep::Paid,
+            SagaStep::Reserving
+            | SagaStep::Authorizing
+            | SagaStep::Confirming
+            | SagaStep::Capturing
+            | SagaStep::Settling
+            | SagaStep::Paid,
             LineStatus::Rejected | LineStatus::Released | LineStatus::Restocked,
         ) => Decision::Alarm,
         // The goods are given back after the money; the hold is known by then.
@@ -25,13 +35,13 @@ pub(super) fn reserved(step: SagaStep, line: LineStatus) -> Decision {
         (SagaStep::Voiding | SagaStep::Refunding, LineStatus::Reserved | LineStatus::Confirmed) => Decision::Duplicate,
         (SagaStep::Voiding | SagaStep::Refunding, LineStatus::Released) => Decision::ReleaseLate,
         // A restocked line has been confirmed, and the ledger reserves no line twice.
-        (SagaStep::Voiding | SagaStep::Refunding, LineStatus::Restocked) => Decision::Duplicate,
+        (SagaStep::Voiding | SagaStep::Refunding, LineStatus::Restocked | LineStatus::Returned) => Decision::Duplicate,
         // The release on its way to the ledger ends this hold as well.
         (SagaStep::Returning, LineStatus::Requested) => Decision::Record,
         (SagaStep::Returning, LineStatus::Reserved | LineStatus::Confirmed) => Decision::Duplicate,
         (SagaStep::Returning, LineStatus::Rejected) => Decision::RecordAndRelease,
         (SagaStep::Returning, LineStatus::Released) => Decision::ReleaseLate,
-        (SagaStep::Returning, LineStatus::Restocked) => Decision::Duplicate,
+        (SagaStep::Returning, LineStatus::Restocked | LineStatus::Returned) => Decision::Duplicate,
         (
             SagaStep::Cancelled,
             LineStatus::Requested
@@ -40,7 +50,7 @@ pub(super) fn reserved(step: SagaStep, line: LineStatus) -> Decision {
             | LineStatus::Rejected
             | LineStatus::Released,
         ) => Decision::ReleaseLate,
-        (SagaStep::Cancelled, LineStatus::Restocked) => Decision::Duplicate,
+        (SagaStep::Cancelled, LineStatus::Restocked | LineStatus::Returned) => Decision::Duplicate,
     }
 }
 
@@ -51,7 +61,7 @@ pub(super) fn rejected(step: SagaStep, line: LineStatus) -> Decision {
             LineStatus::Requested,
         ) => Decision::Record,
         (
-            SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing | SagaStep::Paid,
+            SagaStep::Authorizing | SagaStep::Confirming | SagaStep::Capturing | SagaStep::Settling | SagaStep::Paid,
             LineStatus::Requested,
         ) => Decision::Alarm,
         (SagaStep::Cancelled, LineStatus::Requested) => Decision::Duplicate,
@@ -64,13 +74,15 @@ pub(super) fn rejected(step: SagaStep, line: LineStatus) -> Decision {
             | SagaStep::Voiding
             | SagaStep::Refunding
             | SagaStep::Returning
+            | SagaStep::Settling
             | SagaStep::Paid
             | SagaStep::Cancelled,
             LineStatus::Reserved
             | LineStatus::Confirmed
             | LineStatus::Rejected
             | LineStatus::Released
-            | LineStatus::Restocked,
+            | LineStatus::Restocked
+            | LineStatus::Returned,
         ) => Decision::Duplicate,
     }
 }
@@ -84,13 +96,17 @@ pub(super) fn confirmed(step: SagaStep, line: LineStatus) -> Decision {
             | LineStatus::Confirmed
             | LineStatus::Rejected
             | LineStatus::Released
-            | LineStatus::Restocked,
+            | LineStatus::Restocked
+            | LineStatus::Returned,
         ) => Decision::TooEarly,
         (SagaStep::Confirming, LineStatus::Reserved) => Decision::Record,
-        (SagaStep::Confirming | SagaStep::Capturing | SagaStep::Paid, LineStatus::Confirmed) => Decision::Duplicate,
-        (SagaStep::Capturing | SagaStep::Paid, LineStatus::Reserved) => Decision::Alarm,
         (
-            SagaStep::Confirming | SagaStep::Capturing | SagaStep::Paid,
+            SagaStep::Confirming | SagaStep::Capturing | SagaStep::Settling | SagaStep::Paid,
+            LineStatus::Confirmed | LineStatus::Returned,
+        ) => Decision::Duplicate,
+        (SagaStep::Capturing | SagaStep::Settling | SagaStep::Paid, LineStatus::Reserved) => Decision::Alarm,
+        (
+            SagaStep::Confirming | SagaStep::Capturing | SagaStep::Settling | SagaStep::Paid,
             LineStatus::Requested | LineStatus::Rejected | LineStatus::Released | LineStatus::Restocked,
         ) => Decision::Alarm,
         (
@@ -99,19 +115,21 @@ pub(super) fn confirmed(step: SagaStep, line: LineStatus) -> Decision {
         ) => Decision::Record,
         (
             SagaStep::Voiding | SagaStep::Refunding,
-            LineStatus::Confirmed | LineStatus::Released | LineStatus::Restocked,
+            LineStatus::Confirmed | LineStatus::Released | LineStatus::Restocked | LineStatus::Returned,
         ) => Decision::Duplicate,
         // A release does not undo a confirmation, so the line needs the other command.
         (SagaStep::Returning, LineStatus::Requested | LineStatus::Reserved | LineStatus::Rejected) => {
             Decision::RecordAndRestock
         }
-        (SagaStep::Returning, LineStatus::Confirmed | LineStatus::Restocked) => Decision::Duplicate,
+        (SagaStep::Returning, LineStatus::Confirmed | LineStatus::Restocked | LineStatus::Returned) => {
+            Decision::Duplicate
+        }
         (SagaStep::Returning | SagaStep::Cancelled, LineStatus::Released) => Decision::RestockLate,
         (
             SagaStep::Cancelled,
             LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed | LineStatus::Rejected,
         ) => Decision::RestockLate,
-        (SagaStep::Cancelled, LineStatus::Restocked) => Decision::Duplicate,
+        (SagaStep::Cancelled, LineStatus::Restocked | LineStatus::Returned) => Decision::Duplicate,
     }
 }
 
@@ -129,7 +147,7 @@ pub(super) fn released(step: SagaStep, line: LineStatus) -> Decision {
             SagaStep::Voiding | SagaStep::Refunding | SagaStep::Returning,
             LineStatus::Requested | LineStatus::Reserved,
         ) => Decision::Record,
-        (SagaStep::Paid, LineStatus::Requested | LineStatus::Reserved) => Decision::Alarm,
+        (SagaStep::Settling | SagaStep::Paid, LineStatus::Requested | LineStatus::Reserved) => Decision::Alarm,
         (SagaStep::Cancelled, LineStatus::Requested | LineStatus::Reserved) => Decision::Duplicate,
         // The ledger releases no hold that it has confirmed.
         (
@@ -140,6 +158,7 @@ pub(super) fn released(step: SagaStep, line: LineStatus) -> Decision {
             | SagaStep::Voiding
             | SagaStep::Refunding
             | SagaStep::Returning
+            | SagaStep::Settling
             | SagaStep::Paid
             | SagaStep::Cancelled,
             LineStatus::Confirmed,
@@ -152,9 +171,10 @@ pub(super) fn released(step: SagaStep, line: LineStatus) -> Decision {
             | SagaStep::Voiding
             | SagaStep::Refunding
             | SagaStep::Returning
+            | SagaStep::Settling
             | SagaStep::Paid
             | SagaStep::Cancelled,
-            LineStatus::Rejected | LineStatus::Released | LineStatus::Restocked,
+            LineStatus::Rejected | LineStatus::Released | LineStatus::Restocked | LineStatus::Returned,
         ) => Decision::Duplicate,
     }
 }
@@ -177,7 +197,9 @@ pub(super) fn restocked(step: SagaStep, line: LineStatus) -> Decision {
             LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed,
         ) => Decision::Record,
         // The cancellation that restocked it will be read again, and will ask again.
-        (SagaStep::Paid, LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed) => Decision::TooEarly,
+        (SagaStep::Settling | SagaStep::Paid, LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed) => {
+            Decision::TooEarly
+        }
         (SagaStep::Cancelled, LineStatus::Requested | LineStatus::Reserved | LineStatus::Confirmed) => {
             Decision::Duplicate
         }
@@ -189,9 +211,10 @@ pub(super) fn restocked(step: SagaStep, line: LineStatus) -> Decision {
             | SagaStep::Voiding
             | SagaStep::Refunding
             | SagaStep::Returning
+            | SagaStep::Settling
             | SagaStep::Paid
             | SagaStep::Cancelled,
-            LineStatus::Rejected | LineStatus::Released | LineStatus::Restocked,
+            LineStatus::Rejected | LineStatus::Released | LineStatus::Restocked | LineStatus::Returned,
         ) => Decision::Duplicate,
     }
 }

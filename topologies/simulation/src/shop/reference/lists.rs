@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use commerce::views::{self, View};
+use schemas::wire::fulfilment::LineMoney;
 use schemas::wire::order::{Order, OrderStatus};
 
+use super::deeds;
 use crate::workload::Stage;
 
 /// The entries of all stores that are open, by topology and store.
@@ -89,7 +91,8 @@ impl Lists {
     /// I9: a seller reads the buyers who have bought there, and nobody else.
     fn judge_buyers(&self, published: &[Order]) -> Option<String> {
         let mut first_paid: BTreeMap<&str, &Order> = BTreeMap::new();
-        for order in published.iter().filter(|order| order.status == OrderStatus::Paid) {
+        let is_paid = |order: &&Order| !matches!(order.status, OrderStatus::Created | OrderStatus::Cancelled);
+        for order in published.iter().filter(is_paid) {
             first_paid.entry(&order.order_id).or_insert(order);
         }
         let mut expected: BTreeMap<Vec<u8>, (String, u64, i64)> = BTreeMap::new();
@@ -150,6 +153,11 @@ fn parts(order: &Order) -> BTreeMap<String, Order> {
             .sum();
         if let Some(total) = &mut part.total {
             total.amount = sum;
+        }
+        if !matches!(part.status, OrderStatus::Created | OrderStatus::Cancelled) {
+            let goes_back = |money: LineMoney| matches!(money, LineMoney::Refunding | LineMoney::Refunded);
+            let kept = part.lines.iter().filter(|line| !goes_back(line.money));
+            part.status = deeds::status(kept.map(|line| line.fulfilment));
         }
         part.seller_ids = vec![seller.clone()];
         (seller, part)

@@ -117,6 +117,7 @@ pub(super) fn product_of(reply: &StockReplyPayload) -> &str {
         StockReplyPayload::StockConfirmed(reply) => &reply.product_id,
         StockReplyPayload::StockReleased(reply) => &reply.product_id,
         StockReplyPayload::StockRestocked(reply) => &reply.product_id,
+        StockReplyPayload::StockReturned(reply) => &reply.product_id,
     }
 }
 

@@ -4,6 +4,7 @@
 //! one partition, so their order is known. A product has them in two; every order of the two is tried that leads to what was
 //! published.
 
+mod deeds;
 mod lists;
 mod merge;
 mod shelf;
@@ -135,12 +136,18 @@ impl Reference {
             match heard.value.payload {
                 OrderCommandPayload::PlaceOrder(placed) => case.placed = Some(placed),
                 OrderCommandPayload::CancelOrder(_) => case.is_given_up = true,
+                // What is done with lines is judged by what was accepted of it.
+                OrderCommandPayload::ShipLines(_)
+                | OrderCommandPayload::ConfirmDelivery(_)
+                | OrderCommandPayload::RequestReturn(_)
+                | OrderCommandPayload::RejectReturn(_)
+                | OrderCommandPayload::RefundLines(_) => {}
             }
         }
         for Heard { key, value, .. } in events {
-            if let OrderEventPayload::StepTimedOut(_) = value.payload {
-                self.cases.entry(key).or_default().has_timed_out = true;
-            }
+            let case = self.cases.entry(key).or_default();
+            case.has_timed_out |= matches!(value.payload, OrderEventPayload::StepTimedOut(_));
+            case.deeds.hear(&value.actor, value.payload);
         }
         for Heard { key, value, .. } in snapshots {
             self.cases.entry(key).or_default().snapshot = Some(value.clone());

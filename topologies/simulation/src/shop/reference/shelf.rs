@@ -6,7 +6,7 @@ use schemas::wire::product::{CreateProduct, Product, ProductCommandPayload};
 use schemas::wire::stock::{
     ProductRefusal, ProductRefused, ReserveStock, StockChangeKind, StockChanged, StockCommandPayload, StockConfirmed,
     StockEventPayload as Event, StockRejected, StockRejection, StockReleased, StockReplyPayload as Reply,
-    StockReserved, StockRestocked,
+    StockReserved, StockRestocked, StockReturned,
 };
 
 /// One product and everything that is held of it.
@@ -52,6 +52,7 @@ enum Stands {
     Sold,
     Released,
     Restocked,
+    Returned,
     Rejected,
 }
 
@@ -124,6 +125,7 @@ impl Shelf {
             StockCommandPayload::ConfirmStock(asked) => (&asked.order_id, asked.line),
             StockCommandPayload::ReleaseStock(asked) => (&asked.order_id, asked.line),
             StockCommandPayload::RestockStock(asked) => (&asked.order_id, asked.line),
+            StockCommandPayload::ReturnStock(asked) => (&asked.order_id, asked.line),
         };
         let Some(offered) = &self.product else {
             return (None, Some(self.released(line)));
@@ -143,10 +145,21 @@ impl Shelf {
             (Stands::Sold, StockCommandPayload::RestockStock(_)) => {
                 (Stands::Restocked, Some((StockChangeKind::Restocked, pieces, 0)))
             }
+            (Stands::Sold, StockCommandPayload::ReturnStock(_)) => {
+                (Stands::Returned, Some((StockChangeKind::Returned, pieces, 0)))
+            }
             (stands, _) => (stands, None),
         };
         hold.stands = stands;
-        let hold = hold.clone();
+        let mut hold = hold.clone();
+        // Who does not ask for the goods back hears that they were sold.
+        let asks_back = matches!(
+            command,
+            StockCommandPayload::ReturnStock(_) | StockCommandPayload::RestockStock(_)
+        );
+        if stands == Stands::Returned && !asks_back {
+            hold.stands = Stands::Sold;
+        }
         let event = change.and_then(|(kind, on_hand, reserved)| self.book(kind, Some(&place), on_hand, reserved));
         (event, Some(self.answer(&hold, line, 1)))
     }
@@ -203,7 +216,7 @@ impl Shelf {
 
     /// The answer to a reservation: goods that were sold are held from the order's point of view.
     fn reserved(&self, hold: &Hold, line: i32, attempt: i32) -> Reply {
-        let stands = if hold.stands == Stands::Sold {
+        let stands = if matches!(hold.stands, Stands::Sold | Stands::Returned) {
             Stands::Reserved
         } else {
             hold.stands
@@ -226,6 +239,7 @@ impl Shelf {
             Stands::Sold => Reply::StockConfirmed(StockConfirmed { line, product_id }),
             Stands::Released => self.released(line),
             Stands::Restocked => Reply::StockRestocked(StockRestocked { line, product_id }),
+            Stands::Returned => Reply::StockReturned(StockReturned { line, product_id }),
             Stands::Rejected => self.rejected(line, attempt, StockRejection::OutOfStock, (hold.quantity, hold.free)),
         }
     }

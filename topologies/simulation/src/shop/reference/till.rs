@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use schemas::wire::envelope::Money;
 use schemas::wire::payment::{
-    AuthorizePayment, Deposit, DepositPosted, DepositRefused, LedgerEntryKind, PaymentAuthorized, PaymentCaptured,
-    PaymentCommandPayload as Command, PaymentDeclined, PaymentEventPayload as Event, PaymentOperation, PaymentRefunded,
-    PaymentRefusal, PaymentRefused, PaymentVoided, RefundPayment, Withdraw, WithdrawalPosted, WithdrawalRefused,
+    AuthorizePayment, CreditSeller, Deposit, DepositPosted, DepositRefused, LedgerEntryKind, PaymentAuthorized,
+    PaymentCaptured, PaymentCommandPayload as Command, PaymentDeclined, PaymentEventPayload as Event, PaymentOperation,
+    PaymentRefunded, PaymentRefusal, PaymentRefused, PaymentSettled, PaymentVoided, RefundPayment, SellerCredited,
+    SettlePayment, Withdraw, WithdrawalPosted, WithdrawalRefused,
 };
 
 /// One wallet in the one currency of the simulation.
@@ -17,6 +18,7 @@ pub(super) struct Till {
     pub(super) held: i64,
     transfers: BTreeMap<String, i64>,
     payments: BTreeMap<String, Payment>,
+    credits: BTreeMap<String, Money>,
 }
 
 /// What a command leads to: an event, and an entry of the books with its amount.
@@ -28,6 +30,7 @@ struct Payment {
     /// What was asked for. None for a void that came before its authorisation.
     amount: Option<Money>,
     refunds: Vec<(String, Money)>,
+    settlements: BTreeMap<String, Money>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,8 @@ impl Till {
             Command::CapturePayment(capture) => self.capture(&capture.order_id),
             Command::VoidPayment(void) => self.void(&void.order_id),
             Command::RefundPayment(refund) => self.refund(refund),
+            Command::SettlePayment(settle) => self.settle(settle),
+            Command::CreditSeller(credit) => self.credit(credit),
         }
     }
 
@@ -131,6 +136,7 @@ impl Till {
                 stands: if can_pay { Stands::Held } else { Stands::Declined },
                 amount: Some(asked.amount.clone()),
                 refunds: Vec::new(),
+                settlements: BTreeMap::new(),
             };
             let event = self.answer(&asked.order_id, &payment, asked.attempt);
             self.payments.insert(asked.order_id.clone(), payment);
@@ -145,7 +151,7 @@ impl Till {
             return self.refuse(&asked.order_id, PaymentOperation::Authorize, PaymentRefusal::Conflict);
         }
         // Money that was taken is held from the order's point of view, as long as it is not back.
-        let is_taken = payment.stands == Stands::Captured && !payment.is_refunded();
+        let is_taken = payment.stands == Stands::Captured && payment.refund_of_all(&asked.order_id).is_none();
         let payment = Payment {
             stands: if is_taken { Stands::Held } else { payment.stands },
             ..payment
@@ -173,6 +179,7 @@ impl Till {
             stands: Stands::Voided,
             amount: None,
             refunds: Vec::new(),
+            settlements: BTreeMap::new(),
         };
         let payment = self.payments.entry(order.to_owned()).or_insert(unknown);
         let amount = payment.amount.as_ref().map_or(0, |amount| amount.amount);
@@ -217,6 +224,49 @@ impl Till {
         }
     }
 
+    fn settle(&mut self, asked: &SettlePayment) -> Told {
+        let refuse = |this: &Self, reason| this.refuse(&asked.order_id, PaymentOperation::Settle, reason);
+        let settled = Event::PaymentSettled(PaymentSettled {
+            order_id: asked.order_id.clone(),
+            account_id: self.account.clone(),
+            settlement_id: asked.settlement_id.clone(),
+            seller_id: asked.seller_id.clone(),
+            amount: asked.amount.clone(),
+        });
+        let payment = self.payments.get_mut(&asked.order_id);
+        let Some(payment) = payment.filter(|payment| payment.stands == Stands::Captured) else {
+            return refuse(self, PaymentRefusal::InvalidAmount);
+        };
+        match payment.settlements.get(&asked.settlement_id) {
+            Some(amount) if *amount == asked.amount => (Some(settled), None),
+            Some(_) => refuse(self, PaymentRefusal::Conflict),
+            None if asked.amount.amount > payment.left() => refuse(self, PaymentRefusal::InvalidAmount),
+            None => {
+                let settlement = (asked.settlement_id.clone(), asked.amount.clone());
+                payment.settlements.extend([settlement]);
+                (Some(settled), Some((LedgerEntryKind::Settlement, asked.amount.amount)))
+            }
+        }
+    }
+
+    fn credit(&mut self, asked: &CreditSeller) -> Told {
+        let credited = Event::SellerCredited(SellerCredited {
+            order_id: asked.order_id.clone(),
+            account_id: self.account.clone(),
+            settlement_id: asked.settlement_id.clone(),
+            amount: asked.amount.clone(),
+        });
+        match self.credits.get(&asked.settlement_id) {
+            Some(amount) if *amount == asked.amount => (Some(credited), None),
+            Some(_) => self.refuse(&asked.order_id, PaymentOperation::Credit, PaymentRefusal::Conflict),
+            None => {
+                self.free += asked.amount.amount;
+                self.credits.insert(asked.settlement_id.clone(), asked.amount.clone());
+                (Some(credited), Some((LedgerEntryKind::Credit, asked.amount.amount)))
+            }
+        }
+    }
+
     /// What a payment answers to whoever asks.
     fn answer(&self, order: &str, payment: &Payment, attempt: i32) -> Event {
         let (order_id, account_id) = (order.to_owned(), self.account.clone());
@@ -233,7 +283,7 @@ impl Till {
                 amount: amount(),
                 attempt,
             }),
-            Stands::Captured => match payment.refunds.last().filter(|_| payment.is_refunded()) {
+            Stands::Captured => match payment.refund_of_all(order) {
                 Some((refund_id, amount)) => Event::PaymentRefunded(PaymentRefunded {
                     order_id,
                     account_id,
@@ -275,10 +325,12 @@ impl Till {
 impl Payment {
     fn left(&self) -> i64 {
         let refunded: i64 = self.refunds.iter().map(|(_, amount)| amount.amount).sum();
-        self.amount.as_ref().map_or(0, |amount| amount.amount) - refunded
+        let settled: i64 = self.settlements.values().map(|amount| amount.amount).sum();
+        self.amount.as_ref().map_or(0, |amount| amount.amount) - refunded - settled
     }
 
-    fn is_refunded(&self) -> bool {
-        !self.refunds.is_empty() && self.left() == 0
+    /// What was given back line by line was paid before.
+    fn refund_of_all(&self, order: &str) -> Option<&(String, Money)> {
+        self.refunds.iter().find(|(id, _)| *id == format!("{order}.refund"))
     }
 }

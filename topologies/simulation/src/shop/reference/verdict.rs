@@ -4,6 +4,8 @@ use schemas::wire::order::{CancelReason, Order, OrderStatus, PlaceOrder, SagaSte
 use schemas::wire::payment::PaymentEventPayload as Payment;
 use schemas::wire::stock::{StockRejection, StockReplyPayload as Reply};
 
+use super::deeds::Deeds;
+
 /// Everything that an order was asked and told.
 #[derive(Debug, Default)]
 pub(super) struct Case {
@@ -11,6 +13,8 @@ pub(super) struct Case {
     /// Somebody asked to cancel it.
     pub(super) is_given_up: bool,
     pub(super) has_timed_out: bool,
+    /// What was done with its lines.
+    pub(super) deeds: Deeds,
     pub(super) replies: Vec<Reply>,
     pub(super) payments: Vec<Payment>,
     pub(super) snapshot: Option<Order>,
@@ -26,7 +30,9 @@ impl Case {
             return Vec::new();
         }
         let wrong = match order.status {
-            OrderStatus::Paid => self.wrongly_paid(order),
+            OrderStatus::Paid | OrderStatus::Shipped | OrderStatus::Delivered => self
+                .wrongly_paid(order)
+                .or_else(|| self.deeds.judge(order, &self.payments, &self.replies)),
             OrderStatus::Cancelled => self.wrongly_cancelled(order),
             other => Some(format!("it is over and {other:?}")),
         };
@@ -73,11 +79,11 @@ impl Case {
         }
         let is_taken =
             |payment: &Payment| matches!(payment, Payment::PaymentCaptured(taken) if taken.amount.amount == due);
-        let is_back = |payment: &Payment| {
-            matches!(
-                payment,
-                Payment::PaymentVoided(_) | Payment::PaymentRefunded(_) | Payment::PaymentDeclined(_)
-            )
+        let everything = format!("{}.refund", order.order_id);
+        let is_back = |payment: &Payment| match payment {
+            Payment::PaymentVoided(_) | Payment::PaymentDeclined(_) => true,
+            Payment::PaymentRefunded(refunded) => refunded.refund_id == everything,
+            _ => false,
         };
         let is_right = self.payments.iter().any(is_taken) && !self.payments.iter().any(is_back);
         let total = order.total.as_ref().map(|total| total.amount);
@@ -105,6 +111,13 @@ impl Case {
             Some(CancelReason::InsufficientFunds) => is_declined(),
             Some(CancelReason::CancelledByBuyer) => self.is_given_up,
             Some(CancelReason::TimedOut) => self.has_timed_out,
+            Some(CancelReason::Refunded) => {
+                let wrong = self.deeds.judge(order, &self.payments, &self.replies);
+                return wrong.or_else(|| {
+                    let is_back = self.deeds.gave_everything_back(order);
+                    (!is_back).then(|| "it is cancelled as refunded, and not everything was".to_owned())
+                });
+            }
             // Nobody here declines a payment for other reasons, and no order is malformed.
             _ => false,
         };

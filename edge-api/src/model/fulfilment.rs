@@ -1,0 +1,143 @@
+//! What buyers and sellers do with the lines of a paid order.
+
+use schemas::wire::fulfilment as wire;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::checks::Checks;
+use super::shown::shown;
+use crate::limits::{ORDER_LINES_MAX, REASON_CHARS_MAX};
+use crate::problem::Problem;
+
+/// Ships own lines.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shipment {
+    /// Numbers of the lines; without any, all own lines that are not shipped.
+    #[serde(default)]
+    #[schema(min_items = 1, max_items = 100, value_type = Option<Vec<u16>>)]
+    pub lines: Option<Vec<i32>>,
+    /// Who carries the parcel.
+    #[serde(default)]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
+    pub carrier: Option<String>,
+    /// Number of the parcel at the carrier.
+    #[serde(default)]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
+    pub tracking_number: Option<String>,
+}
+
+/// Confirms that lines have arrived and are kept.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Delivery {
+    /// Numbers of the lines; without any, all that are shipped.
+    #[serde(default)]
+    #[schema(min_items = 1, max_items = 100, value_type = Option<Vec<u16>>)]
+    pub lines: Option<Vec<i32>>,
+}
+
+/// Asks for something about lines, with a reason.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinesWithReason {
+    /// Numbers of the lines; without any, all that this can be about.
+    #[serde(default)]
+    #[schema(min_items = 1, max_items = 100, value_type = Option<Vec<u16>>)]
+    pub lines: Option<Vec<i32>>,
+    /// Words of who asks.
+    #[serde(default)]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
+    pub reason: Option<String>,
+}
+
+shown! {
+    /// Where a paid line is on its way to the buyer.
+    Fulfilment {
+        /// With the seller.
+        Unshipped,
+        /// On its way, or with a buyer who has not said so. After 14 days it counts as delivered.
+        Shipped,
+        /// The buyer wants to give it back. A seller who says nothing for 14 days agrees.
+        ReturnRequested,
+        /// The buyer has it and keeps it.
+        Delivered,
+    }
+}
+
+shown! {
+    /// Where the money of a line goes once the order is paid.
+    LineMoney {
+        /// It shares the fate of the order's money.
+        WithOrder,
+        /// On its way back to the buyer.
+        Refunding,
+        /// Back with the buyer.
+        Refunded,
+        /// On its way to the seller.
+        Settling,
+        /// With the seller.
+        Settled,
+    }
+}
+
+impl Shipment {
+    /// Checks the bounds.
+    pub fn check(&self) -> Result<(), Problem> {
+        let mut checks = Checks::new();
+        lines(&mut checks, self.lines.as_deref());
+        for (pointer, text) in [("/carrier", &self.carrier), ("/tracking_number", &self.tracking_number)] {
+            if let Some(text) = text {
+                checks.text(pointer, text, REASON_CHARS_MAX);
+            }
+        }
+        checks.finish()
+    }
+}
+
+impl Delivery {
+    /// Checks the bounds.
+    pub fn check(&self) -> Result<(), Problem> {
+        let mut checks = Checks::new();
+        lines(&mut checks, self.lines.as_deref());
+        checks.finish()
+    }
+}
+
+impl LinesWithReason {
+    /// Checks the bounds.
+    pub fn check(&self) -> Result<(), Problem> {
+        let mut checks = Checks::new();
+        lines(&mut checks, self.lines.as_deref());
+        if let Some(reason) = &self.reason {
+            checks.text("/reason", reason, REASON_CHARS_MAX);
+        }
+        checks.finish()
+    }
+}
+
+fn lines(checks: &mut Checks, lines: Option<&[i32]>) {
+    let Some(lines) = lines else { return };
+    if !(1..=ORDER_LINES_MAX).contains(&lines.len()) {
+        checks.report(
+            "/lines",
+            "LENGTH",
+            format!("1 to {ORDER_LINES_MAX} lines, or no field at all."),
+        );
+    }
+    for (index, line) in lines.iter().enumerate() {
+        checks.number(&format!("/lines/{index}"), i64::from(*line), 1, i64::from(u16::MAX));
+    }
+}
