@@ -92,6 +92,6 @@ fn refused() -> Problem {
         Code::OutOfBounds,
         "/amount",
         "WALLET_LIMIT",
-        "The wallet cannot hold that much, or so many currencies.",
+        "The wallet cannot hold that much, or so many currencies, or it takes nothing because its account is disabled.",
     )
 }

@@ -3,13 +3,18 @@
 //! One writer per wallet. Every operation has an id and is carried out once: the same one again is answered
 //! from what it led to, another one under the same id is a conflict. A void that comes before its
 //! authorisation leaves a mark, so that the authorisation is refused when it comes.
+//!
+//! A holder who may not pay (disabled, or no buyer) begins nothing: no hold, no deposit, no withdrawal. What is under way
+//! goes on: a hold that was granted is captured or voided, a capture refunded, and the system pays out what is left.
 
+mod holder;
 mod ledger;
 mod order_payment;
 mod transfer;
 mod turn;
 mod wallet;
 
+pub use holder::Holder;
 pub use ledger::{LedgerAccount, LedgerEntry, LedgerKind, Posting};
 pub use order_payment::{Payment, PaymentStep, REFUNDS_MAX, Standing, step as step_payment};
 pub use transfer::{Transfer, TransferKind, TransferStep, step as step_transfer};
@@ -124,7 +129,7 @@ pub enum PaymentRefusal {
     InsufficientFunds,
     /// An outside provider refused.
     Declined,
-    /// The account may not pay.
+    /// The account may not pay: it is disabled, or no buyer's.
     AccountDisabled,
     /// The hold has been given up.
     AlreadyVoided,

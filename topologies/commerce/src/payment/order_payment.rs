@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::{Actor, act_as_saga};
 use crate::ids::{AccountId, RefundId};
 use crate::money::Money;
+use crate::payment::holder::Holder;
 use crate::payment::ledger::LedgerEntry;
 use crate::payment::turn::Turn;
 use crate::payment::{NotAllowed, PAYMENT_RETENTION_MS, PaymentCommand, PaymentEvent, PaymentRefusal, Wallet};
@@ -90,9 +91,11 @@ impl Payment {
     }
 }
 
-/// Takes one command about the payment of an order; deposits and withdrawals lead to nothing here.
+/// Takes one command about the payment of an order; deposits and withdrawals lead to nothing here. `holder` is the wallet's,
+/// if it is known by now.
 pub fn step(
     account_id: &AccountId,
+    holder: Option<Holder>,
     wallet: Option<Wallet>,
     payment: Option<Payment>,
     command: PaymentCommand,
@@ -102,6 +105,7 @@ pub fn step(
     act_as_saga(actor).map_err(|_| NotAllowed)?;
     let turn = Turn {
         account_id,
+        holder,
         wallet,
         payment,
         now,

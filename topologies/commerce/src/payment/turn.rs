@@ -6,6 +6,7 @@ use planted::Bug;
 
 use crate::ids::{AccountId, OrderId, RefundId};
 use crate::money::Money;
+use crate::payment::holder::{self, Holder};
 use crate::payment::ledger::{self, LedgerKind};
 use crate::payment::order_payment::{Payment, PaymentStep, REFUNDS_MAX, Standing};
 use crate::payment::wallet::is_amount;
@@ -13,6 +14,7 @@ use crate::payment::{PaymentEvent, PaymentFact, PaymentOperation, PaymentRefusal
 
 pub(super) struct Turn<'a> {
     pub(super) account_id: &'a AccountId,
+    pub(super) holder: Option<Holder>,
     pub(super) wallet: Option<Wallet>,
     pub(super) payment: Option<Payment>,
     pub(super) now: i64,
@@ -94,6 +96,7 @@ impl Turn<'_> {
     }
 
     fn hold(&self, amount: Money) -> Result<Wallet, PaymentRefusal> {
+        holder::admit(self.holder)?;
         if !is_amount(amount) {
             return Err(PaymentRefusal::InvalidAmount);
         }

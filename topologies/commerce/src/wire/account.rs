@@ -5,7 +5,8 @@ use schemas::wire::revocation::{self, Revocation};
 
 use crate::account::{Account, AccountCommand, AccountEventKind, AccountStatus, RevocationReason};
 use crate::ids::AccountId;
-use crate::wire::{WireError, id, number, role, role_to_wire};
+use crate::payment::Holder;
+use crate::wire::{WireError, count, id, number, role, role_to_wire};
 
 /// Reads a command.
 pub fn command(payload: wire::AccountCommandPayload) -> Result<AccountCommand, WireError> {
@@ -56,6 +57,19 @@ pub fn snapshot(account: &Account) -> wire::Account {
         version: number(account.version),
         updated_at: account.updated_at,
     }
+}
+
+/// What a wallet may know of the account that holds it. A status that this program does not know is no leave to pay.
+pub fn holder(account: &wire::Account) -> Result<Holder, WireError> {
+    Ok(Holder {
+        role: role(account.role)?,
+        status: match account.status {
+            wire::AccountStatus::Active => AccountStatus::Active,
+            wire::AccountStatus::Disabled => AccountStatus::Disabled,
+            wire::AccountStatus::Unknown => AccountStatus::Disabled,
+        },
+        version: count(account.version)?,
+    })
 }
 
 /// What a sign-in is checked against.
