@@ -6,6 +6,7 @@ pub mod key;
 pub mod money;
 pub mod order;
 pub mod product;
+pub mod second_factor;
 pub mod seller;
 pub mod time;
 pub mod timeline;
