@@ -292,6 +292,7 @@ impl Accounts {
             display_name: login_key.to_owned(),
             password_hash: String::new(),
             status: AccountStatus::Active,
+            second_factor: None,
             version: 1,
             events: 1,
             created_at: 0,
