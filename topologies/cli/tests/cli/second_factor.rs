@@ -43,8 +43,10 @@ async fn what_a_process_has_sealed_it_opens_again_after_kill_nine() {
 
 fn secret(base32: &str) -> Vec<u8> {
     let digit = |digit: char| "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(digit).unwrap();
-    let bits: String = base32.chars().map(|letter| format!("{:05b}", digit(letter))).collect();
-    let bytes = bits.as_bytes().chunks_exact(8);
-    let byte = |bits: &[u8]| u8::from_str_radix(std::str::from_utf8(bits).unwrap(), 2).unwrap();
-    bytes.map(byte).collect()
+    let digits: Vec<usize> = base32.chars().map(digit).collect();
+    let bit = |at: usize| digits[at / 5] >> (4 - at % 5) & 1;
+    let byte = |at: usize| (0..8).fold(0, |byte, next| byte << 1 | bit(at * 8 + next));
+    (0..digits.len() * 5 / 8)
+        .map(|at| u8::try_from(byte(at)).unwrap())
+        .collect()
 }
