@@ -3,7 +3,7 @@
 //! It holds nothing that would be lost with it: commands go into the log before anything is claimed, state is read
 //! from the topologies, sessions live in their store. In reading order:
 //! * [`app`], [`admin`], [`serve`]: the routers and how they are served; [`EdgeState`]: what handlers share;
-//! * [`auth`]: the table of who may do what, the gate before every route, tokens and passwords;
+//! * [`auth`]: the table of who may do what, the gate before every route, tokens, passwords and second factors;
 //! * [`sessions`]: sessions in Redis or in this process;
 //! * [`routes`]: one file per resource; [`model`]: their JSON;
 //! * [`commands`] and [`reading`]: into the log, and out of the state;
@@ -28,7 +28,7 @@ pub mod state;
 pub mod views;
 
 pub use app::{admin, app};
-pub use auth::{KeyError, TokenKey, TokenKeys};
+pub use auth::{KeyError, SealingKey, SealingKeys, TokenKey, TokenKeys};
 pub use commands::CommandSerdes;
 pub use serve::Entrance;
 pub use sessions::{MemorySessions, RedisSessions, SessionStore, SessionTimes};

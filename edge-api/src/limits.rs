@@ -114,6 +114,21 @@ pub const GUESSERS_MAX: usize = 100_000;
 /// How long a device from which somebody has logged in is known, in seconds. Browsers keep nothing for longer.
 pub const DEVICE_SECONDS: i64 = 400 * 24 * 60 * 60;
 
+/// How long a code of an authenticator app is the present one, in milliseconds.
+pub const TOTP_STEP_MS: i64 = 30 * 1_000;
+
+/// Bytes of the secret of a second factor: as many as the hash has (RFC 4226).
+pub const TOTP_SECRET_LEN: usize = 20;
+
+/// How long a secret waits for its first code, in milliseconds.
+pub const ENROLMENT_TTL_MS: i64 = 10 * 60 * 1_000;
+
+/// Recovery codes of an account when it takes a second factor.
+pub const RECOVERY_CODES: usize = commerce::account::RECOVERY_CODES_MAX;
+
+/// Random bytes of a recovery code.
+pub const RECOVERY_CODE_LEN: usize = 10;
+
 /// Proxies in front of the gateway, at most.
 pub const PROXIES_MAX: u8 = 16;
 

@@ -36,6 +36,16 @@ pub enum AuthEvent {
     PasswordChanged,
     /// An account was disabled by its owner.
     AccountDisabled,
+    /// A login with the right password had no code of the second factor.
+    SecondFactorRequired,
+    /// An account took a second factor.
+    SecondFactorEnrolled,
+    /// An account gave its second factor up.
+    SecondFactorRemoved,
+    /// A recovery code was used.
+    RecoveryCodeUsed,
+    /// A seller without a second factor wanted to do something else than take one.
+    EnrolmentRequired,
     /// The password that was to confirm something was wrong.
     ConfirmationRefused,
     /// A refresh token was exchanged.
@@ -66,6 +76,11 @@ impl AuthEvent {
             Self::LoggedOutEverywhere => "logged_out_everywhere",
             Self::PasswordChanged => "password_changed",
             Self::AccountDisabled => "account_disabled",
+            Self::SecondFactorRequired => "second_factor_required",
+            Self::SecondFactorEnrolled => "second_factor_enrolled",
+            Self::SecondFactorRemoved => "second_factor_removed",
+            Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::EnrolmentRequired => "enrolment_required",
             Self::ConfirmationRefused => "confirmation_refused",
             Self::Refreshed => "refreshed",
             Self::TokenReissued => "token_reissued",

@@ -7,14 +7,17 @@ use axum::Router;
 use planted::Bug;
 use runtime::commands::CommandLog;
 use runtime::queries::Freshness;
+use schemas::wire::account::{AccountCommand, AccountCommandPayload};
+use schemas::wire::envelope::{Actor, Envelope};
 use schemas::wire::revocation::{Revocation, RevocationReason};
 use tokio::sync::{Semaphore, watch};
 
-use crate::auth::TokenKeys;
+use crate::auth::access::Operation;
 use crate::auth::passwords::{PasswordError, Passwords};
 use crate::auth::revocations::{Held, Revocations};
 use crate::auth::tokens::AccessGrant;
 use crate::auth::uses::TokenUses;
+use crate::auth::{Caller, Role, SealingKeys, TokenKeys};
 use crate::clock::{Clock, Entropy, random_id};
 use crate::commands::{self, Accepted, Command, CommandSerdes, Receipt};
 use crate::http::quota::Quotas;
@@ -43,6 +46,10 @@ pub struct EdgeParts {
     pub serdes: CommandSerdes,
     /// The keys of the tokens; the same in every gateway of a deployment.
     pub keys: TokenKeys,
+    /// The keys that seal the secrets of second factors; the same in every gateway of a deployment.
+    pub sealing: SealingKeys,
+    /// Whether a seller has to have a second factor.
+    pub sellers_need_second_factor: bool,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes ids and secrets unguessable.
@@ -178,6 +185,7 @@ impl EdgeState {
             role,
             session_id,
             credential_version: owner.credential_version,
+            has_second_factor: owner.has_second_factor,
             token_id,
             issued_at_ms,
         };
@@ -265,12 +273,56 @@ impl EdgeState {
         }
     }
 
+    /// Whoever has to have a second factor does nothing without it but take one.
+    pub(crate) fn admit_without_second_factor(&self, operation: &Operation, caller: &Caller) -> Result<(), Problem> {
+        let needs_it = self.0.parts.sellers_need_second_factor && caller.role == Role::Seller;
+        if !needs_it || caller.has_second_factor || operation.serves_enrolment() {
+            return Ok(());
+        }
+        auth_event(AuthEvent::EnrolmentRequired);
+        Err(Problem::new(
+            Code::EnrolmentRequired,
+            "Sellers need a second factor here. Begin at `POST /auth/second-factor`.",
+        ))
+    }
+
+    /// A command about the actor's own account.
+    pub(crate) fn account_command(
+        &self,
+        payload: AccountCommandPayload,
+        actor: Actor,
+        request_id: String,
+    ) -> AccountCommand {
+        let kind = match &payload {
+            AccountCommandPayload::RegisterAccount(_) => "register",
+            AccountCommandPayload::ChangePassword(_) => "change-password",
+            AccountCommandPayload::DisableAccount(_) => "disable",
+            AccountCommandPayload::EndSessions(_) => "end-sessions",
+            AccountCommandPayload::EnrolSecondFactor(_) => "enrol-second-factor",
+            AccountCommandPayload::SpendCode(_) => "spend-code",
+            AccountCommandPayload::RemoveSecondFactor(_) => "remove-second-factor",
+        };
+        Envelope {
+            id: commerce::ids::command_id(kind, &actor.account_id, &request_id).to_string(),
+            seq: 0,
+            at: self.now_ms(),
+            actor,
+            causation: request_id.clone(),
+            correlation: request_id,
+            payload,
+        }
+    }
+
     pub(crate) fn random_id(&self) -> Result<String, Problem> {
         random_id(self.entropy()).map_err(Problem::from)
     }
 
     pub(crate) fn keys(&self) -> &TokenKeys {
         &self.0.parts.keys
+    }
+
+    pub(crate) fn sealing(&self) -> &SealingKeys {
+        &self.0.parts.sealing
     }
 
     pub(crate) fn log(&self) -> &dyn CommandLog {

@@ -5,12 +5,16 @@ mod support;
 
 use std::sync::Arc;
 
-use edge_api::MemorySessions;
+use edge_api::commands::append;
 use edge_api::limits::ACCESS_TOKEN_TTL_MS;
+use edge_api::{CommandSerdes, MemorySessions};
 use runtime::GlobalTable as _;
+use schemas::SchemaTable;
+use schemas::wire::envelope::{Actor, Envelope, Role};
+use schemas::wire::order;
 use serde_json::json;
 use support::people::{PASSWORD, Person};
-use support::{Client, Reply, Setting, Shop};
+use support::{Client, Reply, Setting, Shop, unique};
 
 const NEW_PASSWORD: &str = "battery staple correct";
 
@@ -161,4 +165,69 @@ async fn a_gateway_that_does_not_know_yet_which_sessions_are_over_judges_no_toke
     shop.revocations.caught_up();
     client.get("/me").await.expect(200);
     admin.get("/readyz").await.expect(200);
+}
+
+/// An order in the name of a buyer that no gateway has looked at; its id.
+async fn place_unseen(shop: &Shop, buyer: &Person, product_id: &str) -> String {
+    let request = unique("unseen");
+    let order_id = commerce::ids::order_id(&buyer.account_id.as_str().into(), &request).to_string();
+    let line = order::RequestedLine {
+        line: 1,
+        product_id: product_id.to_owned(),
+        quantity: 1,
+    };
+    let command: order::OrderCommand = Envelope {
+        id: unique("place"),
+        seq: 0,
+        at: 0,
+        actor: Actor {
+            account_id: buyer.account_id.clone(),
+            role: Role::Buyer,
+        },
+        causation: request.clone(),
+        correlation: request.clone(),
+        payload: order::OrderCommandPayload::PlaceOrder(order::PlaceOrder {
+            buyer_id: buyer.account_id.clone(),
+            lines: vec![line],
+            currency: String::new(),
+            request_hash: request,
+        }),
+    };
+    let serdes = CommandSerdes::avro(&Arc::new(SchemaTable::with_current_schemas()));
+    append(shop.log.as_ref(), &serdes, &order_id, &command).await.unwrap();
+    order_id
+}
+
+/// An order when it is settled, as its seller sees it: from when the stock has said who that is.
+async fn sold(seller: &Person, order_id: &str) -> Reply {
+    let path = format!("/orders/{order_id}");
+    loop {
+        let reply = seller.client.get_with(&path, &[("prefer", "wait=20")]).await;
+        if reply.status != 404 {
+            return reply.expect(200);
+        }
+    }
+}
+
+/// Nobody says when the wallet hears of it; but it does, and from then on no order passes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_a_closed_account_has_on_its_way_is_declined() {
+    let shop = Shop::open().await;
+    let (seller, buyer) = (shop.seller().await, shop.rich_buyer(1_000).await);
+    let product = seller.offer(1, 1_000).await;
+    let close = json!({ "password": PASSWORD });
+    buyer.client.post("/auth/disable", close).await.expect(204);
+    let mut sales = 0;
+    let declined = loop {
+        let order = place_unseen(&shop, &buyer, &product).await;
+        let settled = sold(&seller, &order).await;
+        if settled.text("/status") == "CANCELLED" {
+            break settled;
+        }
+        sales += 1;
+    };
+    assert_eq!(declined.text("/cancel_reason"), "PAYMENT_DECLINED");
+    let another = place_unseen(&shop, &buyer, &product).await;
+    assert_eq!(sold(&seller, &another).await.text("/status"), "CANCELLED");
+    seller.sees_free(&product, 1_000 - sales).await;
 }

@@ -155,6 +155,10 @@ fn wrong_claims(genuine: &Genuine) -> Vec<(&'static str, String)> {
         ("no session", genuine.with_claims(&json!({ "sid": null }))),
         ("no credential", genuine.with_claims(&json!({ "cver": null }))),
         (
+            "a second factor in words",
+            genuine.with_claims(&json!({ "mfa": "yes" })),
+        ),
+        (
             "a credential that is no number",
             genuine.with_claims(&json!({ "cver": "9" })),
         ),
@@ -309,6 +313,7 @@ async fn an_issued_token_has_what_rfc_9068_asks_for_and_nothing_private() {
             "iat",
             "iss",
             "jti",
+            "mfa",
             "roles",
             "sid",
             "sub"

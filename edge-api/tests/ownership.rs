@@ -3,10 +3,15 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use axum::http::Method;
 use edge_api::auth::access::{OPERATIONS, Operation, Owner, Who};
+use edge_api::auth::totp;
+use edge_api::limits::TOTP_STEP_MS;
 use serde_json::{Value, json};
-use support::people::{PASSWORD, Person, money, order_of, registration};
+use support::people::{PASSWORD, Person, money, order_of, registration, secret_of};
 use support::{Client, Shop, unique};
 
 /// A paid order of one buyer with lines of two sellers, and strangers.
@@ -20,6 +25,8 @@ struct Cast {
     /// Another order of the buyer, to be cancelled.
     doomed: String,
     session: String,
+    /// Recovery codes by actor, of those who have a second factor at the moment.
+    recovery_codes: Mutex<BTreeMap<&'static str, Vec<String>>>,
     shop: Shop,
 }
 
@@ -52,6 +59,7 @@ impl Cast {
             order,
             doomed,
             session,
+            recovery_codes: Mutex::default(),
             shop,
         }
     }
@@ -67,7 +75,7 @@ impl Cast {
     }
 
     /// Another session of an actor, whose password may have been changed by now.
-    async fn log_in(&self, actor: &str) -> Client {
+    async fn log_in(&self, actor: &'static str) -> Client {
         let person = match actor {
             "the buyer" => &self.buyer,
             "another buyer" => &self.other_buyer,
@@ -76,13 +84,29 @@ impl Cast {
         };
         let anonymous = self.shop.anonymous();
         for password in [PASSWORD, NEW_PASSWORD] {
-            let login = json!({ "email": person.email, "password": password });
+            let code = self.recovery_code(actor);
+            let login = json!({ "email": person.email, "password": password, "code": code });
             let session = anonymous.post("/auth/login", login).await;
             if session.status == 200 {
                 return anonymous.with_token(&session.text("/access_token"));
             }
         }
         panic!("{actor} cannot log in")
+    }
+
+    /// A recovery code that is left of the actor's, if there is a second factor.
+    fn recovery_code(&self, actor: &str) -> Option<String> {
+        self.recovery_codes.lock().unwrap().get_mut(actor)?.pop()
+    }
+
+    /// What an actor brings back to confirm a second factor; nothing of use without a token.
+    async fn confirmation(&self, client: &Client) -> Value {
+        let begun = client
+            .post("/auth/second-factor", json!({ "password": PASSWORD }))
+            .await;
+        let uri = begun.text("/otpauth_uri");
+        let step = self.shop.state.now_ms().div_euclid(TOTP_STEP_MS);
+        json!({ "enrolment": begun.text("/enrolment"), "code": totp::code(&secret_of(&uri), step) })
     }
 
     fn path(&self, operation: &Operation) -> String {
@@ -100,12 +124,17 @@ impl Cast {
 const NEW_PASSWORD: &str = "battery staple correct";
 
 /// A request body that the operation accepts.
-fn body(operation: &Operation, cast: &Cast) -> Option<Value> {
+async fn body(operation: &Operation, cast: &Cast, (actor, client): (&str, &Client)) -> Option<Value> {
     Some(match (operation.method, operation.path) {
         ("POST", "/auth/register") => registration(&format!("{}@example.org", unique("new")), "BUYER"),
         ("POST", "/auth/login") => support::people::login(&cast.buyer.email),
         ("POST", "/auth/refresh") => json!({ "refresh_token": cast.buyer.refresh_token }),
         ("POST", "/auth/password") => json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD }),
+        ("POST", "/auth/second-factor") => json!({ "password": PASSWORD }),
+        ("POST", "/auth/second-factor/confirmation") => cast.confirmation(client).await,
+        ("POST", "/auth/second-factor/removal") => {
+            json!({ "password": PASSWORD, "code": cast.recovery_code(actor).unwrap_or_default() })
+        }
         ("POST", "/auth/disable") => json!({ "password": NEW_PASSWORD }),
         ("POST", "/products") => json!({ "name": "Pot", "price": money(1), "stock": 0 }),
         ("PATCH", "/products/{id}") => json!({ "name": "Pan" }),
@@ -129,8 +158,10 @@ fn ends(operation: &Operation) -> u8 {
         ("POST", "/auth/logout") => 2,
         ("DELETE", "/auth/sessions/{id}") => 3,
         ("DELETE", "/auth/sessions") => 4,
-        ("POST", "/auth/password") => 5,
-        ("POST", "/auth/disable") => 6,
+        ("POST", "/auth/second-factor/confirmation") => 5,
+        ("POST", "/auth/second-factor/removal") => 6,
+        ("POST", "/auth/password") => 7,
+        ("POST", "/auth/disable") => 8,
         _ => 0,
     }
 }
@@ -173,9 +204,8 @@ async fn everybody_gets_in_where_the_table_says_and_nowhere_else() {
             } else {
                 &[]
             };
-            let reply = client
-                .send(method, &cast.path(operation), headers, body(operation, &cast))
-                .await;
+            let body = body(operation, &cast, (actor, &client)).await;
+            let reply = client.send(method, &cast.path(operation), headers, body).await;
             let status = reply.status.as_u16();
             match expected(operation, actor) {
                 None => assert!(
@@ -184,6 +214,13 @@ async fn everybody_gets_in_where_the_table_says_and_nowhere_else() {
                     reply.body
                 ),
                 Some(refusal) => assert_eq!(status, refusal, "{actor} at {operation:?}: {:?}", reply.body),
+            }
+            if let Some(codes) = reply.body["recovery_codes"].as_array() {
+                let codes = codes.iter().map(|code| code.as_str().unwrap().to_owned());
+                cast.recovery_codes.lock().unwrap().insert(actor, codes.collect());
+            }
+            if operation.path == "/auth/second-factor/removal" {
+                cast.recovery_codes.lock().unwrap().remove(actor);
             }
             tried += 1;
         }

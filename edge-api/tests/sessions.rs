@@ -72,6 +72,7 @@ async fn on_each_store<F: Future<Output = ()>>(check: impl Fn(Started) -> F) {
             account_id: "ann".into(),
             login_key: "key".into(),
             credential_version: 3,
+            has_second_factor: true,
             token_id: "t1".into(),
             refresh_fingerprint: "fingerprint-1".into(),
             now_ms: NOW,
@@ -86,7 +87,7 @@ async fn a_session_knows_its_owner_until_it_ends() {
     on_each_store(|session| async move {
         let owner = session.store.owner(&session.id, NOW).await.unwrap().unwrap();
         assert_eq!((owner.account_id.as_str(), owner.login_key.as_str()), ("ann", "key"));
-        assert_eq!(owner.credential_version, 3);
+        assert_eq!((owner.credential_version, owner.has_second_factor), (3, true));
         session.store.end(&session.id).await.unwrap();
         session.store.end(&session.id).await.unwrap();
         assert_eq!(session.store.owner(&session.id, NOW).await.unwrap(), None);
@@ -291,6 +292,7 @@ async fn an_account_has_a_few_sessions_and_the_oldest_makes_room() {
             account_id: "bob".into(),
             login_key: "key".into(),
             credential_version: number,
+            has_second_factor: false,
             token_id: "t1".into(),
             refresh_fingerprint: "fingerprint-1".into(),
             now_ms: NOW + number,

@@ -65,6 +65,14 @@ pub const OPERATIONS: &[Operation] = &[
     row("POST", "/auth/logout", Who::Account, Owner::NoneNeeded),
     row("POST", "/auth/password", Who::Account, Owner::NoneNeeded),
     row("POST", "/auth/disable", Who::Account, Owner::NoneNeeded),
+    row("POST", "/auth/second-factor", Who::Account, Owner::NoneNeeded),
+    row(
+        "POST",
+        "/auth/second-factor/confirmation",
+        Who::Account,
+        Owner::NoneNeeded,
+    ),
+    row("POST", "/auth/second-factor/removal", Who::Account, Owner::NoneNeeded),
     row("GET", "/auth/sessions", Who::Account, Owner::NoneNeeded),
     row("DELETE", "/auth/sessions", Who::Account, Owner::NoneNeeded),
     row("DELETE", "/auth/sessions/{id}", Who::Account, Owner::SessionAccount),
@@ -153,6 +161,15 @@ impl Operation {
         }
     }
 
+    /// Whether somebody may call it who has to take a second factor first: it is what that needs, or the way out.
+    #[must_use]
+    pub fn serves_enrolment(&self) -> bool {
+        matches!(
+            self.path,
+            "/auth/second-factor" | "/auth/second-factor/confirmation" | "/auth/logout" | "/me"
+        )
+    }
+
     /// Checks that the caller may touch a product of `seller_id`.
     pub fn admit_to_product(&self, caller: &Caller, seller_id: &str) -> Result<(), Problem> {
         let admitted = match self.owner {
@@ -201,6 +218,7 @@ mod tests {
             role,
             session_id: "s".into(),
             credential_version: 1,
+            has_second_factor: false,
         }
     }
 

@@ -30,6 +30,8 @@ pub struct Caller {
     pub session_id: String,
     /// The version of the account's credential with which the session began.
     pub credential_version: i64,
+    /// Whether a second factor was shown when it began.
+    pub has_second_factor: bool,
 }
 
 impl Caller {

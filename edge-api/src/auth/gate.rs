@@ -38,7 +38,7 @@ pub async fn gate(State(state): State<EdgeState>, path: MatchedPath, mut request
     };
     let left = state.quotas().take(&counted_as, state.now_ms());
     let mut response = match left.admit() {
-        Ok(()) => answer(operation, caller, request, next).await,
+        Ok(()) => answer(&state, operation, caller, request, next).await,
         Err(exceeded) => exceeded.into_response(),
     };
     left.attach(&mut response);
@@ -49,6 +49,7 @@ pub async fn gate(State(state): State<EdgeState>, path: MatchedPath, mut request
 }
 
 async fn answer(
+    state: &EdgeState,
     operation: &'static Operation,
     caller: Result<Option<Caller>, Problem>,
     mut request: Request,
@@ -58,7 +59,8 @@ async fn answer(
         Err(problem) => return problem.into_response(),
         Ok(None) => {}
         Ok(Some(caller)) => {
-            if let Err(problem) = operation.admit(&caller) {
+            let admitted = operation.admit(&caller);
+            if let Err(problem) = admitted.and_then(|()| state.admit_without_second_factor(operation, &caller)) {
                 auth_event(AuthEvent::RoleRefused);
                 return problem.into_response();
             }
@@ -121,6 +123,7 @@ async fn renew(state: &EdgeState, token: &Token<Expired>) -> Result<(Caller, Ren
         role: grant.role,
         session_id: grant.session_id,
         credential_version: grant.credential_version,
+        has_second_factor: grant.has_second_factor,
     };
     Ok((caller, Some(header)))
 }

@@ -41,6 +41,9 @@ pub enum KeyError {
     /// It is neither a PEM private key nor a seed.
     #[error("a signing key is a PKCS #8 PEM of an Ed25519 private key, 32 raw bytes, or 64 hex digits")]
     Unreadable,
+    /// It is no seed.
+    #[error("a sealing key is 32 raw bytes, or 64 hex digits")]
+    NoSeed,
 }
 
 impl TokenKeys {
@@ -160,7 +163,7 @@ fn thumbprint(public: &[u8; 32]) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(key))
 }
 
-fn authenticate(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+pub(super) fn authenticate(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     // A block is 64 bytes and the key 32, so the key is used as it is and there is no wrong length.
     let mut padded = [0; 64];
     for (to, from) in padded.iter_mut().zip(key) {
@@ -177,7 +180,7 @@ fn is_same(right: &[u8; 32], presented: &[u8]) -> bool {
     presented.len() == right.len() && differing == 0
 }
 
-fn seed_of_hex(text: &str) -> Option<[u8; 32]> {
+pub(super) fn seed_of_hex(text: &str) -> Option<[u8; 32]> {
     let mut seed = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
         return None;

@@ -9,9 +9,13 @@ pub mod keys;
 pub mod passwords;
 pub mod refresh;
 pub mod revocations;
+pub mod sealing;
+pub(crate) mod second_factor;
 pub mod tokens;
+pub mod totp;
 pub mod uses;
 
 pub use caller::{Caller, Role};
 pub(crate) use guessing::{begin_guess, check_password, forgive, not_hashed};
 pub use keys::{KeyError, TokenKey, TokenKeys};
+pub use sealing::{SealingKey, SealingKeys};

@@ -61,6 +61,8 @@ pub struct AccessGrant {
     pub session_id: String,
     /// The version of the account's credential with which the session began.
     pub credential_version: i64,
+    /// Whether a second factor was shown when it began.
+    pub has_second_factor: bool,
     /// The token's own id.
     pub token_id: String,
     /// Milliseconds since the epoch.
@@ -78,6 +80,9 @@ struct Claims {
     sid: String,
     /// The version of the account's credential with which the session began.
     cver: i64,
+    /// Whether the session began with a second factor. Tokens from before there were any do not say so.
+    #[serde(default)]
+    mfa: bool,
     roles: [Role; 1],
     iat: i64,
     exp: i64,
@@ -103,6 +108,7 @@ impl AccessGrant {
             jti: self.token_id.clone(),
             sid: self.session_id.clone(),
             cver: self.credential_version,
+            mfa: self.has_second_factor,
             roles: [self.role],
             iat: issued_at,
             exp: issued_at + ACCESS_TOKEN_TTL_MS / 1_000,
@@ -120,6 +126,7 @@ impl Token<Valid> {
             role,
             session_id: self.claims.sid.clone(),
             credential_version: self.claims.cver,
+            has_second_factor: self.claims.mfa,
         }
     }
 }

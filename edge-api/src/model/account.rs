@@ -45,6 +45,9 @@ pub struct Login {
     pub email: String,
     /// Its password.
     pub password: String,
+    /// For an account with a second factor: six digits of its authenticator app, or a recovery code.
+    #[schema(example = "287082")]
+    pub code: Option<String>,
 }
 
 /// Asks for new tokens.

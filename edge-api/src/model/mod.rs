@@ -7,6 +7,7 @@ pub mod key;
 pub mod money;
 pub mod order;
 pub mod product;
+pub mod second_factor;
 pub mod seller;
 mod shown;
 pub mod time;

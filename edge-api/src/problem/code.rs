@@ -22,8 +22,14 @@ pub enum Code {
     TokenReused,
     /// E-mail address or password are wrong.
     WrongCredentials,
+    /// The password is right, and the account needs a code too.
+    SecondFactorRequired,
     /// The password that was to confirm the request is wrong.
     WrongPassword,
+    /// The code that was to confirm a second factor is wrong.
+    WrongCode,
+    /// The account has to take a second factor before it does anything else.
+    EnrolmentRequired,
     /// The account's role may not do this.
     Forbidden,
     /// There is no such resource, or the caller may not see it.
@@ -36,6 +42,8 @@ pub enum Code {
     RequestTimeout,
     /// The e-mail address has an account.
     EmailTaken,
+    /// The account has a second factor.
+    SecondFactorEnrolled,
     /// The order has gone too far for this.
     OrderTooLate,
     /// The lines of the order do not stand where this needs them.
@@ -72,7 +80,7 @@ pub enum Code {
 
 impl Code {
     /// Every kind, for the documentation.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 35] = [
         Self::Malformed,
         Self::InvalidField,
         Self::IdempotencyKeyMissing,
@@ -81,13 +89,17 @@ impl Code {
         Self::SessionEnded,
         Self::TokenReused,
         Self::WrongCredentials,
+        Self::SecondFactorRequired,
         Self::WrongPassword,
+        Self::WrongCode,
+        Self::EnrolmentRequired,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::RequestTimeout,
         Self::EmailTaken,
+        Self::SecondFactorEnrolled,
         Self::OrderTooLate,
         Self::LinesNotReady,
         Self::StockTooLow,
@@ -178,7 +190,18 @@ impl Code {
                 "WRONG_CREDENTIALS",
                 "E-mail address or password are wrong",
             ),
+            Self::SecondFactorRequired => (
+                S::UNAUTHORIZED,
+                "SECOND_FACTOR_REQUIRED",
+                "A code of the second factor is needed",
+            ),
             Self::WrongPassword => (S::FORBIDDEN, "WRONG_PASSWORD", "The password is wrong"),
+            Self::WrongCode => (S::FORBIDDEN, "WRONG_CODE", "The code is wrong"),
+            Self::EnrolmentRequired => (
+                S::FORBIDDEN,
+                "SECOND_FACTOR_ENROLMENT_REQUIRED",
+                "The account has to take a second factor first",
+            ),
             Self::Forbidden => (S::FORBIDDEN, "FORBIDDEN", "The role of the account may not do this"),
             Self::NotFound => (S::NOT_FOUND, "NOT_FOUND", "Not found"),
             Self::MethodNotAllowed => (
@@ -197,6 +220,7 @@ impl Code {
                 "The request did not arrive in time",
             ),
             Self::EmailTaken => (S::CONFLICT, "EMAIL_TAKEN", "The e-mail address has an account"),
+            Self::SecondFactorEnrolled => (S::CONFLICT, "SECOND_FACTOR_ENROLLED", "The account has a second factor"),
             Self::OrderTooLate => (S::CONFLICT, "ORDER_TOO_LATE", "The order has gone too far"),
             Self::LinesNotReady => (
                 S::CONFLICT,

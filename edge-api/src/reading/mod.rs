@@ -6,7 +6,8 @@ use commerce::views::{self, OrderView, View, WalletView};
 use runtime::commands::CommandLog;
 use runtime::queries::{Freshness, QueryError, StoreAddress};
 use schemas::topics;
-use schemas::wire::account::{Account, AccountStatus, Credential};
+use schemas::wire::account::{Account, AccountStatus, Credential, SecondFactor};
+use schemas::wire::envelope::Actor;
 use schemas::wire::order::Order;
 use schemas::wire::product::Product;
 use streams::serde::SerdeError;
@@ -36,6 +37,19 @@ pub struct LoginRecord {
     pub is_active: bool,
     /// Grows with every change that ends sessions.
     pub version: i64,
+    /// What it needs besides the password, if anything.
+    pub second_factor: Option<SecondFactor>,
+}
+
+impl LoginRecord {
+    /// The account as the actor of commands about itself.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor {
+            account_id: self.account_id.clone(),
+            role: self.role.into(),
+        }
+    }
 }
 
 /// Reads through the views, as fresh as the question needs.
@@ -232,5 +246,6 @@ fn login_record(credential: Credential) -> Option<LoginRecord> {
             AccountStatus::Disabled | AccountStatus::Unknown => false,
         },
         version: credential.version,
+        second_factor: credential.second_factor,
     })
 }

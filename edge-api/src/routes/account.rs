@@ -9,7 +9,7 @@ use runtime::queries::Freshness;
 use schemas::wire::account::{AccountCommandPayload, ChangePassword, DisableAccount, EndSessions};
 use zeroize::Zeroizing;
 
-use super::auth::{account_command, start_session};
+use super::auth::start_session;
 use crate::auth::{Caller, check_password, not_hashed};
 use crate::clock::random_bytes;
 use crate::http::body::Body;
@@ -54,7 +54,9 @@ pub async fn change_password(
         ));
     }
     auth_event(AuthEvent::PasswordChanged);
-    Ok(Json(start_session(&state, record, login_key).await?))
+    Ok(Json(
+        start_session(&state, record, login_key, caller.has_second_factor).await?,
+    ))
 }
 
 /// Closes the caller's account for good: its sessions are over, and it cannot log in any more.
@@ -84,13 +86,18 @@ pub(super) async fn end_sessions(state: &EdgeState, caller: &Caller, request_id:
 }
 
 /// The key of the caller's credential, which the session knows.
-async fn login_key(state: &EdgeState, caller: &Caller) -> Result<String, Problem> {
+pub(super) async fn login_key(state: &EdgeState, caller: &Caller) -> Result<String, Problem> {
     let owner = state.session_owner(&caller.session_id, state.now_ms()).await?;
     Ok(owner.ok_or_else(session_ended)?.login_key)
 }
 
 /// Whoever has found an open session does not get to guess at its password for ever.
-async fn confirm(state: &EdgeState, caller: &Caller, login_key: &str, password: String) -> Result<(), Problem> {
+pub(super) async fn confirm(
+    state: &EdgeState,
+    caller: &Caller,
+    login_key: &str,
+    password: String,
+) -> Result<(), Problem> {
     let record = state.reader().login(login_key, &Freshness::Committed).await?;
     let hash = record.map(|record| record.password_hash);
     let guessers = vec![Guesser::Session(caller.session_id.clone())];
@@ -103,14 +110,14 @@ async fn confirm(state: &EdgeState, caller: &Caller, login_key: &str, password: 
 
 /// Asks for a change of the caller's account that ends its sessions, and waits for it. They are over here at once, and elsewhere when
 /// the accounts topology has said so.
-async fn changed(
+pub(super) async fn changed(
     state: &EdgeState,
     caller: &Caller,
     login_key: &str,
     payload: AccountCommandPayload,
     request_id: String,
 ) -> Result<LoginRecord, Problem> {
-    let command = account_command(state, payload, caller.actor(), request_id);
+    let command = state.account_command(payload, caller.actor(), request_id);
     let receipt = state.append(login_key, &command).await?;
     let record = state.reader().login(login_key, &receipt.seen()).await?;
     let record = record.ok_or_else(|| Problem::internal("an account has lost its credential"))?;
@@ -118,6 +125,6 @@ async fn changed(
     Ok(record)
 }
 
-fn wrong_password(detail: &str) -> Problem {
+pub(super) fn wrong_password(detail: &str) -> Problem {
     Problem::new(Code::WrongPassword, detail)
 }

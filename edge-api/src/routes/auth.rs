@@ -6,14 +6,15 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json};
 use axum::routing::post;
 use runtime::queries::Freshness;
-use schemas::wire::account::{AccountCommand, AccountCommandPayload, RegisterAccount};
-use schemas::wire::envelope::{Actor, Envelope};
+use schemas::wire::account::{AccountCommandPayload, RegisterAccount};
+use schemas::wire::envelope::Actor;
 use zeroize::Zeroizing;
 
 use crate::auth::devices::Device;
 use crate::auth::refresh::RefreshToken;
+use crate::auth::second_factor::{RightCode, Shown, look_at, spend};
 use crate::auth::tokens::AccessGrant;
-use crate::auth::{Caller, begin_guess, check_password, forgive, not_hashed};
+use crate::auth::{Caller, begin_guess, forgive, not_hashed};
 use crate::clock::{hex, random_bytes};
 use crate::http::body::Body;
 use crate::http::layers::RequestId;
@@ -73,7 +74,7 @@ pub async fn register(
         role: registration.role.into(),
         password_hash,
     });
-    let command = account_command(&state, payload, actor, request_id);
+    let command = state.account_command(payload, actor, request_id);
     let receipt = state.append(login_key.as_str(), &command).await?;
     match state.reader().login(login_key.as_str(), &receipt.seen()).await? {
         Some(winner) if winner.account_id == account_id => {
@@ -94,8 +95,9 @@ pub async fn register(
     }
 }
 
-/// Starts a session. After ten wrong passwords within an hour the next is not looked at until the first of them is an hour old; a
-/// device that has logged in to the account before, which its cookie shows, has ten of its own.
+/// Starts a session. An account with a second factor needs `code` too, of its app or a recovery code; each is good once. After ten
+/// wrong passwords or codes within an hour the next is not looked at until the first of them is an hour old; a device that has
+/// logged in to the account before, which its cookie shows, has ten of its own.
 #[utoipa::path(
     post, path = "/auth/login", tag = "auth", request_body = Login, security(()),
     responses((status = 200, description = "The tokens of a new session.", body = Tokens))
@@ -104,15 +106,16 @@ pub async fn login(
     State(state): State<EdgeState>,
     address: ClientAddress,
     headers: HeaderMap,
+    axum::Extension(RequestId(request_id)): axum::Extension<RequestId>,
     Body(login): Body<Login>,
 ) -> Answer {
     let login_key = commerce::ids::login_key(&login.email);
-    let is_possible = login.is_possible();
-    let record = if is_possible {
+    let record = if login.is_possible() {
         state.reader().login(login_key.as_str(), &Freshness::Committed).await?
     } else {
         None
     };
+    let record = record.filter(|record| record.is_active);
     let device = Device::of(&headers, login_key.as_str(), state.keys());
     let guessers = match device {
         Some(device) => vec![Guesser::Device(device.id())],
@@ -121,16 +124,18 @@ pub async fn login(
             Guesser::Address(address.site()),
         ],
     };
-    let password = Zeroizing::new(if is_possible { login.password } else { String::new() });
-    let hash = record.as_ref().map(|record| record.password_hash.clone());
-    let matches = check_password(&state, guessers, password, hash).await?;
-    let record = record.filter(|record| matches && record.is_active).ok_or_else(|| {
-        auth_event(AuthEvent::LoginRefused);
-        Problem::new(
-            Code::WrongCredentials,
-            "There is no active account with this e-mail address and password.",
-        )
-    })?;
+    let guess = begin_guess(&state, guessers).await?;
+    let proof = prove(&state, login_key.as_str(), record.as_ref(), login, request_id).await;
+    if !matches!(proof, Ok(Proof::Wrong)) {
+        forgive(&state, &guess).await;
+    }
+    let has_second_factor = match proof? {
+        Proof::Wrong => return Err(wrong_credentials()),
+        Proof::CodeMissing => return Err(code_missing()),
+        Proof::Password => false,
+        Proof::Both => true,
+    };
+    let record = record.ok_or_else(wrong_credentials)?;
     let device = match device {
         Some(device) => device,
         None => Device(random_bytes(state.entropy())?),
@@ -138,9 +143,64 @@ pub async fn login(
     let cookie = device
         .cookie(login_key.as_str(), state.keys())
         .map_err(Problem::internal)?;
-    let tokens = start_session(&state, record, login_key.to_string()).await?;
+    let tokens = start_session(&state, record, login_key.to_string(), has_second_factor).await?;
     auth_event(AuthEvent::LoggedIn);
     Ok(([cookie], Json(tokens)).into_response())
+}
+
+/// What a login comes to.
+enum Proof {
+    /// Password or code are wrong, or the code is used up: nobody is told which.
+    Wrong,
+    /// The password is right.
+    CodeMissing,
+    /// The password is right, and enough.
+    Password,
+    /// Password and code are right, and the code is used up now.
+    Both,
+}
+
+async fn prove(
+    state: &EdgeState,
+    login_key: &str,
+    record: Option<&LoginRecord>,
+    login: Login,
+    request_id: String,
+) -> Result<Proof, Problem> {
+    let is_possible = login.is_possible();
+    let password = Zeroizing::new(if is_possible { login.password } else { String::new() });
+    let shown = look_at(state, record, password, login.code.as_deref()).await?;
+    let (Shown::Both(code), Some(record)) = (&shown, record) else {
+        return Ok(match shown {
+            Shown::Nothing | Shown::Both(_) => Proof::Wrong,
+            Shown::PasswordOnly => Proof::CodeMissing,
+            Shown::Password => Proof::Password,
+        });
+    };
+    let is_recovery = matches!(code, RightCode::Recovery(_));
+    if !spend(state, login_key, record, code.clone(), request_id).await? {
+        return Ok(Proof::Wrong);
+    }
+    if is_recovery {
+        auth_event(AuthEvent::RecoveryCodeUsed);
+    }
+    Ok(Proof::Both)
+}
+
+fn wrong_credentials() -> Problem {
+    auth_event(AuthEvent::LoginRefused);
+    Problem::new(
+        Code::WrongCredentials,
+        "There is no active account with this e-mail address and password, or the code is not good.",
+    )
+}
+
+fn code_missing() -> Problem {
+    auth_event(AuthEvent::SecondFactorRequired);
+    Problem::new(
+        Code::SecondFactorRequired,
+        "Send the password again with `code`: six digits of the authenticator app, or a recovery code.",
+    )
 }
 
 /// Exchanges a refresh token. Each is good once; the one before the last gets the same answer for 30 seconds, and as long as the
@@ -182,35 +242,12 @@ pub async fn logout(State(state): State<EdgeState>, caller: Caller) -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// A command about the actor's own account.
-pub(super) fn account_command(
-    state: &EdgeState,
-    payload: AccountCommandPayload,
-    actor: Actor,
-    request_id: String,
-) -> AccountCommand {
-    let kind = match &payload {
-        AccountCommandPayload::RegisterAccount(_) => "register",
-        AccountCommandPayload::ChangePassword(_) => "change-password",
-        AccountCommandPayload::DisableAccount(_) => "disable",
-        AccountCommandPayload::EndSessions(_) => "end-sessions",
-    };
-    Envelope {
-        id: commerce::ids::command_id(kind, &actor.account_id, &request_id).to_string(),
-        seq: 0,
-        at: state.now_ms(),
-        actor,
-        causation: request_id.clone(),
-        correlation: request_id,
-        payload,
-    }
-}
-
-/// Begins a session of an account whose password was right.
+/// Begins a session of an account whose password was right, and its second factor if one was shown.
 pub(super) async fn start_session(
     state: &EdgeState,
     record: LoginRecord,
     login_key: String,
+    has_second_factor: bool,
 ) -> Result<Tokens, Problem> {
     let first = RefreshToken::first(random_bytes(state.entropy())?, state.keys());
     let grant = AccessGrant {
@@ -218,6 +255,7 @@ pub(super) async fn start_session(
         role: record.role,
         session_id: hex(&first.sid),
         credential_version: record.version,
+        has_second_factor,
         token_id: state.random_id()?,
         issued_at_ms: state.now_ms(),
     };
@@ -226,6 +264,7 @@ pub(super) async fn start_session(
         account_id: grant.account_id.clone(),
         login_key,
         credential_version: grant.credential_version,
+        has_second_factor,
         token_id: grant.token_id.clone(),
         refresh_fingerprint: first.fingerprint(),
         now_ms: grant.issued_at_ms,

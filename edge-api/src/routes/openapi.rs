@@ -9,7 +9,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 
-use super::{account, auth, fulfilment, keys, me, orders, products, seller, sessions, stream, wallet};
+use super::{
+    account, auth, fulfilment, keys, me, orders, products, second_factor, seller, sessions, stream, wallet,
+};
 use crate::problem::ProblemBody;
 use crate::state::EdgeState;
 
@@ -36,7 +38,8 @@ static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(description);
     ),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, keys::keys, me::me,
-        account::change_password, account::disable, sessions::list, sessions::end_all, sessions::end,
+        account::change_password, account::disable,
+        second_factor::begin, second_factor::confirmation, second_factor::removal, sessions::list, sessions::end_all, sessions::end,
         products::create, products::list, products::read, products::change, products::adjust,
         wallet::read, wallet::deposit, wallet::pay_out,
         orders::place, orders::list, orders::read, orders::events, stream::stream, orders::cancel,

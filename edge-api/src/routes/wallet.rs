@@ -155,6 +155,6 @@ fn refused(kind: TransferKind) -> Problem {
         Code::OutOfBounds,
         "/amount",
         "WALLET_LIMIT",
-        "The wallet cannot hold that much, or so many currencies.",
+        "The wallet cannot hold that much, or so many currencies, or it takes nothing because its account is disabled.",
     )
 }

@@ -30,6 +30,8 @@ pub struct NewSession {
     pub login_key: String,
     /// The version of that credential.
     pub credential_version: i64,
+    /// Whether a second factor was shown.
+    pub has_second_factor: bool,
     /// Id of the first access token.
     pub token_id: String,
     /// Fingerprint of the refresh token of generation 1.
@@ -47,6 +49,8 @@ pub struct SessionOwner {
     pub login_key: String,
     /// The version of that credential with which the session began.
     pub credential_version: i64,
+    /// Whether a second factor was shown when it began.
+    pub has_second_factor: bool,
 }
 
 /// A session as its owner sees it.

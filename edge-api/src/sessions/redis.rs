@@ -79,10 +79,25 @@ impl RedisSessions {
 
     /// A session without a version was begun by a gateway from before there were any, and is over.
     async fn find_owner(&self, session_id: &str, now_ms: i64) -> Result<Option<SessionOwner>, RedisError> {
-        type Fields = (Option<String>, Option<String>, Option<i64>, Option<i64>, Option<i64>);
-        let names = ["account", "login_key", "version", "absolute_end", "idle_end"];
+        type Fields = (
+            Option<String>,
+            Option<String>,
+            Option<i64>,
+            Option<i64>,
+            Option<i64>,
+            Option<i64>,
+        );
+        let names = [
+            "account",
+            "login_key",
+            "version",
+            "absolute_end",
+            "idle_end",
+            "second_factor",
+        ];
         let fields: Fields = self.connection.clone().hmget(self.key(session_id), &names).await?;
-        let (Some(account_id), Some(login_key), Some(credential_version), Some(absolute_end), Some(idle_end)) = fields
+        let (Some(account_id), Some(login_key), Some(credential_version), Some(absolute_end), Some(idle_end), factor) =
+            fields
         else {
             return Ok(None);
         };
@@ -90,6 +105,7 @@ impl RedisSessions {
             account_id,
             login_key,
             credential_version,
+            has_second_factor: factor == Some(1),
         };
         Ok((now_ms < absolute_end.min(idle_end)).then_some(owner))
     }
@@ -248,12 +264,13 @@ impl std::fmt::Debug for RedisSessions {
     }
 }
 
-fn fields(new: &NewSession, times: &SessionTimes) -> [(&'static str, String); 14] {
+fn fields(new: &NewSession, times: &SessionTimes) -> [(&'static str, String); 15] {
     let now = new.now_ms.to_string();
     [
         ("account", new.account_id.clone()),
         ("login_key", new.login_key.clone()),
         ("version", new.credential_version.to_string()),
+        ("second_factor", i32::from(new.has_second_factor).to_string()),
         ("began_at", now.clone()),
         ("absolute_end", new.now_ms.saturating_add(times.absolute_ms).to_string()),
         ("idle_end", new.now_ms.saturating_add(times.idle_ms).to_string()),

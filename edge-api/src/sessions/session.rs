@@ -29,6 +29,7 @@ impl Session {
                 account_id: new.account_id,
                 login_key: new.login_key,
                 credential_version: new.credential_version,
+                has_second_factor: new.has_second_factor,
             },
             began_at_ms: new.now_ms,
             absolute_end_ms: new.now_ms.saturating_add(times.absolute_ms),

@@ -1,5 +1,6 @@
 //! The topologies on an embedded log.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use runtime::{
 use schemas::SchemaTable;
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::Topology;
+use streams::log::{LogReader as _, StoredRecord};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
@@ -79,6 +81,21 @@ impl Engine {
 }
 
 impl Engine {
+    /// Shows every record of every topic, by the topic's name.
+    pub fn look(&self, visit: &mut dyn FnMut(&str, StoredRecord<'_>)) {
+        let mut reader = self.broker.reader();
+        for topic in self.broker.topics() {
+            for partition in 0..topic.partitions {
+                let (first, end) = reader.readable(&topic.name, partition).unwrap();
+                let mut look = |record: StoredRecord<'_>| {
+                    visit(&topic.name, record);
+                    ControlFlow::Continue(())
+                };
+                reader.read(&topic.name, partition, first, end, &mut look).unwrap();
+            }
+        }
+    }
+
     /// Fills `revocations` from their topic.
     pub fn follow(&self, revocations: &Arc<Revocations>) -> GlobalStreamThread {
         let (broker, topic) = (Arc::clone(&self.broker), schemas::topics::REVOCATIONS.name);

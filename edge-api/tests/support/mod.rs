@@ -19,7 +19,9 @@ use std::sync::{Arc, OnceLock};
 
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{Clock, Entropy, SystemClock, SystemEntropy};
-use edge_api::{CommandSerdes, EdgeParts, EdgeState, MemorySessions, SessionStore, TokenKey, TokenKeys};
+use edge_api::{
+    CommandSerdes, EdgeParts, EdgeState, MemorySessions, SealingKey, SealingKeys, SessionStore, TokenKey, TokenKeys,
+};
 use runtime::GlobalStreamThread;
 use schemas::SchemaTable;
 
@@ -61,6 +63,8 @@ pub struct Setting {
     pub keys: TokenKeys,
     pub allowed_origins: Vec<String>,
     pub quota: u32,
+    pub sealing: SealingKeys,
+    pub sellers_need_second_factor: bool,
 }
 
 impl Default for Setting {
@@ -71,6 +75,8 @@ impl Default for Setting {
             keys: TokenKey::from_seed(SEED).into(),
             allowed_origins: Vec::new(),
             quota: 1_000_000,
+            sealing: SealingKey::from_seed(SEED).unwrap().into(),
+            sellers_need_second_factor: false,
         }
     }
 }
@@ -129,6 +135,8 @@ impl Shop {
             revocations: Arc::clone(&revocations),
             serdes: CommandSerdes::avro(&schemas),
             keys: setting.keys,
+            sealing: setting.sealing,
+            sellers_need_second_factor: setting.sellers_need_second_factor,
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::new(|| "# no metrics\n".to_owned()),

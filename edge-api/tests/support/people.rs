@@ -136,3 +136,19 @@ pub fn order_of(lines: &[(&str, i64)]) -> Value {
     let line = |(product_id, quantity): &(&str, i64)| json!({ "product_id": product_id, "quantity": quantity });
     json!({ "lines": lines.iter().map(line).collect::<Vec<_>>() })
 }
+
+/// The secret that an authenticator app reads from its URI.
+pub fn secret_of(uri: &str) -> Vec<u8> {
+    const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let secret = uri.split("secret=").nth(1).unwrap_or_default();
+    let (mut bytes, mut bits, mut count) = (Vec::new(), 0u64, 0);
+    for digit in secret.chars().map_while(|digit| DIGITS.find(digit)) {
+        bits = bits << 5 | u64::try_from(digit).unwrap();
+        count += 5;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(bits >> count & 255).unwrap());
+        }
+    }
+    bytes
+}

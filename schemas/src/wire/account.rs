@@ -30,6 +30,15 @@ pub enum AccountCommandPayload {
     /// Ends every session of the account of the login key.
     #[serde(alias = "sluice.EndSessions")]
     EndSessions(EndSessions),
+    /// From now on a login needs a code too; an account that has a second factor keeps it.
+    #[serde(alias = "sluice.EnrolSecondFactor")]
+    EnrolSecondFactor(EnrolSecondFactor),
+    /// Uses a code up; one that is used up already changes nothing.
+    #[serde(alias = "sluice.SpendCode")]
+    SpendCode(SpendCode),
+    /// Uses a code up, and with it the second factor; a code that is used up already changes nothing.
+    #[serde(alias = "sluice.RemoveSecondFactor")]
+    RemoveSecondFactor(RemoveSecondFactor),
 }
 
 /// What happened to an account; the key is the account id.
@@ -94,6 +103,39 @@ pub struct DisableAccount {}
 /// Ends every session of the account of the login key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndSessions {}
+
+/// From now on a login needs a code too; an account that has a second factor keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrolSecondFactor {
+    /// Id of this attempt: how its sender knows that it was this one.
+    pub attempt: String,
+    /// The sealed TOTP secret; only gateways can open it.
+    pub sealed_secret: String,
+    /// Hex SHA-256 of each recovery code.
+    pub recovery_hashes: Vec<String>,
+    /// Time step of the code that proved the possession.
+    pub step: i64,
+}
+
+/// Uses a code up; one that is used up already changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpendCode {
+    /// Id of this attempt: how its sender knows that it was this one.
+    pub attempt: String,
+    /// Time step of a TOTP code; null of a recovery code.
+    #[serde(default)]
+    pub step: Option<i64>,
+    /// Hex SHA-256 of a recovery code; null of a TOTP code.
+    #[serde(default)]
+    pub recovery_hash: Option<String>,
+}
+
+/// Uses a code up, and with it the second factor; a code that is used up already changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoveSecondFactor {
+    /// The code that proves the possession.
+    pub code: SpendCode,
+}
 
 /// An account exists from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,8 +220,24 @@ pub struct Credential {
     pub display_name: String,
     /// Whether the account may log in.
     pub status: AccountStatus,
-    /// Grows by one with every change, from 1.
+    /// Grows by one with every change but the use of a code, from 1.
     pub version: i64,
     /// Time of the last change.
     pub updated_at: i64,
+    /// The second factor; null where there is none.
+    #[serde(default)]
+    pub second_factor: Option<SecondFactor>,
+}
+
+/// What a login needs besides the password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondFactor {
+    /// The sealed TOTP secret; only gateways can open it.
+    pub sealed_secret: String,
+    /// Hex SHA-256 of each recovery code that is left.
+    pub recovery_hashes: Vec<String>,
+    /// No code of this time step or an earlier one is good any more.
+    pub last_step: i64,
+    /// Id of the attempt that used the last code up.
+    pub spent_by: String,
 }

@@ -139,6 +139,25 @@ pub(crate) struct Serving {
     )]
     pub(crate) signing_key_files: Vec<PathBuf>,
 
+    /// File with the key that seals the secrets of second factors (32 bytes, or 64 hex digits). Without it a key is made in the
+    /// state directory.
+    ///
+    /// Of several files the first seals, and what any of them has sealed opens. To replace a key, give every gateway the new one
+    /// behind the old one, then before it. What the old one has sealed is never sealed anew by itself, so it stays for as long as
+    /// accounts have a second factor from its time. Without the key nobody of them logs in.
+    #[arg(
+        long = "sealing-key-file",
+        env = "SLUICE_SEALING_KEY_FILE",
+        value_name = "FILE,...",
+        value_delimiter = ','
+    )]
+    pub(crate) sealing_key_files: Vec<PathBuf>,
+
+    /// Sellers need a second factor: one who has none can log in and take one, and nothing else. Whoever has taken one needs it in
+    /// any case.
+    #[arg(long, env = "SLUICE_SELLER_SECOND_FACTOR")]
+    pub(crate) seller_second_factor: bool,
+
     /// Web origins whose pages may call the API from a browser: scheme, host and perhaps port. None without it.
     #[arg(
         long = "allowed-origin",

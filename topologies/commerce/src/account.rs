@@ -1,5 +1,9 @@
 //! Accounts: who may sign in, and as what. One writer per sign-in key, so that an e-mail address is taken once.
 
+mod second_factor;
+
+pub use second_factor::{Code, RECOVERY_CODES_MAX, SEALED_SECRET_BYTES_MAX, SecondFactor};
+
 use serde::{Deserialize, Serialize};
 
 use crate::authority::{Actor, Role, act_on_account};
@@ -26,7 +30,10 @@ pub struct Account {
     pub password_hash: String,
     /// Whether it may sign in.
     pub status: AccountStatus,
-    /// Changes so far, from 1.
+    /// What a login needs besides the password, if anything.
+    #[serde(default)]
+    pub second_factor: Option<SecondFactor>,
+    /// Changes so far, from 1. That a code is used up counts as none: it ends no session.
     pub version: u64,
     /// Events so far under the account's key.
     pub events: u64,
@@ -68,6 +75,22 @@ pub enum AccountCommand {
     Disable,
     /// End every session that has begun.
     EndSessions,
+    /// Need a second factor from now on.
+    Enrol(SecondFactor),
+    /// Use a code up.
+    Spend {
+        /// Which.
+        code: Code,
+        /// Who tries.
+        attempt: String,
+    },
+    /// Use a code up, and need none from now on.
+    RemoveSecondFactor {
+        /// Which.
+        code: Code,
+        /// Who tries.
+        attempt: String,
+    },
 }
 
 /// What happened to an account.
@@ -102,7 +125,7 @@ pub enum AccountEventKind {
 pub struct AccountStep {
     /// The account after it.
     pub account: Option<Account>,
-    /// What happened; nothing of a duplicate, of a new password, or of ended sessions.
+    /// What happened; nothing of a duplicate, of a new password, of a second factor, or of ended sessions.
     pub event: Option<AccountEvent>,
     /// Why every session is over that began with an earlier version of the account, if that is so.
     pub revocation: Option<RevocationReason>,
@@ -163,6 +186,7 @@ pub fn step(
                 display_name,
                 password_hash,
                 status: AccountStatus::Active,
+                second_factor: None,
                 version: 1,
                 events: 1,
                 created_at: now,
@@ -174,11 +198,23 @@ pub fn step(
         (None, AccountCommand::ChangePassword { .. }) => Err(AccountRefusal::UnknownAccount),
         (None, AccountCommand::Disable) => Err(AccountRefusal::UnknownAccount),
         (None, AccountCommand::EndSessions) => Err(AccountRefusal::UnknownAccount),
+        (None, AccountCommand::Enrol(_)) => Err(AccountRefusal::UnknownAccount),
+        (None, AccountCommand::Spend { .. }) => Err(AccountRefusal::UnknownAccount),
+        (None, AccountCommand::RemoveSecondFactor { .. }) => Err(AccountRefusal::UnknownAccount),
         (Some(account), AccountCommand::ChangePassword { password_hash }) => {
             change_password(account, password_hash, actor, now)
         }
         (Some(account), AccountCommand::Disable) => disable(account, actor, now),
         (Some(account), AccountCommand::EndSessions) => end_sessions(account, actor, now),
+        (Some(account), AccountCommand::Enrol(second_factor)) => {
+            second_factor::enrol(account, second_factor, actor, now)
+        }
+        (Some(account), AccountCommand::Spend { code, attempt }) => {
+            second_factor::spend(account, &code, attempt, actor, now)
+        }
+        (Some(account), AccountCommand::RemoveSecondFactor { code, attempt }) => {
+            second_factor::remove(account, &code, attempt, actor, now)
+        }
     }
 }
 
@@ -247,11 +283,7 @@ fn change_password(
 fn disable(mut account: Account, actor: &Actor, now: i64) -> Result<AccountStep, AccountRefusal> {
     act_on_account(actor, &account.account_id).map_err(|_| AccountRefusal::NotAllowed)?;
     match account.status {
-        AccountStatus::Disabled => Ok(AccountStep {
-            account: Some(account),
-            event: None,
-            revocation: None,
-        }),
+        AccountStatus::Disabled => Ok(unchanged(account)),
         AccountStatus::Active => {
             account.status = AccountStatus::Disabled;
             account.events += 1;
@@ -280,6 +312,15 @@ fn end_sessions(mut account: Account, actor: &Actor, now: i64) -> Result<Account
         event: None,
         revocation: Some(reason),
     })
+}
+
+/// Nobody has to hear of it.
+fn unchanged(account: Account) -> AccountStep {
+    AccountStep {
+        account: Some(account),
+        event: None,
+        revocation: None,
+    }
 }
 
 fn change(account: &mut Account, now: i64) {

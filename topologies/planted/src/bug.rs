@@ -134,6 +134,8 @@ bugs! {
     LedgerOneSided => "I3",
     /// A deposit or a withdrawal that is asked for twice is made twice.
     TransferMadeTwice => "I5",
+    /// A wallet does not ask whether its holder may pay.
+    HolderUnasked => "accounts",
     /// A refund that is asked for twice is paid twice.
     RefundedTwice => "I4",
     /// A settlement that is asked for twice is paid twice.

@@ -99,6 +99,8 @@ moments! {
     Forgotten,
     /// A command was sent again because nobody had acknowledged it.
     CommandRepeated,
+    /// A payment was declined because the account of the buyer was disabled meanwhile.
+    PaymentOfDisabledDeclined,
     /// A task replayed the end of its changelog over its own state.
     GapReplayed,
     /// A task was restored from its whole changelog.

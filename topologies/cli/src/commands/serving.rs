@@ -24,7 +24,7 @@ use streams::{Layout, Topology};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::commands::serving::keys::signing_keys;
+use crate::commands::serving::keys::{sealing_keys, signing_keys};
 use crate::commands::serving::preparing::{Prepared, prepare};
 use crate::commands::serving::watched::WatchedViews;
 use crate::exit::{self, Refusal};
@@ -243,6 +243,8 @@ impl Server {
             revocations,
             serdes: CommandSerdes::avro(&self.schemas),
             keys: signing_keys(settings, serving)?,
+            sealing: sealing_keys(settings, serving)?,
+            sellers_need_second_factor: serving.seller_second_factor,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::new(move || metrics.render()),

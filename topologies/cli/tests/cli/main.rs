@@ -16,6 +16,7 @@ mod journey;
 mod load;
 mod offsets;
 mod process;
+mod second_factor;
 mod shop;
 mod topics;
 mod topology;

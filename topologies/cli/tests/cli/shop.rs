@@ -3,7 +3,7 @@
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// The API at one address.
 pub(crate) struct Shop {
@@ -48,7 +48,7 @@ impl Shop {
     }
 
     pub(crate) async fn log_in(&self, name: &str) -> Caller<'_> {
-        let answer = self.post_login(name).await;
+        let answer = self.post_login(name, None).await;
         assert_eq!(answer.status(), StatusCode::OK);
         let tokens: Value = answer.json().await.unwrap();
         Caller {
@@ -59,11 +59,16 @@ impl Shop {
 
     /// What an attempt to log in is answered with.
     pub(crate) async fn try_log_in(&self, name: &str) -> StatusCode {
-        self.post_login(name).await.status()
+        self.post_login(name, None).await.status()
     }
 
-    async fn post_login(&self, name: &str) -> Response {
-        let body = json!({ "email": email(name), "password": PASSWORD });
+    /// The same with a code of the second factor.
+    pub(crate) async fn try_log_in_with(&self, name: &str, code: &str) -> StatusCode {
+        self.post_login(name, Some(code)).await.status()
+    }
+
+    async fn post_login(&self, name: &str, code: Option<&str>) -> Response {
+        let body = json!({ "email": email(name), "password": PASSWORD, "code": code });
         let asked = self.client.post(format!("{}/auth/login", self.url)).json(&body);
         asked.send().await.unwrap()
     }

@@ -6,8 +6,13 @@
 //!
 //! What an order has been paid with leaves its escrow by refunds, to the buyer, or by settlements, to the sellers. A settlement
 //! takes two wallets and so two operations: at the buyer's it is set aside, at the seller's it is credited.
+//!
+//! A holder who may not pay (disabled, or no buyer) begins nothing: no hold, no deposit; and no disabled one takes money out. What is
+//! under way goes on: a hold that was granted is captured or voided, a capture refunded or settled, and the system pays out what
+//! is left.
 
 mod credit;
+mod holder;
 mod ledger;
 mod order_payment;
 mod transfer;
@@ -15,6 +20,7 @@ mod turn;
 mod wallet;
 
 pub use credit::{Credit, CreditStep, step as step_credit};
+pub use holder::Holder;
 pub use ledger::{LedgerAccount, LedgerEntry, LedgerKind, Posting};
 pub use order_payment::{PARTS_MAX, Payment, PaymentStep, Standing, step as step_payment};
 pub use transfer::{Transfer, TransferKind, TransferStep, step as step_transfer};
@@ -169,7 +175,7 @@ pub enum PaymentRefusal {
     InsufficientFunds,
     /// An outside provider refused.
     Declined,
-    /// The account may not pay.
+    /// The account may not pay: it is disabled, or no buyer's.
     AccountDisabled,
     /// The hold has been given up.
     AlreadyVoided,

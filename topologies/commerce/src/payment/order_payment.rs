@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::{Actor, act_as_saga};
 use crate::ids::{AccountId, OrderId, RefundId, SettlementId, refund_id};
 use crate::money::Money;
+use crate::payment::holder::Holder;
 use crate::payment::ledger::LedgerEntry;
 use crate::payment::turn::Turn;
 use crate::payment::{NotAllowed, PAYMENT_RETENTION_MS, PaymentCommand, PaymentEvent, PaymentRefusal, Wallet};
@@ -113,9 +114,11 @@ impl Payment {
     }
 }
 
-/// Takes one command about the payment of an order; deposits, withdrawals and credits lead to nothing here.
+/// Takes one command about the payment of an order; deposits, withdrawals and credits lead to nothing here. `holder` is the
+/// wallet's, if it is known by now.
 pub fn step(
     account_id: &AccountId,
+    holder: Option<Holder>,
     wallet: Option<Wallet>,
     payment: Option<Payment>,
     command: PaymentCommand,
@@ -125,6 +128,7 @@ pub fn step(
     act_as_saga(actor).map_err(|_| NotAllowed)?;
     let turn = Turn {
         account_id,
+        holder,
         wallet,
         payment,
         now,

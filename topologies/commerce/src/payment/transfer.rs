@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use planted::Bug;
 
-use crate::authority::{Actor, deposit_into, withdraw_from};
+use crate::authority::{Actor, Role, deposit_into, withdraw_from};
 use crate::ids::{AccountId, TransferId};
 use crate::money::Money;
+use crate::payment::holder::{self, Holder};
 use crate::payment::ledger::{self, LedgerEntry, LedgerKind};
 use crate::payment::wallet::is_amount;
 use crate::payment::{NotAllowed, PAYMENT_RETENTION_MS, PaymentEvent, PaymentRefusal, Wallet};
@@ -52,9 +53,11 @@ impl Transfer {
     }
 }
 
-/// Takes one deposit or withdrawal. `made` is the transfer with this id, if it has been made.
+/// Takes one deposit or withdrawal. `holder` is the wallet's, if it is known by now; `made` is the transfer with this id, if it
+/// has been made.
 pub fn step(
     account_id: &AccountId,
+    holder: Option<Holder>,
     wallet: Option<Wallet>,
     made: Option<Transfer>,
     (kind, transfer_id, amount): (TransferKind, TransferId, Money),
@@ -83,8 +86,20 @@ pub fn step(
             transfer: Some(made),
             ..refuse(wallet, account_id, &transfer, transfer_id, PaymentRefusal::Conflict)
         },
-        None => make(wallet, account_id, transfer, transfer_id, now),
+        None => match admit(holder, kind, actor) {
+            Ok(()) => make(wallet, account_id, transfer, transfer_id, now),
+            Err(reason) => refuse(wallet, account_id, &transfer, transfer_id, reason),
+        },
     })
+}
+
+/// What is left in a wallet can always be paid out by the system, whoever holds it.
+fn admit(holder: Option<Holder>, kind: TransferKind, actor: &Actor) -> Result<(), PaymentRefusal> {
+    match (kind, actor.role) {
+        (TransferKind::Withdrawal, Role::System) => Ok(()),
+        (TransferKind::Withdrawal, Role::Buyer | Role::Seller) => holder::may_take_out(holder),
+        (TransferKind::Deposit, Role::Buyer | Role::Seller | Role::System) => holder::may_pay(holder),
+    }
 }
 
 fn make(

@@ -6,6 +6,7 @@ use planted::Bug;
 
 use crate::ids::{AccountId, OrderId, RefundId, SettlementId};
 use crate::money::Money;
+use crate::payment::holder::{self, Holder};
 use crate::payment::ledger::{self, LedgerKind};
 use crate::payment::order_payment::{PARTS_MAX, Payment, PaymentStep, Standing};
 use crate::payment::wallet::is_amount;
@@ -13,6 +14,7 @@ use crate::payment::{PaymentEvent, PaymentFact, PaymentOperation, PaymentRefusal
 
 pub(super) struct Turn<'a> {
     pub(super) account_id: &'a AccountId,
+    pub(super) holder: Option<Holder>,
     pub(super) wallet: Option<Wallet>,
     pub(super) payment: Option<Payment>,
     pub(super) now: i64,
@@ -96,6 +98,7 @@ impl Turn<'_> {
     }
 
     fn hold(&self, amount: Money) -> Result<Wallet, PaymentRefusal> {
+        holder::may_pay(self.holder)?;
         if !is_amount(amount) {
             return Err(PaymentRefusal::InvalidAmount);
         }

@@ -63,14 +63,14 @@ impl Processor<String, wire_types::AccountCommand> for Registry {
         let (actor, cause) = (admit(&key, &envelope)?, Cause::of(&envelope));
         let command = account::command(envelope.payload).map_err(ProcessError::refused)?;
         let before = context.store(&self.accounts)?.get(&key)?;
-        let version = before.as_ref().map(|account| account.version);
+        let known = before.clone();
         let login_key = LoginKey(key.clone());
         let now = context.now_ms();
         let next = step(&login_key, before, command, &actor, now).map_err(ProcessError::refused)?;
         if let Some(event) = next.event {
             self.publish_event(context, event, actor, cause)?;
         }
-        let Some(account) = next.account.filter(|account| Some(account.version) != version) else {
+        let Some(account) = next.account.filter(|account| Some(account) != known.as_ref()) else {
             return Ok(());
         };
         if let Some(reason) = next.revocation {
@@ -78,7 +78,8 @@ impl Processor<String, wire_types::AccountCommand> for Registry {
             let key = revocation.account_id.clone();
             context.send(&self.revocations, &Record::new(key, revocation, now))?;
         }
-        self.keep(context, &key, account)
+        let is_new_version = known.is_none_or(|known| known.version != account.version);
+        self.keep(context, &key, account, is_new_version)
     }
 }
 
@@ -88,15 +89,17 @@ impl Registry {
         context: &mut ProcessorContext<'_, '_, (), ()>,
         key: &String,
         account: Account,
+        is_new_version: bool,
     ) -> Result<(), ProcessError> {
         let now = context.now_ms();
         let credential = Record::new(key.clone(), account::credential(&account), now);
         context.send(&self.credentials, &credential)?;
-        let snapshot = account::snapshot(&account);
-        context.send(
-            &self.snapshots,
-            &Record::new(snapshot.account_id.clone(), snapshot, now),
-        )?;
+        // That a code was used up is nobody's business but the gateways'.
+        if is_new_version {
+            let snapshot = account::snapshot(&account);
+            let snapshot = Record::new(snapshot.account_id.clone(), snapshot, now);
+            context.send(&self.snapshots, &snapshot)?;
+        }
         context.store(&self.accounts)?.put(key, account)
     }
 

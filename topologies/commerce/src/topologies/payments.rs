@@ -1,8 +1,13 @@
 //! `payments`: wallets, the payments of orders, and the books. One writer per wallet.
+//!
+//! It reads the accounts beside the commands, partition by partition: both have the account as their key. A command is judged
+//! by what is known of its account when it is processed, and what was decided is kept, so a repetition is answered the same
+//! whatever has become of the account.
 
 use std::sync::Arc;
 
 use schemas::SchemaTable;
+use schemas::wire::account::Account;
 use schemas::wire::payment as wire_types;
 use streams::serde::{BytesSerde, StringSerde};
 use streams::{
@@ -15,21 +20,22 @@ use crate::ids::{AccountId, OrderId, RecordId, SettlementId, TransferId};
 use crate::keys;
 use crate::money::Money;
 use crate::payment::{
-    Credit, LedgerEntry, Payment, PaymentCommand, PaymentEvent, Transfer, TransferKind, Wallet, step_credit,
+    Credit, Holder, LedgerEntry, Payment, PaymentCommand, PaymentEvent, Transfer, TransferKind, Wallet, step_credit,
     step_payment, step_transfer,
 };
 use crate::state_serde::StateSerde;
 use crate::topologies::{Cause, admit, topic};
 use crate::views;
-use crate::wire::{Meta, payment, payment_event};
+use crate::wire::{self, Meta, account, payment, payment_event};
 
 /// The topology's name.
 pub const NAME: &str = "payments";
 
-/// payment-commands in; payment-events and ledger-entries out.
+/// payment-commands and accounts in; payment-events and ledger-entries out.
 pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
     let builder = TopologyBuilder::new(NAME);
     let till = Till {
+        holders: builder.store("holders", StringSerde, StateSerde::new()),
         wallets: builder.store(views::WALLETS.store, StringSerde, StateSerde::new()),
         payments: builder.store("payments", BytesSerde, StateSerde::new()),
         transfers: builder.store(views::TRANSFERS.store, BytesSerde, StateSerde::new()),
@@ -39,6 +45,7 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
         entries: builder.sink(&topic(schemas)),
     };
     let spec = ProcessorSpec::new("wallet-ledger")
+        .store(&till.holders)
         .store(&till.wallets)
         .store(&till.payments)
         .store(&till.transfers)
@@ -46,14 +53,24 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
         .timers(&till.expiries)
         .sink(&till.events)
         .sink(&till.entries);
-    builder
-        .stream(&topic::<wire_types::PaymentCommand>(schemas))
+    let commands = builder.stream(&topic(schemas)).map_values(Arrived::Command);
+    let accounts = builder.stream(&topic(schemas)).map_values(Arrived::Account);
+    commands
+        .merge(&accounts)
         .process::<_, (), ()>(spec, move || till.clone());
     builder.build()
 }
 
+/// What arrives for a wallet.
+#[derive(Clone)]
+enum Arrived {
+    Command(wire_types::PaymentCommand),
+    Account(Account),
+}
+
 #[derive(Clone)]
 struct Till {
+    holders: StoreRef<String, Holder>,
     wallets: StoreRef<String, Wallet>,
     payments: StoreRef<Vec<u8>, Payment>,
     transfers: StoreRef<Vec<u8>, Transfer>,
@@ -65,43 +82,11 @@ struct Till {
 
 type Context<'s, 'n> = ProcessorContext<'s, 'n, (), ()>;
 
-impl Processor<String, wire_types::PaymentCommand> for Till {
-    fn process(
-        &mut self,
-        context: &mut Context<'_, '_>,
-        record: Record<String, wire_types::PaymentCommand>,
-    ) -> Result<(), ProcessError> {
-        let (key, envelope) = (record.key, record.value);
-        let (actor, cause) = (admit(&key, &envelope)?, Cause::of(&envelope));
-        let command = payment::command(envelope.payload).map_err(ProcessError::refused)?;
-        match command {
-            PaymentCommand::Deposit { transfer_id, amount } => self.transfer(
-                context,
-                &key,
-                (TransferKind::Deposit, transfer_id, amount),
-                actor,
-                &cause,
-            ),
-            PaymentCommand::Withdraw { transfer_id, amount } => self.transfer(
-                context,
-                &key,
-                (TransferKind::Withdrawal, transfer_id, amount),
-                actor,
-                &cause,
-            ),
-            PaymentCommand::Authorize { ref order_id, .. }
-            | PaymentCommand::Capture { ref order_id }
-            | PaymentCommand::Void { ref order_id }
-            | PaymentCommand::Refund { ref order_id, .. }
-            | PaymentCommand::Settle { ref order_id, .. } => {
-                let order_id = order_id.clone();
-                self.pay(context, &key, (order_id, command), &actor, &cause)
-            }
-            PaymentCommand::Credit {
-                order_id,
-                settlement_id,
-                amount,
-            } => self.credit(context, &key, (order_id, settlement_id, amount), &actor, &cause),
+impl Processor<String, Arrived> for Till {
+    fn process(&mut self, context: &mut Context<'_, '_>, record: Record<String, Arrived>) -> Result<(), ProcessError> {
+        match record.value {
+            Arrived::Command(envelope) => self.take(context, &record.key, envelope),
+            Arrived::Account(account) => self.know(context, &record.key, &account),
         }
     }
 
@@ -126,6 +111,53 @@ impl Processor<String, wire_types::PaymentCommand> for Till {
 }
 
 impl Till {
+    fn know(&self, context: &mut Context<'_, '_>, key: &String, told: &Account) -> Result<(), ProcessError> {
+        wire::check_key(key).map_err(ProcessError::refused)?;
+        let told = account::holder(told).map_err(ProcessError::refused)?;
+        let mut holders = context.store(&self.holders)?;
+        let known = holders.get(key)?;
+        holders.put(key, Holder::newer(known, told))
+    }
+
+    fn take(
+        &self,
+        context: &mut Context<'_, '_>,
+        key: &String,
+        envelope: wire_types::PaymentCommand,
+    ) -> Result<(), ProcessError> {
+        let (actor, cause) = (admit(key, &envelope)?, Cause::of(&envelope));
+        let command = payment::command(envelope.payload).map_err(ProcessError::refused)?;
+        match command {
+            PaymentCommand::Deposit { transfer_id, amount } => self.transfer(
+                context,
+                key,
+                (TransferKind::Deposit, transfer_id, amount),
+                actor,
+                &cause,
+            ),
+            PaymentCommand::Withdraw { transfer_id, amount } => self.transfer(
+                context,
+                key,
+                (TransferKind::Withdrawal, transfer_id, amount),
+                actor,
+                &cause,
+            ),
+            PaymentCommand::Authorize { ref order_id, .. }
+            | PaymentCommand::Capture { ref order_id }
+            | PaymentCommand::Void { ref order_id }
+            | PaymentCommand::Refund { ref order_id, .. }
+            | PaymentCommand::Settle { ref order_id, .. } => {
+                let order_id = order_id.clone();
+                self.pay(context, key, (order_id, command), &actor, &cause)
+            }
+            PaymentCommand::Credit {
+                order_id,
+                settlement_id,
+                amount,
+            } => self.credit(context, key, (order_id, settlement_id, amount), &actor, &cause),
+        }
+    }
+
     fn transfer(
         &self,
         context: &mut Context<'_, '_>,
@@ -136,10 +168,12 @@ impl Till {
     ) -> Result<(), ProcessError> {
         let account_id = AccountId(key.clone());
         let transfer_key = keys::transfer(&account_id, &transfer.1);
+        let holder = context.store(&self.holders)?.get(key)?;
         let wallet = context.store(&self.wallets)?.get(key)?;
         let made = context.store(&self.transfers)?.get(&transfer_key)?;
         let now = context.now_ms();
-        let next = step_transfer(&account_id, wallet, made, transfer, &actor, now).map_err(ProcessError::refused)?;
+        let next =
+            step_transfer(&account_id, holder, wallet, made, transfer, &actor, now).map_err(ProcessError::refused)?;
         let Some(event) = next.event else {
             return Ok(());
         };
@@ -174,11 +208,13 @@ impl Till {
     ) -> Result<(), ProcessError> {
         let account_id = AccountId(key.clone());
         let payment_key = keys::payment(&account_id, &order_id);
+        let holder = context.store(&self.holders)?.get(key)?;
         let wallet = context.store(&self.wallets)?.get(key)?;
         let payment = context.store(&self.payments)?.get(&payment_key)?;
         let version = wallet.as_ref().map(|wallet| wallet.version);
         let now = context.now_ms();
-        let next = step_payment(&account_id, wallet, payment, command, actor, now).map_err(ProcessError::refused)?;
+        let next =
+            step_payment(&account_id, holder, wallet, payment, command, actor, now).map_err(ProcessError::refused)?;
         let seq = next.payment.as_ref().map_or(0, |payment| payment.events);
         // Without a payment there is no number, so the command names its refusal.
         let id = if seq == 0 {

@@ -3,9 +3,10 @@
 use schemas::wire::account as wire;
 use schemas::wire::revocation::{self, Revocation};
 
-use crate::account::{Account, AccountCommand, AccountEventKind, AccountStatus, RevocationReason};
+use crate::account::{Account, AccountCommand, AccountEventKind, AccountStatus, Code, RevocationReason, SecondFactor};
 use crate::ids::AccountId;
-use crate::wire::{WireError, id, number, role, role_to_wire};
+use crate::payment::Holder;
+use crate::wire::{WireError, count, id, number, role, role_to_wire};
 
 /// Reads a command.
 pub fn command(payload: wire::AccountCommandPayload) -> Result<AccountCommand, WireError> {
@@ -21,7 +22,32 @@ pub fn command(payload: wire::AccountCommandPayload) -> Result<AccountCommand, W
         },
         wire::AccountCommandPayload::DisableAccount(wire::DisableAccount {}) => AccountCommand::Disable,
         wire::AccountCommandPayload::EndSessions(wire::EndSessions {}) => AccountCommand::EndSessions,
+        wire::AccountCommandPayload::EnrolSecondFactor(enrol) => AccountCommand::Enrol(SecondFactor {
+            sealed_secret: enrol.sealed_secret,
+            recovery_hashes: enrol.recovery_hashes,
+            last_step: enrol.step,
+            spent_by: id(enrol.attempt, "attempt")?,
+        }),
+        wire::AccountCommandPayload::SpendCode(spend) => AccountCommand::Spend {
+            code: code(spend.step, spend.recovery_hash)?,
+            attempt: id(spend.attempt, "attempt")?,
+        },
+        wire::AccountCommandPayload::RemoveSecondFactor(wire::RemoveSecondFactor { code: spend }) => {
+            AccountCommand::RemoveSecondFactor {
+                code: code(spend.step, spend.recovery_hash)?,
+                attempt: id(spend.attempt, "attempt")?,
+            }
+        }
     })
+}
+
+/// A code is of a step or a recovery code, and not both.
+fn code(step: Option<i64>, recovery_hash: Option<String>) -> Result<Code, WireError> {
+    match (step, recovery_hash) {
+        (Some(step), None) => Ok(Code::Step(step)),
+        (None, Some(hash)) => Ok(Code::Recovery(hash)),
+        (Some(_), Some(_)) | (None, None) => Err(WireError::OutOfRange("code")),
+    }
 }
 
 /// Writes an event about an account.
@@ -58,6 +84,19 @@ pub fn snapshot(account: &Account) -> wire::Account {
     }
 }
 
+/// What a wallet may know of the account that holds it. A status that this program does not know is no leave to pay.
+pub fn holder(account: &wire::Account) -> Result<Holder, WireError> {
+    Ok(Holder {
+        role: role(account.role)?,
+        status: match account.status {
+            wire::AccountStatus::Active => AccountStatus::Active,
+            wire::AccountStatus::Disabled => AccountStatus::Disabled,
+            wire::AccountStatus::Unknown => AccountStatus::Disabled,
+        },
+        version: count(account.version)?,
+    })
+}
+
 /// What a sign-in is checked against.
 #[must_use]
 pub fn credential(account: &Account) -> wire::Credential {
@@ -70,6 +109,12 @@ pub fn credential(account: &Account) -> wire::Credential {
         status: status_to_wire(account.status),
         version: number(account.version),
         updated_at: account.updated_at,
+        second_factor: account.second_factor.as_ref().map(|factor| wire::SecondFactor {
+            sealed_secret: factor.sealed_secret.clone(),
+            recovery_hashes: factor.recovery_hashes.clone(),
+            last_step: factor.last_step,
+            spent_by: factor.spent_by.clone(),
+        }),
     }
 }
 

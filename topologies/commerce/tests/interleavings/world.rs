@@ -94,7 +94,7 @@ impl World {
     pub fn with_wallet(mut self, id: &str, amount: i64) -> Self {
         let id = AccountId::from(id);
         let transfer = (TransferKind::Deposit, id.as_str().into(), krw(amount));
-        let step = step_transfer(&id, None, None, transfer, &buyer(&id), 0).unwrap();
+        let step = step_transfer(&id, None, None, None, transfer, &buyer(&id), 0).unwrap();
         self.history.entries.extend(step.entry);
         self.wallets.insert(id, step.wallet.unwrap());
         self.deposited += amount;
@@ -250,7 +250,7 @@ impl World {
         };
         let key = (id.clone(), order.clone());
         let (wallet, payment) = (self.wallets.get(id).cloned(), self.payments.get(&key).cloned());
-        let step = step_payment(id, wallet, payment, command, &Actor::system("orders"), self.now).unwrap();
+        let step = step_payment(id, None, wallet, payment, command, &Actor::system("orders"), self.now).unwrap();
         self.history.entries.extend(step.entry);
         if let Some(wallet) = step.wallet {
             self.wallets.insert(id.clone(), wallet);

@@ -15,6 +15,7 @@ mod a_buyer_cancels_after_paying;
 mod a_buyer_cancels_before_paying;
 mod a_cancellation_at_any_moment;
 mod a_crash_at_any_moment;
+mod a_disabled_account_pays_no_more;
 mod a_late_reply_is_acted_on;
 mod a_participant_is_silent;
 mod a_product_that_does_not_exist;

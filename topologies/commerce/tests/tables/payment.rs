@@ -1,11 +1,12 @@
 //! The wallet: each standing of an order's payment, each command; and transfers.
 
-use commerce::authority::Actor;
+use commerce::account::AccountStatus;
+use commerce::authority::{Actor, Role};
 use commerce::ids::AccountId;
 use commerce::money::{Currency, Money};
 use commerce::payment::{
-    AMOUNT_MAX, LedgerEntry, PARTS_MAX, Payment, PaymentCommand, PaymentEvent, PaymentStep, TransferKind, TransferStep,
-    Wallet, step_credit, step_payment, step_transfer,
+    AMOUNT_MAX, Holder, LedgerEntry, PARTS_MAX, Payment, PaymentCommand, PaymentEvent, PaymentStep, TransferKind,
+    TransferStep, Wallet, step_credit, step_payment, step_transfer,
 };
 
 use crate::{check, row, variant};
@@ -18,9 +19,28 @@ fn ann() -> AccountId {
     "ann".into()
 }
 
+fn disabled() -> Holder {
+    Holder {
+        role: Role::Buyer,
+        status: AccountStatus::Disabled,
+        version: 2,
+    }
+}
+
+fn ann_herself() -> Actor {
+    Actor {
+        account_id: ann(),
+        role: Role::Buyer,
+    }
+}
+
+fn saga() -> Actor {
+    Actor::system("orders")
+}
+
 fn wallet() -> Wallet {
     let deposit = (TransferKind::Deposit, "d".into(), krw(100));
-    step_transfer(&ann(), None, None, deposit, &Actor::system("test"), 0)
+    step_transfer(&ann(), None, None, None, deposit, &Actor::system("test"), 0)
         .unwrap()
         .wallet
         .unwrap()
@@ -63,7 +83,7 @@ fn commands() -> Vec<(&'static str, PaymentCommand)> {
 }
 
 fn take(wallet: Option<Wallet>, payment: Option<Payment>, command: PaymentCommand) -> PaymentStep {
-    step_payment(&ann(), wallet, payment, command, &Actor::system("orders"), 0).unwrap()
+    step_payment(&ann(), None, wallet, payment, command, &Actor::system("orders"), 0).unwrap()
 }
 
 fn reach(way: &[usize]) -> (Option<Wallet>, Option<Payment>) {
@@ -126,17 +146,36 @@ fn every_payment_answers_every_command() {
     for (name, command) in commands() {
         rows.push(row("no wallet", name, &outcome(None, &take(None, None, command))));
     }
+    for (name, command) in commands() {
+        let step = step_payment(&ann(), Some(disabled()), Some(wallet()), None, command, &saga(), 0).unwrap();
+        rows.push(row("disabled, no payment", name, &outcome(None, &step)));
+    }
+    for (state, way) in states.into_iter().skip(1) {
+        for (name, command) in commands() {
+            let (wallet, payment) = reach(way);
+            let of_disabled = step_payment(
+                &ann(),
+                Some(disabled()),
+                wallet.clone(),
+                payment.clone(),
+                command.clone(),
+                &saga(),
+                0,
+            );
+            assert_eq!(
+                of_disabled,
+                Ok(take(wallet, payment, command)),
+                "{state}, {name}: what is under way goes on"
+            );
+        }
+    }
     check("payment", &rows);
 }
 
 #[test]
 fn only_the_saga_moves_an_orders_money() {
     for (_, command) in commands() {
-        let ann_herself = Actor {
-            account_id: ann(),
-            role: commerce::authority::Role::Buyer,
-        };
-        assert!(step_payment(&ann(), Some(wallet()), None, command, &ann_herself, 0).is_err());
+        assert!(step_payment(&ann(), None, Some(wallet()), None, command, &ann_herself(), 0).is_err());
     }
 }
 
@@ -154,8 +193,9 @@ fn every_transfer_is_made_once() {
         ("withdraw t1 of 5", (TransferKind::Withdrawal, "t1".into(), krw(5))),
         ("withdraw t1 of 101", (TransferKind::Withdrawal, "t1".into(), krw(101))),
     ];
-    let take =
-        |made, transfer| step_transfer(&ann(), Some(wallet()), made, transfer, &Actor::system("test"), 0).unwrap();
+    let take = |made, transfer| {
+        step_transfer(&ann(), None, Some(wallet()), made, transfer, &Actor::system("test"), 0).unwrap()
+    };
     let outcome = |step: &TransferStep| {
         let event = step.event.as_ref().map_or(String::new(), |event| match event {
             PaymentEvent::DepositRefused { reason, .. } | PaymentEvent::WithdrawalRefused { reason, .. } => {
@@ -169,9 +209,26 @@ fn every_transfer_is_made_once() {
     for (name, transfer) in transfers.clone() {
         rows.push(row("never made", name, &outcome(&take(None, transfer))));
     }
-    for (name, transfer) in transfers {
+    for (name, transfer) in transfers.clone() {
         let made = take(None, (TransferKind::Deposit, "t1".into(), krw(5))).transfer;
         rows.push(row("deposit of 5 made", name, &outcome(&take(made, transfer))));
+    }
+    for (name, transfer) in transfers.clone() {
+        let step = step_transfer(
+            &ann(),
+            Some(disabled()),
+            Some(wallet()),
+            None,
+            transfer,
+            &ann_herself(),
+            0,
+        )
+        .unwrap();
+        rows.push(row("disabled, never made", name, &outcome(&step)));
+    }
+    for (name, transfer) in transfers {
+        let step = step_transfer(&ann(), Some(disabled()), Some(wallet()), None, transfer, &saga(), 0).unwrap();
+        rows.push(row("disabled, by system", name, &outcome(&step)));
     }
     check("transfer", &rows);
 }
@@ -183,7 +240,7 @@ fn a_wallet_has_a_bounded_number_of_currencies() {
     for (at, code) in codes.enumerate() {
         let currency = Currency::parse(std::str::from_utf8(&code).unwrap()).unwrap();
         let transfer = (TransferKind::Deposit, format!("t{at}").into(), Money::new(1, currency));
-        wallet = step_transfer(&ann(), wallet, None, transfer, &Actor::system("test"), 0)
+        wallet = step_transfer(&ann(), None, wallet, None, transfer, &Actor::system("test"), 0)
             .unwrap()
             .wallet;
     }
@@ -200,7 +257,7 @@ fn the_answers_about_an_orders_payment_are_numbered() {
 fn a_payment_is_remembered_from_its_last_change() {
     let (wallet, payment) = reach(&[0]);
     let void = commands()[4].1.clone();
-    let step = step_payment(&ann(), wallet, payment, void, &Actor::system("orders"), 7).unwrap();
+    let step = step_payment(&ann(), None, wallet, payment, void, &Actor::system("orders"), 7).unwrap();
     let kept_until = step.payment.and_then(|payment| payment.forget_at());
     assert_eq!(kept_until, Some(7 + 7 * 24 * 3_600_000));
 }
@@ -266,7 +323,7 @@ fn a_settlement_is_credited_once() {
 fn only_the_saga_credits_a_seller() {
     let sam_himself = Actor {
         account_id: "sam".into(),
-        role: commerce::authority::Role::Seller,
+        role: Role::Seller,
     };
     let settlement = ("o".into(), "s1".into(), krw(20));
     assert!(step_credit(&"sam".into(), None, None, settlement, &sam_himself, 0).is_err());
@@ -321,7 +378,7 @@ fn a_payment_without_an_amount_that_was_not_given_up_is_an_alarm() {
 fn a_balance_has_an_upper_bound_and_a_conflict_forgets_no_transfer() {
     let deposit = |wallet, made, amount| {
         let transfer = (TransferKind::Deposit, "t1".into(), krw(amount));
-        step_transfer(&ann(), wallet, made, transfer, &Actor::system("test"), 0).unwrap()
+        step_transfer(&ann(), None, wallet, made, transfer, &Actor::system("test"), 0).unwrap()
     };
     let full = deposit(None, None, AMOUNT_MAX);
     let over = deposit(full.wallet.clone(), None, 1);

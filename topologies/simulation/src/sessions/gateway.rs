@@ -18,7 +18,7 @@ use edge_api::auth::tokens::AccessGrant;
 use edge_api::clock::{Clock, Entropy, EntropyError, hex};
 use edge_api::sessions::NewSession;
 use edge_api::views::{Done, Read, Views};
-use edge_api::{CommandSerdes, EdgeParts, EdgeState, SessionStore, TokenKey, TokenKeys, app, auth};
+use edge_api::{CommandSerdes, EdgeParts, EdgeState, SealingKey, SessionStore, TokenKey, TokenKeys, app, auth};
 use runtime::kafka::{KafkaConfig, KafkaGlobalConsumer};
 use runtime::queries::{Entries, EntryRange, Freshness, StoreAddress};
 use runtime::{GlobalStreamThread, Machine, MakeGlobalConsumer};
@@ -153,6 +153,7 @@ impl Gateway {
             role: auth::Role::Buyer,
             session_id: hex(&first.sid),
             credential_version: CREDENTIAL_VERSION,
+            has_second_factor: false,
             token_id: edge_api::clock::random_id(&entropy).ok()?,
             issued_at_ms: world.clock_ms(process),
         };
@@ -161,6 +162,7 @@ impl Gateway {
             account_id: grant.account_id.clone(),
             login_key: person.to_string(),
             credential_version: CREDENTIAL_VERSION,
+            has_second_factor: false,
             token_id: grant.token_id.clone(),
             refresh_fingerprint: first.fingerprint(),
             now_ms: grant.issued_at_ms,
@@ -185,7 +187,7 @@ impl Gateway {
         let revocations = Arc::new(Revocations::new(&self.schemas, clock));
         let life = Life {
             process,
-            router: app(EdgeState::new(self.parts(process, &revocations)).ok()?),
+            router: app(EdgeState::new(self.parts(process, &revocations)?).ok()?),
             runtime: Arc::new(Builder::new_current_thread().enable_time().build().ok()?),
             _following: Arc::new(self.follow(process, revocations)?),
         };
@@ -209,16 +211,18 @@ impl Gateway {
         GlobalStreamThread::start(REVOCATIONS.name, &machine, make_consumer, revocations).ok()
     }
 
-    fn parts(&self, process: ProcessId, revocations: &Arc<Revocations>) -> EdgeParts {
+    fn parts(&self, process: ProcessId, revocations: &Arc<Revocations>) -> Option<EdgeParts> {
         let kafka = self.stage.kafka.clone();
         let world = kafka.world.clone();
-        EdgeParts {
+        Some(EdgeParts {
             log: Arc::new(GatewayLog(SimClient { kafka, process })),
             views: Arc::new(Accounts),
             sessions: Arc::new(self.redis.clone()),
             revocations: Arc::clone(revocations),
             serdes: CommandSerdes::avro(&self.schemas),
             keys: TokenKey::from_seed(SEED).into(),
+            sealing: SealingKey::from_seed(SEED).ok()?.into(),
+            sellers_need_second_factor: false,
             clock: Arc::new(ProcessClock(world.clone(), process)),
             entropy: Arc::new(Chance(world)),
             metrics: Arc::new(String::new),
@@ -226,7 +230,7 @@ impl Gateway {
             quota: edge_api::limits::QUOTA_DEFAULT,
             proxies: 0,
             admin_routes: Router::new(),
-        }
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Life>> {
@@ -288,6 +292,7 @@ impl Accounts {
             display_name: login_key.to_owned(),
             password_hash: String::new(),
             status: AccountStatus::Active,
+            second_factor: None,
             version: 1,
             events: 1,
             created_at: 0,

@@ -8,13 +8,15 @@ use commerce::ids::{self, AccountId};
 use schemas::SchemaTable;
 use schemas::wire::Wire;
 use schemas::wire::envelope::{Actor, Envelope, Money, Role};
-use schemas::wire::{fulfilment, order, payment, product};
+use schemas::wire::{account, fulfilment, order, payment, product};
 
 use super::gateway::Gateway;
 use crate::workload::Stage;
 
 const PRODUCTS: u64 = 4;
 const BUYERS: u64 = 5;
+/// Buyers whose account is disabled in the course of a run.
+const DISABLED: u64 = 1;
 /// Times in a thousand that an order is cancelled by its buyer.
 const CANCELLED: u64 = 350;
 /// Times in a thousand that somebody asks again for what is stored.
@@ -61,6 +63,10 @@ impl Customers {
             customers.act(stage, &gateway, Duration::ZERO, move |act| act.offer(number));
         }
         for number in 0..BUYERS {
+            let life = (number < DISABLED).then(|| stage.around(stage.faults.span / 2));
+            customers.act(stage, &gateway, Duration::ZERO, move |act| {
+                act.be_registered(number, life);
+            });
             customers.act(stage, &gateway, Duration::ZERO, move |act| {
                 act.deposit(number, 0, 40_000);
             });
@@ -117,6 +123,24 @@ impl Act {
         };
         let payload = product::ProductCommandPayload::CreateProduct(create);
         self.send(&product(number), &seller(number), Role::Seller, "create", payload);
+    }
+
+    /// Registers a buyer. Some time later an operator ends the account, if it has an end, whatever of it is on its way.
+    fn be_registered(&self, buyer: u64, life: Option<Duration>) {
+        let id = buyer_id(buyer);
+        let register = account::RegisterAccount {
+            account_id: id.clone(),
+            display_name: id.clone(),
+            role: Role::Buyer,
+            password_hash: "hash".to_owned(),
+        };
+        let payload = account::AccountCommandPayload::RegisterAccount(register);
+        self.send(&id, &id, Role::Buyer, "register", payload);
+        if let Some(life) = life {
+            self.stage.kafka.world.sleep(life);
+            let payload = account::AccountCommandPayload::DisableAccount(account::DisableAccount {});
+            self.send(&id, "operator", Role::System, "disable", payload);
+        }
     }
 
     fn deposit(&self, buyer: u64, turn: usize, amount: i64) {

@@ -12,8 +12,10 @@ use std::sync::Arc;
 use commerce::topologies;
 use runtime::NoSchemas;
 use schemas::SchemaTable;
+use schemas::wire::payment::{PaymentEvent, PaymentEventPayload, PaymentRefusal};
 
 use crate::simulation::{Impossible, Simulation};
+use crate::sometimes::Moment;
 use crate::workload::{Progress, Stage, Workload};
 use books::Books;
 use customers::Customers;
@@ -70,7 +72,14 @@ impl Progress for Trading {
         let mut news = self.topics.news(stage);
         let mut found = std::mem::take(&mut news.unreadable);
         found.extend(self.books.observe(&news));
-        self.reference.observe(news);
+        if news
+            .payment_events
+            .iter()
+            .any(|heard| is_of_a_disabled_account(&heard.value))
+        {
+            stage.kafka.world.reached(Moment::PaymentOfDisabledDeclined);
+        }
+        self.reference.observe(stage, news);
         found.extend(self.waits.observe(stage));
         found
     }
@@ -82,4 +91,11 @@ impl Progress for Trading {
         found.extend(self.reference.judge(stage, &accepted));
         found
     }
+}
+
+fn is_of_a_disabled_account(event: &PaymentEvent) -> bool {
+    let PaymentEventPayload::PaymentDeclined(declined) = &event.payload else {
+        return false;
+    };
+    declined.reason == PaymentRefusal::AccountDisabled
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use commerce::audit::Place;
 use schemas::wire::Wire;
+use schemas::wire::account::{Account, AccountCommand};
 use schemas::wire::order::{Order, OrderCommand, OrderEvent};
 use schemas::wire::payment::{LedgerEntry, PaymentCommand, PaymentEvent};
 use schemas::wire::product::{Product, ProductCommand};
@@ -49,6 +50,8 @@ macro_rules! topics {
 }
 
 topics! {
+    account_commands: AccountCommand,
+    accounts: Account,
     payment_commands: PaymentCommand,
     payment_events: PaymentEvent,
     ledger_entries: LedgerEntry,

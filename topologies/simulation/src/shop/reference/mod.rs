@@ -2,7 +2,8 @@
 //!
 //! The rules are those of the design, written a second time without a line of `commerce`. Each wallet has all its commands in
 //! one partition, so their order is known. A product has them in two; every order of the two is tried that leads to what was
-//! published.
+//! published. When a wallet heard that its holder is disabled is nowhere written; any moment may have been it that explains what
+//! was published, and none after what came behind its commit.
 
 mod deeds;
 mod lists;
@@ -10,15 +11,15 @@ mod merge;
 mod shelf;
 mod till;
 mod verdict;
+mod wallet;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::wire::Wire;
+use schemas::wire::account::{Account, AccountCommand};
 use schemas::wire::envelope::Envelope;
 use schemas::wire::order::{Order, OrderCommand, OrderCommandPayload, OrderEvent, OrderEventPayload};
-use schemas::wire::payment::{
-    LedgerEntry, LedgerEntryKind, PaymentCommand, PaymentCommandPayload, PaymentEvent, PaymentEventPayload,
-};
+use schemas::wire::payment::{LedgerEntry, LedgerEntryKind, PaymentCommand, PaymentEvent, PaymentEventPayload};
 use schemas::wire::product::{Product, ProductCommand};
 use schemas::wire::stock::{StockCommand, StockEvent, StockReply};
 
@@ -28,14 +29,14 @@ use crate::workload::Stage;
 use lists::Lists;
 use merge::Counter;
 use shelf::Asked;
-use till::Till;
 use verdict::Case;
+use wallet::Wallet;
 
 /// Everything that was asked for and everything that came of it.
 #[derive(Default)]
 pub(super) struct Reference {
     /// Commands by wallet.
-    wallets: BTreeMap<String, Vec<(String, PaymentCommandPayload)>>,
+    wallets: BTreeMap<String, Wallet>,
     /// What came of commands to wallets, by command.
     paid: BTreeMap<String, Vec<PaymentEventPayload>>,
     booked: BTreeMap<String, Vec<(LedgerEntryKind, i64)>>,
@@ -48,8 +49,10 @@ pub(super) struct Reference {
 
 impl Reference {
     /// Takes in what was committed.
-    pub(super) fn observe(&mut self, news: News) {
+    pub(super) fn observe(&mut self, stage: &Stage, news: News) {
+        self.hear_accounts(news.account_commands, news.accounts);
         self.hear_till(news.payment_commands, news.payment_events, news.ledger_entries);
+        self.note_the_disabled(stage);
         self.hear_shelf_commands(news.product_commands, news.stock_commands);
         self.hear_shelf(news.stock_events, news.stock_replies, news.products);
         self.hear_orders(news.order_commands, news.order_events, news.orders);
@@ -67,6 +70,25 @@ impl Reference {
         found
     }
 
+    fn hear_accounts(&mut self, commands: Vec<Heard<AccountCommand>>, accounts: Vec<Heard<Account>>) {
+        for heard in commands {
+            self.stored(&heard);
+        }
+        for heard in accounts {
+            self.wallets
+                .entry(heard.key.clone())
+                .or_default()
+                .hear_account(heard.place, &heard.value);
+        }
+    }
+
+    /// What no wallet had been asked when its partition had read that its holder is disabled is refused.
+    fn note_the_disabled(&mut self, stage: &Stage) {
+        for wallet in self.wallets.values_mut() {
+            wallet.note_the_disabled(stage);
+        }
+    }
+
     fn hear_till(
         &mut self,
         commands: Vec<Heard<PaymentCommand>>,
@@ -76,7 +98,7 @@ impl Reference {
         for heard in commands {
             self.stored(&heard);
             let command = (heard.value.id, heard.value.payload);
-            self.wallets.entry(heard.key).or_default().push(command);
+            self.wallets.entry(heard.key).or_default().commands.push(command);
         }
         for Heard { key, value: event, .. } in events {
             let paid = self.paid.entry(event.causation).or_default();
@@ -176,14 +198,11 @@ impl Reference {
     fn judge_till(&self, lists: &Lists) -> Vec<String> {
         let mut found = Vec::new();
         let (mut paid, mut booked) = (BTreeMap::new(), BTreeMap::new());
-        for (account, commands) in &self.wallets {
-            let mut till = Till::of(account);
-            for (id, command) in commands {
-                let (event, entry) = till.take(command);
-                paid.entry(id.clone()).or_insert_with(Vec::new).extend(event);
-                booked.entry(id.clone()).or_insert_with(Vec::new).extend(entry);
-            }
-            found.extend(lists.judge_wallet(account, till.free, till.held));
+        for (account, wallet) in &self.wallets {
+            let expected = wallet.expected(account, &self.paid);
+            paid.extend(expected.paid);
+            booked.extend(expected.booked);
+            found.extend(lists.judge_wallet(account, expected.free, expected.held));
         }
         found.extend(merge::difference("payment-events", &paid, &self.paid));
         found.extend(merge::difference("ledger-entries", &booked, &self.booked));

@@ -14,6 +14,8 @@ use schemas::wire::payment::{
 #[derive(Debug, Default)]
 pub(super) struct Till {
     account: String,
+    /// Whether its holder begins nothing any more.
+    is_barred: bool,
     pub(super) free: i64,
     pub(super) held: i64,
     transfers: BTreeMap<String, i64>,
@@ -38,7 +40,7 @@ enum Stands {
     Held,
     Captured,
     Voided,
-    Declined,
+    Declined(PaymentRefusal),
 }
 
 impl Till {
@@ -47,6 +49,11 @@ impl Till {
             account: account.to_owned(),
             ..Self::default()
         }
+    }
+
+    /// The account is disabled from now on.
+    pub(super) fn bar(&mut self) {
+        self.is_barred = true;
     }
 
     pub(super) fn take(&mut self, command: &Command) -> Told {
@@ -119,6 +126,7 @@ impl Till {
         match self.transfers.get(id) {
             Some(known) if *known == change => Ok(false),
             Some(_) => Err(PaymentRefusal::Conflict),
+            None if self.is_barred => Err(PaymentRefusal::AccountDisabled),
             None if amount <= 0 => Err(PaymentRefusal::InvalidAmount),
             None if self.free + change < 0 => Err(PaymentRefusal::InsufficientFunds),
             None => {
@@ -131,9 +139,14 @@ impl Till {
 
     fn authorize(&mut self, asked: &AuthorizePayment) -> Told {
         let Some(payment) = self.payments.get(&asked.order_id).cloned() else {
-            let can_pay = asked.amount.amount <= self.free;
+            let refusal = if self.is_barred {
+                Some(PaymentRefusal::AccountDisabled)
+            } else {
+                (asked.amount.amount > self.free).then_some(PaymentRefusal::InsufficientFunds)
+            };
+            let can_pay = refusal.is_none();
             let payment = Payment {
-                stands: if can_pay { Stands::Held } else { Stands::Declined },
+                stands: refusal.map_or(Stands::Held, Stands::Declined),
                 amount: Some(asked.amount.clone()),
                 refunds: Vec::new(),
                 settlements: BTreeMap::new(),
@@ -202,7 +215,7 @@ impl Till {
         match payment.stands {
             Stands::Held => return refuse(self, PaymentRefusal::InvalidAmount),
             Stands::Voided => return refuse(self, PaymentRefusal::AlreadyVoided),
-            Stands::Declined => return refuse(self, PaymentRefusal::UnknownPayment),
+            Stands::Declined(_) => return refuse(self, PaymentRefusal::UnknownPayment),
             Stands::Captured => {}
         }
         let refunded = Event::PaymentRefunded(PaymentRefunded {
@@ -301,12 +314,12 @@ impl Till {
                 account_id,
                 amount: payment.amount.clone(),
             }),
-            Stands::Declined => Event::PaymentDeclined(PaymentDeclined {
+            Stands::Declined(reason) => Event::PaymentDeclined(PaymentDeclined {
                 order_id,
                 account_id,
                 amount: amount(),
                 attempt,
-                reason: PaymentRefusal::InsufficientFunds,
+                reason,
             }),
         }
     }

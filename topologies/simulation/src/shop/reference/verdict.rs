@@ -1,7 +1,7 @@
 //! What has to become of an order, seen from what it was told.
 
 use schemas::wire::order::{CancelReason, Order, OrderStatus, PlaceOrder, SagaStep};
-use schemas::wire::payment::PaymentEventPayload as Payment;
+use schemas::wire::payment::{PaymentEventPayload as Payment, PaymentRefusal};
 use schemas::wire::stock::{StockRejection, StockReplyPayload as Reply};
 
 use super::deeds::Deeds;
@@ -101,14 +101,16 @@ impl Case {
             let is_it = |reply: &Reply| matches!(reply, Reply::StockRejected(refused) if refused.reason == reason);
             self.replies.iter().any(is_it)
         };
-        let is_declined = || {
-            let is_it = |payment: &Payment| matches!(payment, Payment::PaymentDeclined(_));
+        let is_declined = |reason| {
+            let is_it =
+                |payment: &Payment| matches!(payment, Payment::PaymentDeclined(declined) if declined.reason == reason);
             self.payments.iter().any(is_it)
         };
         let has_witness = match order.cancel_reason {
             Some(CancelReason::OutOfStock) => is_refused(StockRejection::OutOfStock),
             Some(CancelReason::UnknownProduct) => is_refused(StockRejection::UnknownProduct),
-            Some(CancelReason::InsufficientFunds) => is_declined(),
+            Some(CancelReason::InsufficientFunds) => is_declined(PaymentRefusal::InsufficientFunds),
+            Some(CancelReason::PaymentDeclined) => is_declined(PaymentRefusal::AccountDisabled),
             Some(CancelReason::CancelledByBuyer) => self.is_given_up,
             Some(CancelReason::TimedOut) => self.has_timed_out,
             Some(CancelReason::Refunded) => {
@@ -118,7 +120,7 @@ impl Case {
                     (!is_back).then(|| "it is cancelled as refunded, and not everything was".to_owned())
                 });
             }
-            // Nobody here declines a payment for other reasons, and no order is malformed.
+            // No order here is malformed, and nobody agrees to a price.
             _ => false,
         };
         (!has_witness).then(|| {
