@@ -6,6 +6,7 @@ use std::time::Instant;
 use planted::Bug;
 use runtime::commands::{Acknowledged, CommandError, CommandLog, CommandRecord};
 use runtime::queries::Freshness;
+use schemas::topics::ORDER_COMMANDS;
 use schemas::wire::Wire;
 use schemas::wire::account::AccountCommand;
 use schemas::wire::envelope::Envelope;
@@ -184,6 +185,9 @@ async fn store(
         }));
     }
     metrics::command_appended(topic, outcome(&appended), started.elapsed());
+    if topic == ORDER_COMMANDS.name {
+        tracing::info!(target: "sluice::orders", order_id = key, topic, outcome = outcome(&appended), "a command of an order");
+    }
     appended
         .map(|acknowledged| Receipt { topic, acknowledged })
         .map_err(|error| refuse(topic, &error))

@@ -71,6 +71,25 @@ pub(crate) struct Settings {
     /// How results are printed: a table for people, or JSON. `consume` prints JSON lines unless a table is asked for.
     #[arg(long, value_enum, global = true)]
     pub(crate) output: Option<Output>,
+
+    /// How log lines are written to standard error: text for people, or one JSON object a line for a collector.
+    #[arg(
+        long,
+        env = "SLUICE_LOG_FORMAT",
+        value_enum,
+        default_value_t = LogFormat::Text,
+        global = true
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// JSON objects.
+    Json,
 }
 
 /// How results are printed.

@@ -14,6 +14,8 @@ pub(super) struct RecordTurn {
     pub(super) dead_lettered: u64,
     /// An overlay is full, so that a commit is due.
     pub(super) full: bool,
+    /// The earliest timestamp of a record.
+    pub(super) oldest_ms: Option<i64>,
     pub(super) failure: Option<TaskFailure>,
 }
 
@@ -33,6 +35,9 @@ impl RecordTurn {
                 self.failure = Some(failure);
                 return ControlFlow::Break(());
             }
+        }
+        if record.timestamp_ms >= 0 && self.oldest_ms.is_none_or(|oldest_ms| record.timestamp_ms < oldest_ms) {
+            self.oldest_ms = Some(record.timestamp_ms);
         }
         let taken = usize::try_from(self.processed + self.dead_lettered).unwrap_or(usize::MAX);
         if self.full || taken >= RECORDS_PER_TURN_MAX {

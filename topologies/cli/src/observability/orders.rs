@@ -1,0 +1,237 @@
+//! What the shop's orders come to: metrics and log lines of the events that the orders topology has committed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::Counter;
+use runtime::metric::{Metric, SPANS};
+use runtime::{MakeOutputObserver, OutputObserver};
+use schemas::wire::order::{CancelReason, Order, OrderEvent, OrderEventPayload, SagaStep};
+use schemas::{AvroSerde, SchemaTable, topics};
+use streams::serde::Serde;
+use streams::{OutputRecord, TaskId};
+
+const EVENTS: Metric = Metric::counter(
+    "sluice_order_events_total",
+    &["event"],
+    "Committed events of orders: what was placed, reserved, held, taken, given back, paid and cancelled.",
+);
+const CANCELLED: Metric = Metric::counter(
+    "sluice_orders_cancelled_total",
+    &["reason"],
+    "Orders that were cancelled, by why.",
+);
+const ATTENTION: Metric = Metric::counter(
+    "sluice_orders_needing_attention_total",
+    &["step"],
+    "Orders that called for an operator, by the step whose outcome stayed unknown.",
+);
+const ORDER_SECONDS: Metric = Metric::histogram(
+    "sluice_order_seconds",
+    SPANS,
+    &["outcome"],
+    "Time from the event that created an order to the one that ended its saga: paid, cancelled.",
+);
+
+/// All of them.
+pub(crate) const METRICS: &[Metric] = &[EVENTS, CANCELLED, ATTENTION, ORDER_SECONDS];
+
+/// Observes the outputs of the orders topology.
+pub(crate) fn orders_observer(schemas: &Arc<SchemaTable>) -> MakeOutputObserver {
+    let schemas = Arc::clone(schemas);
+    Arc::new(move |_| Box::new(Orders::new(&schemas)))
+}
+
+/// The outputs of one thread since its last commit.
+struct Orders {
+    event_serde: AvroSerde<OrderEvent>,
+    order_serde: AvroSerde<Order>,
+    counters: BTreeMap<&'static str, Counter>,
+    events: Vec<(TaskId, String, OrderEventPayload)>,
+    /// When an order was created and changed last, by its id.
+    times: BTreeMap<String, (i64, i64)>,
+}
+
+impl Orders {
+    fn new(schemas: &Arc<SchemaTable>) -> Self {
+        EVENT_NAMES.iter().for_each(|event| drop(EVENTS.count(&[event])));
+        REASONS
+            .iter()
+            .for_each(|reason| drop(CANCELLED.count(&[cancel_reason(*reason)])));
+        STEPS.iter().for_each(|step| drop(ATTENTION.count(&[saga_step(*step)])));
+        Self {
+            event_serde: AvroSerde::new(schemas),
+            order_serde: AvroSerde::new(schemas),
+            counters: EVENT_NAMES
+                .iter()
+                .map(|event| (*event, EVENTS.count(&[event])))
+                .collect(),
+            events: Vec::new(),
+            times: BTreeMap::new(),
+        }
+    }
+
+    fn ended(&self, outcome: &str, order_id: &str) {
+        if let Some((created_at, updated_at)) = self.times.get(order_id) {
+            let took_ms = u64::try_from(updated_at - created_at).unwrap_or(0);
+            ORDER_SECONDS
+                .distribution(&[outcome])
+                .record(Duration::from_millis(took_ms));
+        }
+    }
+
+    fn tell(&self, task: TaskId, order_id: &str, payload: &OrderEventPayload) {
+        let (event, topology) = (event_name(payload), commerce::topologies::orders::NAME);
+        if let Some(counter) = self.counters.get(event) {
+            counter.increment(1);
+        }
+        match payload {
+            OrderEventPayload::OrderPaid(_) => {
+                self.ended("paid", order_id);
+                tracing::info!(target: TARGET, order_id, topology, %task, "the order is paid");
+            }
+            OrderEventPayload::OrderCancelled(cancelled) => {
+                let reason = cancel_reason(cancelled.reason);
+                CANCELLED.count(&[reason]).increment(1);
+                self.ended("cancelled", order_id);
+                tracing::info!(target: TARGET, order_id, topology, %task, reason, "the order is cancelled");
+            }
+            OrderEventPayload::NeedsAttention(attention) => {
+                let step = saga_step(attention.step);
+                ATTENTION.count(&[step]).increment(1);
+                tracing::warn!(target: TARGET, order_id, topology, %task, step, "the order needs an operator");
+            }
+            _ => tracing::debug!(target: TARGET, order_id, topology, %task, event, "the order goes on"),
+        }
+    }
+}
+
+/// The target of the lines about orders, for filters: `RUST_LOG=info,sluice::orders=debug` tells every step.
+const TARGET: &str = "sluice::orders";
+
+impl OutputObserver for Orders {
+    fn wants(&self, topic: &str) -> bool {
+        topic == topics::ORDER_EVENTS.name || topic == topics::ORDERS.name
+    }
+
+    fn output(&mut self, task: TaskId, topic: &str, record: &OutputRecord<'_>) {
+        if topic == topics::ORDERS.name {
+            if let Ok(order) = self.order_serde.deserialize(record.value) {
+                self.times.insert(order.order_id, (order.created_at, order.updated_at));
+            }
+            return;
+        }
+        let order_id = record.key.map(String::from_utf8_lossy).unwrap_or_default();
+        if let Ok(event) = self.event_serde.deserialize(record.value) {
+            self.events.push((task, order_id.into_owned(), event.payload));
+        }
+    }
+
+    fn committed(&mut self) {
+        let events = std::mem::take(&mut self.events);
+        for (task, order_id, payload) in &events {
+            self.tell(*task, order_id, payload);
+        }
+        self.times.clear();
+    }
+
+    fn dropped(&mut self) {
+        self.events.clear();
+        self.times.clear();
+    }
+}
+
+/// Every event but those of writers that are newer than this build.
+const EVENT_NAMES: [&str; 17] = [
+    "created",
+    "stock_reserved",
+    "stock_rejected",
+    "payment_authorized",
+    "payment_declined",
+    "stock_confirmed",
+    "payment_captured",
+    "paid",
+    "cancellation_requested",
+    "step_timed_out",
+    "payment_voided",
+    "payment_refunded",
+    "stock_released",
+    "stock_restocked",
+    "cancelled",
+    "command_refused",
+    "needs_attention",
+];
+
+fn event_name(payload: &OrderEventPayload) -> &'static str {
+    match payload {
+        OrderEventPayload::OrderCreated(_) => "created",
+        OrderEventPayload::StockReserved(_) => "stock_reserved",
+        OrderEventPayload::StockRejected(_) => "stock_rejected",
+        OrderEventPayload::PaymentAuthorized(_) => "payment_authorized",
+        OrderEventPayload::PaymentDeclined(_) => "payment_declined",
+        OrderEventPayload::StockConfirmed(_) => "stock_confirmed",
+        OrderEventPayload::PaymentCaptured(_) => "payment_captured",
+        OrderEventPayload::OrderPaid(_) => "paid",
+        OrderEventPayload::CancellationRequested(_) => "cancellation_requested",
+        OrderEventPayload::StepTimedOut(_) => "step_timed_out",
+        OrderEventPayload::PaymentVoided(_) => "payment_voided",
+        OrderEventPayload::PaymentRefunded(_) => "payment_refunded",
+        OrderEventPayload::StockReleased(_) => "stock_released",
+        OrderEventPayload::StockRestocked(_) => "stock_restocked",
+        OrderEventPayload::OrderCancelled(_) => "cancelled",
+        OrderEventPayload::CommandRefused(_) => "command_refused",
+        OrderEventPayload::NeedsAttention(_) => "needs_attention",
+    }
+}
+
+const REASONS: [CancelReason; 9] = [
+    CancelReason::OutOfStock,
+    CancelReason::UnknownProduct,
+    CancelReason::PaymentDeclined,
+    CancelReason::InsufficientFunds,
+    CancelReason::CancelledByBuyer,
+    CancelReason::PriceChanged,
+    CancelReason::CurrencyMismatch,
+    CancelReason::InvalidOrder,
+    CancelReason::TimedOut,
+];
+
+fn cancel_reason(reason: CancelReason) -> &'static str {
+    match reason {
+        CancelReason::OutOfStock => "out_of_stock",
+        CancelReason::UnknownProduct => "unknown_product",
+        CancelReason::PaymentDeclined => "payment_declined",
+        CancelReason::InsufficientFunds => "insufficient_funds",
+        CancelReason::CancelledByBuyer => "cancelled_by_buyer",
+        CancelReason::PriceChanged => "price_changed",
+        CancelReason::CurrencyMismatch => "currency_mismatch",
+        CancelReason::InvalidOrder => "invalid_order",
+        CancelReason::TimedOut => "timed_out",
+        CancelReason::Unknown => "unknown",
+    }
+}
+
+const STEPS: [SagaStep; 7] = [
+    SagaStep::Reserving,
+    SagaStep::Authorizing,
+    SagaStep::Confirming,
+    SagaStep::Capturing,
+    SagaStep::Voiding,
+    SagaStep::Refunding,
+    SagaStep::Returning,
+];
+
+fn saga_step(step: SagaStep) -> &'static str {
+    match step {
+        SagaStep::Reserving => "reserving",
+        SagaStep::Authorizing => "authorizing",
+        SagaStep::Confirming => "confirming",
+        SagaStep::Capturing => "capturing",
+        SagaStep::Voiding => "voiding",
+        SagaStep::Refunding => "refunding",
+        SagaStep::Returning => "returning",
+        SagaStep::Done => "done",
+        SagaStep::Unknown => "unknown",
+    }
+}
