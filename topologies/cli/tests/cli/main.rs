@@ -14,6 +14,7 @@ mod consume;
 mod help;
 mod journey;
 mod load;
+mod logging;
 mod offsets;
 mod process;
 mod shop;
