@@ -49,7 +49,10 @@ fn every_metric_and_every_query_is_true_of_the_live_system() {
     let prometheus = Prometheus::start(&stack, &server.admin_address()).unwrap();
     // Growth is seen from a scrape that was before it.
     prometheus.wait_for("sum(sluice_ready) == 1");
-    go_through_everything(&stack, &server);
+    let (buyer, product) = go_through_everything(&stack, &server);
+    // A histogram is shown from its first value on, and grows from there.
+    prometheus.wait_for("sluice_order_seconds_count{outcome=\"paid\"}");
+    assert_eq!(outcome_of(&buyer, "fourth", &product, 1), "PAID");
 
     every_metric_is_declared_and_shown(&scrape(&server));
     prometheus.wait_for("increase(sluice_dead_letters_total{topology=\"orders\"}[5m]) > 0");
@@ -64,7 +67,8 @@ fn every_metric_and_every_query_is_true_of_the_live_system() {
 }
 
 /// An order that is paid, two that are cancelled, a wrong password, and a record that cannot be read.
-fn go_through_everything(stack: &Stack, server: &Server) {
+/// Answers the buyer and the product.
+fn go_through_everything(stack: &Stack, server: &Server) -> (Caller, String) {
     let seller = server.account("seller", "SELLER").unwrap();
     let buyer = server.account("buyer", "BUYER").unwrap();
     let product = seller.product(1_500, 10).unwrap();
@@ -84,6 +88,7 @@ fn go_through_everything(stack: &Stack, server: &Server) {
             .then_some(())
     })
     .unwrap();
+    (buyer, product)
 }
 
 fn outcome_of(buyer: &Caller, key: &str, product: &str, quantity: i64) -> Value {
