@@ -4,6 +4,7 @@
 mod support;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use edge_api::Entrance;
 use support::Shop;

@@ -73,7 +73,6 @@ impl Metric {
 
     /// The counter with these values of its labels, in their order. It is shown from here on, also while it is 0: an alert
     /// on the growth of a counter misses what happened before the counter was first seen.
-    #[must_use]
     pub fn count(&self, values: &[&str]) -> Counter {
         let counter = metrics::counter!(self.name, self.labelled(values));
         counter.increment(0);
@@ -81,13 +80,11 @@ impl Metric {
     }
 
     /// The gauge with these values of its labels, in their order.
-    #[must_use]
     pub fn level(&self, values: &[&str]) -> Gauge {
         metrics::gauge!(self.name, self.labelled(values))
     }
 
     /// The histogram with these values of its labels, in their order.
-    #[must_use]
     pub fn distribution(&self, values: &[&str]) -> Histogram {
         metrics::histogram!(self.name, self.labelled(values))
     }

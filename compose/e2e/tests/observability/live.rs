@@ -232,5 +232,6 @@ fn configure(home: &Path, target: &str) -> anyhow::Result<()> {
 }
 
 fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let words: Vec<String> = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    words.concat()
 }

@@ -55,11 +55,12 @@ struct Orders {
 
 impl Orders {
     fn new(schemas: &Arc<SchemaTable>) -> Self {
-        EVENT_NAMES.iter().for_each(|event| drop(EVENTS.count(&[event])));
-        REASONS
-            .iter()
-            .for_each(|reason| drop(CANCELLED.count(&[cancel_reason(*reason)])));
-        STEPS.iter().for_each(|step| drop(ATTENTION.count(&[saga_step(*step)])));
+        for reason in REASONS {
+            drop(CANCELLED.count(&[cancel_reason(reason)]));
+        }
+        for step in STEPS {
+            drop(ATTENTION.count(&[saga_step(step)]));
+        }
         Self {
             event_serde: AvroSerde::new(schemas),
             order_serde: AvroSerde::new(schemas),
