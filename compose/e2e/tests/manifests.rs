@@ -127,6 +127,7 @@ fn the_compose_file_takes_every_version_from_the_one_place() {
         ("redis", "REDIS_VERSION"),
         ("prometheus", "PROMETHEUS_VERSION"),
         ("grafana", "GRAFANA_VERSION"),
+        ("jaeger", "JAEGER_VERSION"),
     ] {
         let image = services[part]["image"].as_str().unwrap();
         assert!(image.ends_with(&format!(":{}", versions[version])), "{image}");

@@ -55,9 +55,14 @@ pub async fn observe(State(state): State<EdgeState>, mut request: Request, next:
     let route = route.unwrap_or_else(|| "unmatched".to_owned());
     let trace_id = trace::trace_id(request.headers(), &request_id);
     let span = tracing::info_span!("request", request_id, trace_id, method, route);
-    let response = next.run(request).instrument(span.clone()).await;
+    let trace = trace::Followed::begin(state.spans(), request.headers(), &request_id);
+    let running = next.run(request).instrument(span.clone());
+    let response = trace::within(trace.clone(), running).await;
     let response = dress(write_problem(response, &request_id), &request_id);
     let status = response.status().as_u16();
+    if let Some(trace) = trace {
+        trace.end(method, &route, status, &request_id);
+    }
     metrics::request_answered(method, &route, status, started.elapsed());
     span.in_scope(|| tracing::debug!(status, took = ?started.elapsed(), "answered"));
     response

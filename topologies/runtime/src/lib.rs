@@ -22,6 +22,7 @@ pub mod registry;
 pub mod restore;
 mod restorer;
 mod schema_resolver;
+pub mod span;
 mod state;
 mod stream_thread;
 mod task_manager;

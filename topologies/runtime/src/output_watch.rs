@@ -3,13 +3,21 @@
 use std::sync::Arc;
 
 use metrics::Counter;
-use streams::{Commit, Layout, OutputBuffer, OutputRecord, TaskId, TopicKind, dead_letter};
+use streams::{Commit, InputRecord, Layout, OutputBuffer, OutputRecord, TaskId, TopicKind, dead_letter};
 
 use crate::engine_metrics::{DEAD_LETTERS, OUTPUTS};
 
 /// Sees the records that a thread commits, for metrics and logs of what they say. It is not part of processing: a record that was
 /// made true just before a crash may never be told of, and none is told of twice.
 pub trait OutputObserver: Send {
+    /// Whether inputs that belong to a trace are to be told of.
+    fn follows_inputs(&self) -> bool {
+        false
+    }
+
+    /// A record that a task has processed and that has headers. It counts as the outputs do.
+    fn input(&mut self, _task: TaskId, _topic: &str, _record: &InputRecord<'_>) {}
+
     /// Whether records of this topic are to be told of.
     fn wants(&self, topic: &str) -> bool;
 
@@ -37,6 +45,7 @@ pub(crate) struct OutputWatch {
     causes: Vec<(&'static str, Counter, u64)>,
     layout: Arc<Layout>,
     observer: Option<Box<dyn OutputObserver>>,
+    follows_inputs: bool,
 }
 
 struct Watched {
@@ -68,7 +77,18 @@ impl OutputWatch {
             topics,
             causes: causes.into(),
             layout,
+            follows_inputs: observer.as_ref().is_some_and(|observer| observer.follows_inputs()),
             observer,
+        }
+    }
+
+    /// Takes note of a record that was processed.
+    pub(crate) fn see_input(&mut self, task: TaskId, record: &InputRecord<'_>) {
+        if !self.follows_inputs || record.headers.is_empty() {
+            return;
+        }
+        if let (Some(observer), Some(topic)) = (&mut self.observer, self.layout.topic(record.topic)) {
+            observer.input(task, &topic.name, record);
         }
     }
 

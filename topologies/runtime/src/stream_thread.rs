@@ -203,9 +203,9 @@ impl<L: Log> StreamThread<L> {
         }
         let now_ms = self.context.machine.now_ms();
         let mut turn = RecordTurn::default();
-        let tasks = &mut self.tasks;
+        let (tasks, watch) = (&mut self.tasks, &mut self.outputs);
         self.log
-            .drain(&mut |record: InputRecord<'_>| turn.take(tasks, &record, now_ms))?;
+            .drain(&mut |record: InputRecord<'_>| turn.take(tasks, watch, &record, now_ms))?;
         self.metrics.processed(turn.processed + turn.dead_lettered);
         self.oldest_ms = self.oldest_ms.into_iter().chain(turn.oldest_ms).min();
         if turn.processed + turn.dead_lettered > 0 {

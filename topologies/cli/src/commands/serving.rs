@@ -28,7 +28,7 @@ use crate::commands::serving::keys::signing_keys;
 use crate::commands::serving::preparing::{Prepared, prepare};
 use crate::commands::serving::watched::WatchedViews;
 use crate::exit::{self, Refusal};
-use crate::observability::{self, Render, Sampler, Sources, orders_observer};
+use crate::observability::{self, Exporter, Render, Sampler, Sources, Traces, observer};
 use crate::platform::{self, Platform};
 use crate::settings::{Serving, Settings};
 use crate::signals::Signals;
@@ -84,12 +84,16 @@ pub(crate) fn serve(
     let Some(prepared) = prepare(settings, &runs_here, &entrance, &shutdown)? else {
         return Ok(ExitCode::from(exit::SUCCESS));
     };
-    let server = Server::start(settings, serving, &runs_here, prepared)?;
+    let (traces, exporter) = export(serving, &runtime)?.unzip();
+    let server = Server::start(settings, serving, &runs_here, prepared, traces)?;
     let sampler = Sampler::start(server.sources(settings))?;
     runtime.spawn(upkeep(recorded));
     let ended = runtime.block_on(server.run(settings, serving, (entrance, shutdown), metrics, &addresses, began));
     drop(sampler);
     let stopped = server.stop();
+    if let Some(exporter) = exporter {
+        exporter.finish();
+    }
     drop(entered);
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended?;
@@ -98,6 +102,17 @@ pub(crate) fn serve(
     } else {
         anyhow::bail!("a stream thread did not stop in time")
     }
+}
+
+/// The way to the collector, where there is one.
+fn export(serving: &Serving, on: &tokio::runtime::Runtime) -> anyhow::Result<Option<(Arc<Traces>, Exporter)>> {
+    let started = serving
+        .otlp_endpoint
+        .as_ref()
+        // As a variable that is set to nothing gives it.
+        .filter(|endpoint| !endpoint.is_empty())
+        .map(|endpoint| Exporter::start(endpoint, serving.trace_ratio, &serving.instance_id, on.handle().clone()));
+    started.transpose().context("--otlp-endpoint")
 }
 
 /// Empties the histograms' buffers, which would grow while nobody scrapes.
@@ -130,6 +145,7 @@ struct Server {
     schemas: Arc<SchemaTable>,
     hosting: Arc<Hosting>,
     memory: StoreMemory,
+    traces: Option<Arc<Traces>>,
     applications: Vec<StreamApplication>,
 }
 
@@ -139,6 +155,7 @@ impl Server {
         serving: &Serving,
         runs_here: &impl Fn(&str) -> bool,
         prepared: Prepared,
+        traces: Option<Arc<Traces>>,
     ) -> anyhow::Result<Self> {
         let Prepared {
             platform,
@@ -152,6 +169,7 @@ impl Server {
             schemas,
             hosting,
             memory: StoreMemory::new(StoreBudget::default())?,
+            traces,
             applications: Vec::new(),
         };
         for (topology, layout) in placed.into_iter().filter(|(topology, _)| runs_here(topology.name())) {
@@ -174,7 +192,7 @@ impl Server {
             self.memory.clone(),
         )?;
         let limits = limits(topology.name(), settings, serving);
-        let is_orders = topology.name() == commerce::topologies::orders::NAME;
+        let observer = observer(topology.name(), &self.schemas, self.traces.as_ref());
         let context = ThreadContext {
             topology,
             layout,
@@ -184,7 +202,7 @@ impl Server {
             schemas: Arc::new(TableResolver::new(Arc::clone(registry), Arc::clone(&self.schemas))),
             limits,
             machine: Arc::new(OsMachine),
-            observer: is_orders.then(|| orders_observer(&self.schemas)),
+            observer,
         };
         self.applications.push(self.platform.start(context, serving)?);
         Ok(())
@@ -276,6 +294,7 @@ impl Server {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             metrics,
+            spans: self.traces.clone().map(|traces| traces as _),
             allowed_origins: serving.allowed_origins.clone(),
             quota: serving.quota,
             proxies: serving.proxies,

@@ -3,7 +3,9 @@
 mod orders;
 mod process;
 mod sampler;
+mod steps;
 mod tables;
+mod traces;
 
 use std::sync::Arc;
 
@@ -11,10 +13,12 @@ use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use runtime::metric::{Kind, Metric};
 
-pub(crate) use orders::{METRICS as ORDER_METRICS, orders_observer};
+pub(crate) use orders::METRICS as ORDER_METRICS;
 pub(crate) use process::METRICS as PROCESS_METRICS;
 pub(crate) use sampler::{METRICS as SAMPLED_METRICS, Sampler, Sources, ready_is};
+pub(crate) use steps::observer;
 pub(crate) use tables::{Table, tables};
+pub(crate) use traces::{Exporter, METRICS as TRACE_METRICS, Traces};
 
 /// Renders `/metrics`.
 pub(crate) type Render = Arc<dyn Fn() -> String + Send + Sync>;
@@ -33,6 +37,7 @@ pub(crate) fn install() -> anyhow::Result<PrometheusHandle> {
         .context("cannot install the metrics recorder")?;
     metrics.iter().for_each(Metric::describe);
     ready_is(false);
+    traces::show_from_zero();
     Ok(handle)
 }
 

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use metrics::Counter;
 use runtime::metric::{Metric, SPANS};
-use runtime::{MakeOutputObserver, OutputObserver};
+use runtime::span::{Attribute, Span, SpanKind, SpanSink as _};
 use schemas::wire::order::{CancelReason, Order, OrderEvent, OrderEventPayload, SagaStep};
 use schemas::{AvroSerde, SchemaTable, topics};
 use streams::serde::Serde;
+use streams::trace::TraceContext;
 use streams::{OutputRecord, TaskId};
+
+use super::Traces;
 
 const EVENTS: Metric = Metric::counter(
     "sluice_order_events_total",
@@ -37,24 +40,28 @@ const ORDER_SECONDS: Metric = Metric::histogram(
 /// All of them.
 pub(crate) const METRICS: &[Metric] = &[EVENTS, CANCELLED, ATTENTION, ORDER_SECONDS];
 
-/// Observes the outputs of the orders topology.
-pub(crate) fn orders_observer(schemas: &Arc<SchemaTable>) -> MakeOutputObserver {
-    let schemas = Arc::clone(schemas);
-    Arc::new(move |_| Box::new(Orders::new(&schemas)))
-}
-
 /// The outputs of one thread since its last commit.
-struct Orders {
+pub(super) struct Orders {
+    traces: Option<Arc<Traces>>,
     event_serde: AvroSerde<OrderEvent>,
     order_serde: AvroSerde<Order>,
     counters: BTreeMap<&'static str, Counter>,
-    events: Vec<(TaskId, String, OrderEventPayload)>,
+    events: Vec<Told>,
     /// When an order was created and changed last, by its id.
     times: BTreeMap<String, (i64, i64)>,
 }
 
+/// An event of an order that counts once it is committed.
+struct Told {
+    task: TaskId,
+    order_id: String,
+    payload: OrderEventPayload,
+    /// The step that made it.
+    step: Option<TraceContext>,
+}
+
 impl Orders {
-    fn new(schemas: &Arc<SchemaTable>) -> Self {
+    pub(super) fn new(schemas: &Arc<SchemaTable>, traces: Option<Arc<Traces>>) -> Self {
         for reason in REASONS {
             drop(CANCELLED.count(&[cancel_reason(reason)]));
         }
@@ -62,6 +69,7 @@ impl Orders {
             drop(ATTENTION.count(&[saga_step(step)]));
         }
         Self {
+            traces,
             event_serde: AvroSerde::new(schemas),
             order_serde: AvroSerde::new(schemas),
             counters: EVENT_NAMES
@@ -82,7 +90,26 @@ impl Orders {
         }
     }
 
-    fn tell(&self, task: TaskId, order_id: &str, payload: &OrderEventPayload) {
+    /// Marks the end of a saga in its trace.
+    fn mark(&self, name: &str, told: &Told) {
+        let (Some(traces), Some(step)) = (&self.traces, told.step) else {
+            return;
+        };
+        let now = SystemTime::now();
+        traces.take(Span {
+            context: step.step(name, topics::ORDER_EVENTS.name, told.task.partition, 0),
+            parent: Some(step.span()),
+            name: name.to_owned(),
+            kind: SpanKind::Internal,
+            began: now,
+            ended: now,
+            attributes: vec![(Attribute::OrderId, told.order_id.clone())],
+            failed: false,
+        });
+    }
+
+    fn tell(&self, told: &Told) {
+        let (task, order_id, payload) = (told.task, told.order_id.as_str(), &told.payload);
         let (event, topology) = (event_name(payload), commerce::topologies::orders::NAME);
         if let Some(counter) = self.counters.get(event) {
             counter.increment(1);
@@ -90,12 +117,14 @@ impl Orders {
         match payload {
             OrderEventPayload::OrderPaid(_) => {
                 self.ended("paid", order_id);
+                self.mark("PAID", told);
                 tracing::info!(target: TARGET, order_id, topology, %task, "the order is paid");
             }
             OrderEventPayload::OrderCancelled(cancelled) => {
                 let reason = cancel_reason(cancelled.reason);
                 CANCELLED.count(&[reason]).increment(1);
                 self.ended("cancelled", order_id);
+                self.mark("CANCELLED", told);
                 tracing::info!(target: TARGET, order_id, topology, %task, reason, "the order is cancelled");
             }
             OrderEventPayload::NeedsAttention(attention) => {
@@ -111,12 +140,12 @@ impl Orders {
 /// The target of the lines about orders, for filters: `RUST_LOG=info,sluice::orders=debug` tells every step.
 const TARGET: &str = "sluice::orders";
 
-impl OutputObserver for Orders {
-    fn wants(&self, topic: &str) -> bool {
+impl Orders {
+    pub(super) fn wants(topic: &str) -> bool {
         topic == topics::ORDER_EVENTS.name || topic == topics::ORDERS.name
     }
 
-    fn output(&mut self, task: TaskId, topic: &str, record: &OutputRecord<'_>) {
+    pub(super) fn output(&mut self, task: TaskId, topic: &str, record: &OutputRecord<'_>) {
         if topic == topics::ORDERS.name {
             if let Ok(order) = self.order_serde.deserialize(record.value) {
                 self.times.insert(order.order_id, (order.created_at, order.updated_at));
@@ -125,19 +154,22 @@ impl OutputObserver for Orders {
         }
         let order_id = record.key.map(String::from_utf8_lossy).unwrap_or_default();
         if let Ok(event) = self.event_serde.deserialize(record.value) {
-            self.events.push((task, order_id.into_owned(), event.payload));
+            self.events.push(Told {
+                task,
+                order_id: order_id.into_owned(),
+                payload: event.payload,
+                step: TraceContext::of(record.headers),
+            });
         }
     }
 
-    fn committed(&mut self) {
+    pub(super) fn committed(&mut self) {
         let events = std::mem::take(&mut self.events);
-        for (task, order_id, payload) in &events {
-            self.tell(*task, order_id, payload);
-        }
+        events.iter().for_each(|told| self.tell(told));
         self.times.clear();
     }
 
-    fn dropped(&mut self) {
+    pub(super) fn dropped(&mut self) {
         self.events.clear();
         self.times.clear();
     }

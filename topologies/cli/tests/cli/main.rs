@@ -20,3 +20,4 @@ mod process;
 mod shop;
 mod topics;
 mod topology;
+mod tracing;

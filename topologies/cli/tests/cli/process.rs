@@ -63,7 +63,12 @@ impl Sluice {
 
     /// Starts `sluice up` on free ports and waits until it is ready.
     pub(crate) fn up(&self) -> Up {
-        Self::started(self.command().stderr(Stdio::inherit()))
+        self.up_with(&[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn up_with(&self, arguments: &[&str]) -> Up {
+        Self::started(self.command().stderr(Stdio::inherit()), arguments)
     }
 
     /// The same, with everything logged that can be, as JSON lines in a file.
@@ -73,11 +78,12 @@ impl Sluice {
             .args(["--log-format", "json"])
             .env("RUST_LOG", "debug")
             .stderr(File::create(log).unwrap());
-        Self::started(&mut command)
+        Self::started(&mut command, &[])
     }
 
-    fn started(command: &mut Command) -> Up {
+    fn started(command: &mut Command, arguments: &[&str]) -> Up {
         command.args(["up", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        command.args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let (lines, ready) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());

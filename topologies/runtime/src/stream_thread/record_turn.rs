@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use streams::{InputRecord, Processed};
 
 use crate::limits::RECORDS_PER_TURN_MAX;
+use crate::output_watch::OutputWatch;
 use crate::task_manager::{TaskFailure, TaskManager};
 
 /// What one drain did.
@@ -20,7 +21,13 @@ pub(super) struct RecordTurn {
 }
 
 impl RecordTurn {
-    pub(super) fn take(&mut self, tasks: &mut TaskManager, record: &InputRecord<'_>, now_ms: i64) -> ControlFlow<()> {
+    pub(super) fn take(
+        &mut self,
+        tasks: &mut TaskManager,
+        watch: &mut OutputWatch,
+        record: &InputRecord<'_>,
+        now_ms: i64,
+    ) -> ControlFlow<()> {
         match tasks.process(record, now_ms) {
             Ok(None | Some((Processed::Repeated, _))) => {}
             Ok(Some((Processed::Done, full))) => {
@@ -35,6 +42,9 @@ impl RecordTurn {
                 self.failure = Some(failure);
                 return ControlFlow::Break(());
             }
+        }
+        if let Some(task) = tasks.owner(record) {
+            watch.see_input(task, record);
         }
         if record.timestamp_ms >= 0 && self.oldest_ms.is_none_or(|oldest_ms| record.timestamp_ms < oldest_ms) {
             self.oldest_ms = Some(record.timestamp_ms);
