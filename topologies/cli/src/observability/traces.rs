@@ -70,7 +70,7 @@ impl Exporter {
         let (queue, spans) = sync_channel(QUEUE_MAX);
         let export = Export {
             url: format!("{}/v1/traces", endpoint.trim_end_matches('/')),
-            http: Client::builder().timeout(EXPORT_TIMEOUT).build()?,
+            http: Client::builder().no_proxy().timeout(EXPORT_TIMEOUT).build()?,
             resource: json!({ "attributes": [
                 attribute("service.name", "sluice"),
                 attribute("service.version", env!("CARGO_PKG_VERSION")),
@@ -141,7 +141,10 @@ impl Export {
         let spans: Vec<Value> = batch.iter().map(described).collect();
         let scope = json!({ "scope": { "name": "sluice" }, "spans": spans });
         let body = json!({ "resourceSpans": [{ "resource": self.resource, "scopeSpans": [scope] }] });
-        let sent = self.on.block_on(self.http.post(&self.url).json(&body).send());
+        // The client looks for its runtime as soon as it is asked to send.
+        let sent = self
+            .on
+            .block_on(async { self.http.post(&self.url).json(&body).send().await });
         let outcome = match sent.and_then(reqwest::Response::error_for_status) {
             Ok(_) => "exported",
             Err(error) => {
