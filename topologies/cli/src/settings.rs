@@ -145,8 +145,8 @@ pub(crate) struct Serving {
     #[arg(long, env = "SLUICE_COMMIT_SPACING_MS", value_name = "MS")]
     pub(crate) commit_spacing_ms: Option<u64>,
 
-    /// Base URL of an OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318: followed requests are told to
-    /// it step by step, through every topic. Without it nothing is followed.
+    /// Base URL of an OpenTelemetry collector (OTLP over HTTP), such as `http://127.0.0.1:4318`: followed requests are
+    /// told to it step by step, through every topic. Without it nothing is followed.
     #[arg(long, env = "SLUICE_OTLP_ENDPOINT", value_name = "URL")]
     pub(crate) otlp_endpoint: Option<String>,
 

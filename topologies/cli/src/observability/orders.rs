@@ -165,7 +165,9 @@ impl Orders {
 
     pub(super) fn committed(&mut self) {
         let events = std::mem::take(&mut self.events);
-        events.iter().for_each(|told| self.tell(told));
+        for told in &events {
+            self.tell(told);
+        }
         self.times.clear();
     }
 

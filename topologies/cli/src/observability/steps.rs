@@ -33,7 +33,7 @@ pub(crate) fn observer(
                 traces,
                 topology: topology.clone(),
                 application: layout.application_id.clone(),
-                steps: Vec::new(),
+                pending: Vec::new(),
             }),
         })
     }))
@@ -49,7 +49,7 @@ struct Steps {
     traces: Arc<Traces>,
     topology: String,
     application: String,
-    steps: Vec<Span>,
+    pending: Vec<Span>,
 }
 
 impl OutputObserver for Observer {
@@ -84,7 +84,7 @@ impl OutputObserver for Observer {
 
     fn dropped(&mut self) {
         if let Some(steps) = &mut self.steps {
-            steps.steps.clear();
+            steps.pending.clear();
         }
         if let Some(orders) = &mut self.orders {
             orders.dropped();
@@ -94,7 +94,7 @@ impl OutputObserver for Observer {
 
 impl Steps {
     fn input(&mut self, task: TaskId, topic: &str, record: &InputRecord<'_>) {
-        let Some(before) = TraceContext::of(&record.headers).filter(|_| self.steps.len() < STEPS_MAX) else {
+        let Some(before) = TraceContext::of(&record.headers).filter(|_| self.pending.len() < STEPS_MAX) else {
             return;
         };
         let now = SystemTime::now();
@@ -108,7 +108,7 @@ impl Steps {
             (Attribute::Offset, record.offset.to_string()),
         ];
         attributes.extend(order_id);
-        self.steps.push(Span {
+        self.pending.push(Span {
             context: before.step(&self.application, topic, record.partition, record.offset),
             parent: Some(before.span()),
             name: format!("process {topic}"),
@@ -123,7 +123,7 @@ impl Steps {
     /// A step ends when what it did is true.
     fn committed(&mut self) {
         let now = SystemTime::now();
-        for span in self.steps.drain(..) {
+        for span in self.pending.drain(..) {
             self.traces.take(Span { ended: now, ..span });
         }
     }
