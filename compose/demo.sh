@@ -14,12 +14,12 @@ demo() {
             demo_embedded
             ;;
         --stack)
-            step_total=10
+            step_total=11
             prepare_demo
             demo_stack
             ;;
         '')
-            step_total=12
+            step_total=13
             prepare_demo
             demo_embedded
             demo_stack

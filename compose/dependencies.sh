@@ -19,9 +19,9 @@ build_dependencies() {
     fi
 }
 
-# One step: Java, Redis, Kafka's jars and the registry in the cache, to run as processes.
+# One step: Java, Redis, Prometheus, Kafka's jars and the registry in the cache, to run as processes.
 stack_dependencies() {
-    step "Kafka $KAFKA_VERSION, the registry and Redis, to run as processes"
+    step "Kafka $KAFKA_VERSION, the registry, Redis and Prometheus, to run as processes"
     mapfile -t missing < <(missing_stack_packages)
     install_packages "${missing[@]}"
     "$sluice_root/compose/kafka/start.sh" resolve
@@ -41,6 +41,7 @@ missing_build_packages() {
 missing_stack_packages() {
     missing_fetch_packages
     have redis-server || echo redis-server
+    have promtool || echo prometheus
     # Sets the clock of one process: chaos/terrain.rs.
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || echo libfaketime
     have curl || echo curl

@@ -1,11 +1,13 @@
 # shellcheck shell=bash
-# Starts and stops Kafka, the registry and Redis: containers where a Docker engine answers, processes otherwise.
+# Starts and stops Kafka, the registry, Redis and, as processes, Prometheus: containers where a Docker engine answers, processes otherwise.
 # Sourced by ./dev. Data, logs and process ids lie in $SLUICE_STACK_DIR, outside the clone.
 
 kafka_port=${KAFKA_PORT:-9092}
 registry_port=${REGISTRY_PORT:-8081}
 # Not 6379: a distribution's own Redis may be running there.
 redis_port=${REDIS_PORT:-6380}
+# Not 9090: a distribution's own Prometheus may be running there.
+prometheus_port=${PROMETHEUS_PORT:-9095}
 stack_wait_seconds=180
 stop_wait_seconds=30
 
@@ -13,14 +15,14 @@ export SLUICE_KAFKA=127.0.0.1:$kafka_port
 export SLUICE_REGISTRY=http://127.0.0.1:$registry_port/apis/ccompat/v7
 export SLUICE_REDIS=redis://127.0.0.1:$redis_port
 
-# Three steps; returns when all three answer.
+# Four steps; returns when all answer.
 start_stack() {
     if docker_answers; then start_containers; else start_processes; fi
 }
 
 stop_stack() {
     local name
-    for name in registry redis kafka; do stop_process "$name"; done
+    for name in prometheus registry redis kafka; do stop_process "$name"; done
     if docker_answers; then compose down; fi
 }
 
@@ -44,6 +46,8 @@ start_containers() {
         compose up --detach --wait --wait-timeout "$stack_wait_seconds" "$name"
     done
     set_compatibility
+    # In a container it would not reach a sluice that listens on this machine's loopback.
+    step "Prometheus and Grafana: with all of compose.yaml, or as a process where there is no Docker"
 }
 
 # The broker first: the registry keeps its schemas in it.
@@ -58,7 +62,13 @@ start_processes() {
     step "the registry on $registry_port"
     REGISTRY_PORT=$registry_port REGISTRY_KAFKA=127.0.0.1:$kafka_port start_process registry "$registry_port"
     await registry "$registry_port" set_compatibility
+    step "Prometheus on $prometheus_port"
+    PROMETHEUS_PORT=$prometheus_port start_process prometheus "$prometheus_port"
+    await prometheus "$prometheus_port" curl -sf -o /dev/null -m 2 "http://127.0.0.1:$prometheus_port/-/ready"
 }
+
+# Where a part's launcher is.
+folder() { if [ "$1" = prometheus ]; then echo observability; else echo "$1"; fi; }
 
 # A process that already runs is left alone; a port that somebody else holds is an error.
 start_process() { # name, port
@@ -66,7 +76,7 @@ start_process() { # name, port
     file=$(stack_dir)/$1
     ! process_alive "$1" || return 0
     ! port_open "$2" || die "port $2 is taken by a process that ./dev did not start (set ${1^^}_PORT)"
-    setsid "$sluice_root/compose/$1/start.sh" >>"$file.log" 2>&1 </dev/null &
+    setsid "$sluice_root/compose/$(folder "$1")/start.sh" >>"$file.log" 2>&1 </dev/null &
     process_identity $! >"$file.pid"
 }
 

@@ -16,7 +16,7 @@ use crate::http::layers::{limit_time, observe, panicked};
 use crate::limits::RETRY_AFTER_SECONDS;
 use crate::problem::{Code, Problem};
 use crate::routes;
-use crate::state::EdgeState;
+use crate::state::{EdgeState, RenderMetrics};
 
 /// The API.
 pub fn app(state: EdgeState) -> Router {
@@ -58,8 +58,8 @@ pub(crate) fn starting_api() -> Router {
 }
 
 /// The operators' side before there is a gateway: alive, not ready, and why.
-pub(crate) fn starting_admin(reason: watch::Receiver<String>) -> Router {
-    routes::health::starting(reason).layer(SetResponseHeaderLayer::overriding(
+pub(crate) fn starting_admin(reason: watch::Receiver<String>, metrics: RenderMetrics) -> Router {
+    routes::health::starting(reason, metrics).layer(SetResponseHeaderLayer::overriding(
         CONNECTION,
         HeaderValue::from_static("close"),
     ))

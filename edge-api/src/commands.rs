@@ -6,6 +6,7 @@ use std::time::Instant;
 use planted::Bug;
 use runtime::commands::{Acknowledged, CommandError, CommandLog, CommandRecord};
 use runtime::queries::Freshness;
+use schemas::topics::ORDER_COMMANDS;
 use schemas::wire::Wire;
 use schemas::wire::account::AccountCommand;
 use schemas::wire::envelope::Envelope;
@@ -17,6 +18,7 @@ use schemas::{AvroSerde, SchemaTable};
 use streams::partition::partition_for_key;
 use streams::serde::{Serde, SharedSerde};
 
+use crate::http::trace;
 use crate::lately::Lately;
 use crate::limits::ACCEPTED_MAX;
 use crate::metrics;
@@ -168,11 +170,12 @@ async fn store(
     value: Option<Vec<u8>>,
     timestamp_ms: i64,
 ) -> Result<Receipt, Problem> {
+    let produced = trace::Produced::begin(topic, key, timestamp_ms);
     let record = CommandRecord {
         topic: topic.to_owned(),
         key: key.as_bytes().to_vec(),
         value,
-        headers: Vec::new(),
+        headers: produced.iter().map(trace::Produced::header).collect(),
         timestamp_ms,
     };
     let started = Instant::now();
@@ -184,6 +187,12 @@ async fn store(
         }));
     }
     metrics::command_appended(topic, outcome(&appended), started.elapsed());
+    if let Some(produced) = produced {
+        produced.end(&appended);
+    }
+    if topic == ORDER_COMMANDS.name {
+        tracing::info!(target: "sluice::orders", order_id = key, topic, outcome = outcome(&appended), "a command of an order");
+    }
     appended
         .map(|acknowledged| Receipt { topic, acknowledged })
         .map_err(|error| refuse(topic, &error))

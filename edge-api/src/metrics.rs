@@ -1,23 +1,101 @@
 //! What the gateway counts. The names are stable; dashboards and alerts rely on them.
-//!
-//! | name | kind | labels |
-//! |---|---|---|
-//! | `sluice_http_requests_total` | counter | method, route, status |
-//! | `sluice_http_request_duration_seconds` | histogram | method, route |
-//! | `sluice_http_requests_in_flight` | gauge | |
-//! | `sluice_auth_events_total` | counter | event |
-//! | `sluice_password_hashes_waiting` | gauge | |
-//! | `sluice_session_store_errors_total` | counter | |
-//! | `sluice_revocations_dropped_total` | counter | |
-//! | `sluice_edge_commands_total` | counter | topic, outcome |
-//! | `sluice_edge_command_append_seconds` | histogram | topic |
-//! | `sluice_edge_view_errors_total` | counter | store, kind |
-//! | `sluice_edge_long_polls` | gauge | |
-//! | `sluice_edge_streams` | gauge | |
 
 use std::time::Duration;
 
-use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use runtime::metric::{MOMENTS, Metric};
+
+/// Requests that were answered.
+pub const REQUESTS: Metric = Metric::counter(
+    "sluice_http_requests_total",
+    &["method", "route", "status"],
+    "Requests answered, by the template of their route.",
+);
+/// How long an answer takes.
+pub const REQUEST_SECONDS: Metric = Metric::histogram(
+    "sluice_http_request_duration_seconds",
+    MOMENTS,
+    &["method", "route"],
+    "Time to the response head; a long poll includes its wait.",
+);
+/// Requests under way.
+pub const IN_FLIGHT: Metric = Metric::gauge("sluice_http_requests_in_flight", &[], "Requests being answered.");
+/// Requests beyond the quota.
+pub const QUOTA_REFUSALS: Metric = Metric::counter(
+    "sluice_quota_refusals_total",
+    &[],
+    "Requests refused because their account or address has used its quota up.",
+);
+/// What happened to accounts and sessions.
+pub const AUTH_EVENTS: Metric = Metric::counter(
+    "sluice_auth_events_total",
+    &["event"],
+    "Logins, refusals, token exchanges; throttled is a guess too many.",
+);
+/// Password checks that wait.
+pub const HASHES_WAITING: Metric = Metric::gauge(
+    "sluice_password_hashes_waiting",
+    &[],
+    "Password checks that wait for their turn.",
+);
+/// Failures of the session store.
+pub const SESSION_STORE_ERRORS: Metric = Metric::counter(
+    "sluice_session_store_errors_total",
+    &[],
+    "Calls that the session store did not answer.",
+);
+/// Whether the session store answers.
+pub const SESSION_STORE_REACHABLE: Metric = Metric::gauge(
+    "sluice_session_store_reachable",
+    &[],
+    "1 while the session store answers.",
+);
+/// Ended sessions that were forgotten.
+pub const REVOCATIONS_DROPPED: Metric = Metric::counter(
+    "sluice_revocations_dropped_total",
+    &[],
+    "Ended sessions that were forgotten too early, because there are too many.",
+);
+/// Commands that were appended.
+pub const COMMANDS: Metric = Metric::counter(
+    "sluice_edge_commands_total",
+    &["topic", "outcome"],
+    "Commands given to the log: stored, unavailable, refused.",
+);
+/// How long an append takes.
+pub const APPEND_SECONDS: Metric = Metric::histogram(
+    "sluice_edge_command_append_seconds",
+    MOMENTS,
+    &["topic"],
+    "Time until a command is durable.",
+);
+/// Reads that had no answer.
+pub const VIEW_ERRORS: Metric = Metric::counter(
+    "sluice_edge_view_errors_total",
+    &["store", "kind"],
+    "Reads of state that had no answer.",
+);
+/// Reads that wait.
+pub const LONG_POLLS: Metric = Metric::gauge("sluice_edge_long_polls", &[], "Reads that wait for a change.");
+/// Streams of events.
+pub const STREAMS: Metric = Metric::gauge("sluice_edge_streams", &[], "Streams of events that are open.");
+
+/// All of them.
+pub const METRICS: &[Metric] = &[
+    REQUESTS,
+    REQUEST_SECONDS,
+    IN_FLIGHT,
+    QUOTA_REFUSALS,
+    AUTH_EVENTS,
+    HASHES_WAITING,
+    SESSION_STORE_ERRORS,
+    SESSION_STORE_REACHABLE,
+    REVOCATIONS_DROPPED,
+    COMMANDS,
+    APPEND_SECONDS,
+    VIEW_ERRORS,
+    LONG_POLLS,
+    STREAMS,
+];
 
 /// Something that an operator of accounts and sessions wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,82 +171,82 @@ impl AuthEvent {
     }
 }
 
-/// Tells the recorder what each metric means. Call it once after the recorder is installed.
-pub fn describe() {
-    describe_counter!("sluice_http_requests_total", "Requests answered.");
-    describe_histogram!(
-        "sluice_http_request_duration_seconds",
-        Unit::Seconds,
-        "Time to the response head."
-    );
-    describe_gauge!("sluice_http_requests_in_flight", "Requests being answered.");
-    describe_counter!("sluice_auth_events_total", "Logins, refusals, token exchanges.");
-    describe_gauge!(
-        "sluice_password_hashes_waiting",
-        "Password checks that wait for their turn."
-    );
-    describe_counter!(
-        "sluice_session_store_errors_total",
-        "Calls that the session store did not answer."
-    );
-    describe_counter!(
-        "sluice_revocations_dropped_total",
-        "Ended sessions that were forgotten too early, because there are too many."
-    );
-    describe_counter!("sluice_edge_commands_total", "Commands appended to the log.");
-    describe_histogram!(
-        "sluice_edge_command_append_seconds",
-        Unit::Seconds,
-        "Time until a command is durable."
-    );
-    describe_counter!("sluice_edge_view_errors_total", "Reads of state that had no answer.");
-    describe_gauge!("sluice_edge_long_polls", "Reads that wait for a change.");
-    describe_gauge!("sluice_edge_streams", "Streams of events.");
+/// Events whose growth alerts and dashboards watch.
+const WATCHED: [AuthEvent; 6] = [
+    AuthEvent::LoggedIn,
+    AuthEvent::LoginRefused,
+    AuthEvent::Throttled,
+    AuthEvent::HashQueueFull,
+    AuthEvent::ReuseDetected,
+    AuthEvent::TokenRefused,
+];
+
+/// Shows what has not happened yet as 0. Call it once, where there is a gateway.
+pub fn show_from_zero() {
+    for event in WATCHED {
+        drop(AUTH_EVENTS.count(&[event.name()]));
+    }
+    for counter in [QUOTA_REFUSALS, SESSION_STORE_ERRORS, REVOCATIONS_DROPPED] {
+        drop(counter.count(&[]));
+    }
+    for gauge in [IN_FLIGHT, HASHES_WAITING, LONG_POLLS, STREAMS] {
+        gauge.level(&[]).set(0.0);
+    }
 }
 
 /// Counts one answered request.
 pub fn request_answered(method: &str, route: &str, status: u16, took: Duration) {
-    let (method, route) = (method.to_owned(), route.to_owned());
-    counter!("sluice_http_requests_total", "method" => method.clone(), "route" => route.clone(), "status" => status.to_string())
-        .increment(1);
-    histogram!("sluice_http_request_duration_seconds", "method" => method, "route" => route).record(took.as_secs_f64());
+    REQUESTS.count(&[method, route, &status.to_string()]).increment(1);
+    REQUEST_SECONDS.distribution(&[method, route]).record(took);
 }
 
 /// One request more or less is being answered.
 pub fn requests_in_flight(change: f64) {
-    gauge!("sluice_http_requests_in_flight").increment(change);
+    IN_FLIGHT.level(&[]).increment(change);
+}
+
+/// Counts a request beyond its caller's quota.
+pub fn quota_refused() {
+    QUOTA_REFUSALS.count(&[]).increment(1);
+}
+
+/// Whether the session store answered when somebody last asked.
+pub fn session_store_is(reachable: bool) {
+    SESSION_STORE_REACHABLE.level(&[]).set(f64::from(u8::from(reachable)));
 }
 
 /// Counts an event of accounts and sessions.
 pub fn auth_event(event: AuthEvent) {
-    counter!("sluice_auth_events_total", "event" => event.name()).increment(1);
+    AUTH_EVENTS.count(&[event.name()]).increment(1);
 }
 
 /// How many password checks wait.
 pub fn hashes_waiting(count: usize) {
     // The count is bounded by a few.
-    gauge!("sluice_password_hashes_waiting").set(u32::try_from(count).map_or(f64::MAX, f64::from));
+    HASHES_WAITING
+        .level(&[])
+        .set(u32::try_from(count).map_or(f64::MAX, f64::from));
 }
 
 /// Counts a call that the session store did not answer.
 pub fn session_store_failed() {
-    counter!("sluice_session_store_errors_total").increment(1);
+    SESSION_STORE_ERRORS.count(&[]).increment(1);
 }
 
 /// Counts an ended session that was forgotten for want of room.
 pub fn revocation_dropped() {
-    counter!("sluice_revocations_dropped_total").increment(1);
+    REVOCATIONS_DROPPED.count(&[]).increment(1);
 }
 
 /// Counts a command, and how long it took to be durable.
 pub fn command_appended(topic: &'static str, outcome: &'static str, took: Duration) {
-    counter!("sluice_edge_commands_total", "topic" => topic, "outcome" => outcome).increment(1);
-    histogram!("sluice_edge_command_append_seconds", "topic" => topic).record(took.as_secs_f64());
+    COMMANDS.count(&[topic, outcome]).increment(1);
+    APPEND_SECONDS.distribution(&[topic]).record(took);
 }
 
 /// Counts a read that had no answer.
 pub fn view_failed(store: &str, kind: &'static str) {
-    counter!("sluice_edge_view_errors_total", "store" => store.to_owned(), "kind" => kind).increment(1);
+    VIEW_ERRORS.count(&[store, kind]).increment(1);
 }
 
 /// What lasts.
@@ -188,22 +266,22 @@ impl Counted {
     /// Counts it until it is dropped.
     #[must_use]
     pub fn start(kind: Kind) -> Self {
-        gauge!(kind.metric()).increment(1.0);
+        kind.metric().level(&[]).increment(1.0);
         Self(kind)
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        gauge!(self.0.metric()).decrement(1.0);
+        self.0.metric().level(&[]).decrement(1.0);
     }
 }
 
 impl Kind {
-    fn metric(self) -> &'static str {
+    fn metric(self) -> Metric {
         match self {
-            Self::LongPoll => "sluice_edge_long_polls",
-            Self::Stream => "sluice_edge_streams",
+            Self::LongPoll => LONG_POLLS,
+            Self::Stream => STREAMS,
         }
     }
 }

@@ -18,7 +18,7 @@ use tower::ServiceExt as _;
 use crate::app::{admin, app, starting_admin, starting_api};
 use crate::http::peer::Peer;
 use crate::limits::{ACCEPT_RETRY, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT, SHUTDOWN_TIMEOUT};
-use crate::state::EdgeState;
+use crate::state::{EdgeState, RenderMetrics};
 
 /// What a process listens on, from its first moment.
 ///
@@ -37,14 +37,15 @@ struct Door {
 }
 
 impl Entrance {
-    /// Begins to accept connections, on `api` where the process has a public side. Called inside a runtime.
+    /// Begins to accept connections, on `api` where the process has a public side; `metrics` are shown from the first moment.
+    /// Called inside a runtime.
     #[must_use]
-    pub fn open(api: Option<TcpListener>, admin: TcpListener) -> Self {
+    pub fn open(api: Option<TcpListener>, admin: TcpListener, metrics: RenderMetrics) -> Self {
         let (obstacle, reason) = watch::channel("starting".to_owned());
         let (stop, stopped) = watch::channel(false);
         Self {
             api: api.map(|api| Door::open(api, starting_api(), stopped.clone())),
-            admin: Door::open(admin, starting_admin(reason), stopped),
+            admin: Door::open(admin, starting_admin(reason, metrics), stopped),
             obstacle,
             stop,
         }

@@ -7,6 +7,7 @@ use axum::Router;
 use planted::Bug;
 use runtime::commands::CommandLog;
 use runtime::queries::Freshness;
+use runtime::span::SpanSink;
 use schemas::wire::account::{AccountCommand, AccountCommandPayload};
 use schemas::wire::envelope::{Actor, Envelope};
 use schemas::wire::revocation::{Revocation, RevocationReason};
@@ -56,6 +57,8 @@ pub struct EdgeParts {
     pub entropy: Arc<dyn Entropy>,
     /// Renders `/metrics`.
     pub metrics: RenderMetrics,
+    /// Where spans of requests go; nowhere where no trace is followed.
+    pub spans: Option<Arc<dyn SpanSink>>,
     /// Web origins that may call the API from a browser, such as `https://shop.example`; none by default.
     pub allowed_origins: Vec<String>,
     /// Requests that a caller may make within [`QUOTA_WINDOW_MS`](crate::limits::QUOTA_WINDOW_MS).
@@ -315,6 +318,10 @@ impl EdgeState {
 
     pub(crate) fn random_id(&self) -> Result<String, Problem> {
         random_id(self.entropy()).map_err(Problem::from)
+    }
+
+    pub(crate) fn spans(&self) -> Option<&Arc<dyn SpanSink>> {
+        self.0.parts.spans.as_ref()
     }
 
     pub(crate) fn keys(&self) -> &TokenKeys {

@@ -40,6 +40,19 @@ pub(crate) struct Database {
     _lock: DirectoryLock,
 }
 
+/// What one database takes and does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DatabaseStatistics {
+    pub(crate) sst_bytes: u64,
+    pub(crate) compaction_pending_bytes: u64,
+    pub(crate) compactions: u64,
+    pub(crate) flushes: u64,
+    pub(crate) is_stopped: bool,
+    pub(crate) is_slowed: bool,
+    pub(crate) unflushed_writes: u64,
+    pub(crate) background_errors: u64,
+}
+
 impl Database {
     /// Opens the database at `path`, or makes it. Its column families become exactly `stores`: those of other stores are
     /// dropped, and without a position all start empty, so that nothing is left from a life nobody remembers. A store that
@@ -156,6 +169,25 @@ impl Database {
     /// Bytes of table files.
     pub(crate) fn sst_bytes(&self) -> u64 {
         self.sum_over_families(properties::TOTAL_SST_FILES_SIZE)
+    }
+
+    /// What it takes and does now. RocksDB keeps these numbers anyway; reading them waits for no work.
+    pub(crate) fn statistics(&self) -> DatabaseStatistics {
+        DatabaseStatistics {
+            sst_bytes: self.sst_bytes(),
+            compaction_pending_bytes: self.sum_over_families(properties::ESTIMATE_PENDING_COMPACTION_BYTES),
+            compactions: self.property(properties::NUM_RUNNING_COMPACTIONS),
+            flushes: self.property(properties::NUM_RUNNING_FLUSHES),
+            is_stopped: self.property(properties::IS_WRITE_STOPPED) > 0,
+            is_slowed: self.property(properties::ACTUAL_DELAYED_WRITE_RATE) > 0,
+            unflushed_writes: self.unflushed_writes(),
+            background_errors: self.property(properties::BACKGROUND_ERRORS),
+        }
+    }
+
+    /// A number of the whole database; 0 where RocksDB does not tell.
+    fn property(&self, name: &properties::PropName) -> u64 {
+        self.db.property_int_value(name).ok().flatten().unwrap_or(0)
     }
 
     /// The fate of an error of this database.

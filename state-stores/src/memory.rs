@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rocksdb::{Cache, WriteBufferManager};
+use rocksdb::statistics::{StatsLevel, Ticker};
+use rocksdb::{Cache, Options, WriteBufferManager};
 use streams::store::StoreError;
 
-use crate::database::Database;
+use crate::database::{Database, DatabaseStatistics};
 use crate::flusher::{Flusher, Registration};
 
 /// Limits of everything that the stores of one process take. The defaults suit a machine with 2 cores and 4 GiB.
@@ -74,6 +75,43 @@ pub struct StoreStatistics {
     pub block_cache_bytes: u64,
     /// Bytes of table files on disk, those waiting for deletion included.
     pub sst_bytes: u64,
+    /// Bytes that compaction has still to rewrite.
+    pub compaction_pending_bytes: u64,
+    /// Compactions that run now.
+    pub compactions: u64,
+    /// Flushes that run now.
+    pub flushes: u64,
+    /// Databases that accept no write until a flush or a compaction has ended.
+    pub stopped: u64,
+    /// Databases that slow their writers down.
+    pub slowed: u64,
+    /// Writes that a crash would lose and a restart would replay.
+    pub unflushed_writes: u64,
+    /// Failures of flushes and compactions since the databases were opened.
+    pub background_errors: u64,
+    /// Blocks that a read found in the cache, since the process began.
+    pub block_cache_hits: u64,
+    /// Blocks that a read had to fetch, since the process began.
+    pub block_cache_misses: u64,
+}
+
+impl StoreStatistics {
+    /// The sums over all databases, of which each tells its own.
+    fn of(databases: &[DatabaseStatistics]) -> Self {
+        let sum = |part: fn(&DatabaseStatistics) -> u64| databases.iter().map(part).sum();
+        Self {
+            databases: databases.len(),
+            sst_bytes: sum(|one| one.sst_bytes),
+            compaction_pending_bytes: sum(|one| one.compaction_pending_bytes),
+            compactions: sum(|one| one.compactions),
+            flushes: sum(|one| one.flushes),
+            stopped: sum(|one| u64::from(one.is_stopped)),
+            slowed: sum(|one| u64::from(one.is_slowed)),
+            unflushed_writes: sum(|one| one.unflushed_writes),
+            background_errors: sum(|one| one.background_errors),
+            ..Self::default()
+        }
+    }
 }
 
 /// Memory shared by all stores of a process. Cheap to clone; all clones are the same memory.
@@ -86,6 +124,8 @@ struct Shared {
     budget: StoreBudget,
     cache: Cache,
     write_buffers: WriteBufferManager,
+    /// What all databases begin their settings with: their copies count into the same statistics.
+    counting: Options,
     flusher: Flusher,
 }
 
@@ -103,6 +143,7 @@ impl StoreMemory {
                 budget,
                 cache,
                 write_buffers,
+                counting: counting(),
                 flusher,
             }),
         })
@@ -118,14 +159,20 @@ impl StoreMemory {
     #[must_use]
     pub fn statistics(&self) -> StoreStatistics {
         let memtable_bytes = self.shared.write_buffers.get_usage() as u64;
-        let sizes = self.shared.flusher.map(Database::sst_bytes);
+        let databases = self.shared.flusher.map(Database::statistics);
         StoreStatistics {
-            databases: sizes.len(),
             memtable_bytes,
             // Memtables are charged to the cache, so that both together keep one limit.
             block_cache_bytes: (self.shared.cache.get_usage() as u64).saturating_sub(memtable_bytes),
-            sst_bytes: sizes.iter().sum(),
+            block_cache_hits: self.shared.counting.get_ticker_count(Ticker::BlockCacheHit),
+            block_cache_misses: self.shared.counting.get_ticker_count(Ticker::BlockCacheMiss),
+            ..StoreStatistics::of(&databases)
         }
+    }
+
+    /// Settings to begin with, for a database that is counted with the others.
+    pub(crate) fn counting(&self) -> Options {
+        self.shared.counting.clone()
     }
 
     pub(crate) fn cache(&self) -> &Cache {
@@ -148,6 +195,14 @@ impl StoreMemory {
             self.shared.flusher.nudge();
         }
     }
+}
+
+/// Counts events only. Timing them would cost every read two looks at the clock.
+fn counting() -> Options {
+    let mut options = Options::default();
+    options.enable_statistics();
+    options.set_statistics_level(StatsLevel::ExceptHistogramOrTimers);
+    options
 }
 
 impl fmt::Debug for StoreMemory {

@@ -27,7 +27,7 @@ const MANIFEST_STEP_BYTES: usize = 64 << 10;
 
 /// Settings of a database and of each of its column families.
 pub(crate) fn options(memory: &StoreMemory) -> Options {
-    let mut options = Options::default();
+    let mut options = memory.counting();
     durability(&mut options);
     limits(&mut options, memory);
     tables(&mut options, memory);

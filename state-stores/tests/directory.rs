@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::ops::ControlFlow;
 
-use state_stores::{StateDirectory, StoreMemory};
+use state_stores::{StateDirectory, StoreMemory, StoreStatistics};
 use streams::store::{KeyRange, KeyValueStore, StoreError};
 use streams::{StoreIndex, TaskId};
 
@@ -227,9 +227,19 @@ fn statistics_follow_writing_flushing_and_closing() {
     write_numbered(&store, 1, 2);
     let written = memory.statistics();
     assert!(written.memtable_bytes > 0 && written.databases == 1, "{written:?}");
+    assert!(written.unflushed_writes > 0, "{written:?}");
     store.flush().unwrap();
     let flushed = memory.statistics();
-    assert!(flushed.sst_bytes > 0, "{flushed:?}");
+    assert!(flushed.sst_bytes > 0 && flushed.unflushed_writes == 0, "{flushed:?}");
     drop(store);
+    let store = open(&state);
+    write_numbered(&store, 1, 2);
+    drop(store);
+    let reopened = memory.statistics();
+    let lookups = |statistics: &StoreStatistics| statistics.block_cache_hits + statistics.block_cache_misses;
+    assert!(
+        lookups(&reopened) > lookups(&flushed),
+        "counts of closed databases stay: {reopened:?}"
+    );
     assert_eq!(memory.statistics().databases, 0);
 }

@@ -20,7 +20,7 @@ pub mod topics;
 pub use caller::{Answer, Caller};
 pub use cluster::{Cluster, NODES};
 pub use command::{Ended, results, run};
-pub use process::{Sluice, binary, wait_until};
+pub use process::{Program, Sluice, binary, wait_until};
 pub use random::Random;
 pub use server::Server;
 pub use stack::{Part, Stack, free_port, workspace};

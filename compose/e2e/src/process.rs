@@ -78,6 +78,22 @@ impl Drop for Lifeline {
     }
 }
 
+/// Another program that a test needs, which never outlives it either.
+pub struct Program(Lifeline);
+
+impl Program {
+    /// Starts a command, its output in `log`.
+    pub fn start(command: &[&str], log: &Path) -> anyhow::Result<Self> {
+        let command = command.iter().map(|word| (*word).to_owned()).collect();
+        Ok(Self(Lifeline::start(command, &[], log)?))
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.0.is_running()
+    }
+}
+
 /// One `sluice` process.
 pub struct Sluice {
     /// Another build than this one.

@@ -96,6 +96,12 @@ impl Server {
         format!("http://{}", self.api)
     }
 
+    /// Where its admin listener is.
+    #[must_use]
+    pub fn admin_address(&self) -> String {
+        self.admin.clone()
+    }
+
     /// Its state directory.
     #[must_use]
     pub fn state(&self) -> &Path {

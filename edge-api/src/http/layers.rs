@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use tracing::Instrument as _;
 
 use super::headers::wait;
+use super::trace;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::metrics;
 use crate::problem::{Code, Problem};
@@ -52,10 +53,16 @@ pub async fn observe(State(state): State<EdgeState>, mut request: Request, next:
         .get::<MatchedPath>()
         .map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "unmatched".to_owned());
-    let span = tracing::info_span!("request", request_id, method, route);
-    let response = next.run(request).instrument(span.clone()).await;
+    let trace_id = trace::trace_id(request.headers(), &request_id);
+    let span = tracing::info_span!("request", request_id, trace_id, method, route);
+    let trace = trace::Followed::begin(state.spans(), request.headers(), &request_id);
+    let running = next.run(request).instrument(span.clone());
+    let response = trace::within(trace.clone(), running).await;
     let response = dress(write_problem(response, &request_id), &request_id);
     let status = response.status().as_u16();
+    if let Some(trace) = trace {
+        trace.end(method, &route, status, &request_id);
+    }
     metrics::request_answered(method, &route, status, started.elapsed());
     span.in_scope(|| tracing::debug!(status, took = ?started.elapsed(), "answered"));
     response

@@ -8,3 +8,4 @@ mod objects;
 pub mod parameters;
 pub mod peer;
 pub mod quota;
+pub mod trace;

@@ -10,6 +10,7 @@ use axum::response::Response;
 
 use crate::lately::Lately;
 use crate::limits::{CALLERS_MAX, QUOTA_WINDOW_MS};
+use crate::metrics::quota_refused;
 use crate::problem::{Code, Problem};
 
 /// Microseconds in a millisecond.
@@ -79,6 +80,7 @@ impl Left {
         let Some(wait_s) = self.wait_s else {
             return Ok(());
         };
+        quota_refused();
         let detail = "More requests came than the quota has. Send fewer.";
         Err(Problem::new(Code::QuotaExceeded, detail).retry_after(wait_s))
     }

@@ -9,7 +9,7 @@ use axum::routing::get;
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::state::{EdgeState, Readiness};
+use crate::state::{EdgeState, Readiness, RenderMetrics};
 
 /// `/healthz`, `/readyz` and `/metrics`.
 pub fn router() -> Router<EdgeState> {
@@ -20,7 +20,7 @@ pub fn router() -> Router<EdgeState> {
 }
 
 /// The same before there is a gateway; `reason` says what the process waits for.
-pub fn starting(reason: watch::Receiver<String>) -> Router {
+pub fn starting(reason: watch::Receiver<String>, metrics: RenderMetrics) -> Router {
     let unready = move || async move {
         let readiness = Readiness {
             obstacles: vec![reason.borrow().clone()],
@@ -29,7 +29,10 @@ pub fn starting(reason: watch::Receiver<String>) -> Router {
         };
         ready_or_not(&readiness)
     };
-    Router::new().route("/healthz", get(healthz)).fallback(unready)
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(move || async move { shown(metrics()) }))
+        .fallback(unready)
 }
 
 /// The process lives.
@@ -52,9 +55,9 @@ fn ready_or_not(readiness: &Readiness) -> Response {
 }
 
 async fn metrics(State(state): State<EdgeState>) -> Response {
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        state.render_metrics(),
-    )
-        .into_response()
+    shown(state.render_metrics())
+}
+
+fn shown(metrics: String) -> Response {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics).into_response()
 }

@@ -154,6 +154,7 @@ fn run(
         schemas: Arc::new(NoSchemas),
         limits: ThreadLimits::default(),
         machine: Arc::new(OsMachine),
+        observer: None,
     };
     let join = move |thread| joining.join(Arc::clone(&placed), thread).map_err(Into::into);
     StreamApplication::start(context, 1, Arc::new(join))

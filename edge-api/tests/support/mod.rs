@@ -140,6 +140,7 @@ impl Shop {
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::new(|| "# no metrics\n".to_owned()),
+            spans: None,
             allowed_origins: setting.allowed_origins,
             quota: setting.quota,
             proxies: 1,

@@ -117,6 +117,7 @@ fn start(options: &ChildOptions, hosting: Arc<Hosting>, committed: Arc<AtomicU64
         schemas: Arc::new(NoSchemas),
         limits: ThreadLimits::default(),
         machine: Arc::new(OsMachine),
+        observer: None,
     };
     let number_outputs = options.shape == Shape::Numbered;
     let join = move |thread| {

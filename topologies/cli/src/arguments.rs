@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{accounts, audit, consume, load, offsets, run, schemas, sim, topics, topology};
+use crate::commands::{accounts, audit, consume, load, metrics, offsets, run, schemas, sim, topics, topology};
 use crate::exit;
 use crate::settings::{Serving, Settings};
 
@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Audit(audit::AuditArguments),
     /// Run the engine on a simulated cluster in which everything goes wrong, seed by seed.
     Sim(sim::SimArguments),
+    /// List every metric that a serving process shows.
+    Metrics(metrics::MetricsArguments),
     /// Post orders to an edge and measure how long they take.
     Load(load::LoadArguments),
     /// Print a completion script for a shell.

@@ -3,6 +3,8 @@
 mod arguments;
 mod commands;
 mod exit;
+mod json_lines;
+mod observability;
 mod platform;
 mod progress;
 mod settings;
@@ -18,7 +20,7 @@ use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    terminal::start_logging(arguments.is_simulated());
+    terminal::start_logging(arguments.is_simulated(), arguments.settings.log_format);
     match commands::run(arguments) {
         Ok(code) => code,
         Err(error) => exit::report(&error),

@@ -71,6 +71,25 @@ pub(crate) struct Settings {
     /// How results are printed: a table for people, or JSON. `consume` prints JSON lines unless a table is asked for.
     #[arg(long, value_enum, global = true)]
     pub(crate) output: Option<Output>,
+
+    /// How log lines are written to standard error: text for people, or one JSON object a line for a collector.
+    #[arg(
+        long,
+        env = "SLUICE_LOG_FORMAT",
+        value_enum,
+        default_value_t = LogFormat::Text,
+        global = true
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// JSON objects.
+    Json,
 }
 
 /// How results are printed.
@@ -125,6 +144,22 @@ pub(crate) struct Serving {
     /// the embedded log, whose commits are cheap.
     #[arg(long, env = "SLUICE_COMMIT_SPACING_MS", value_name = "MS")]
     pub(crate) commit_spacing_ms: Option<u64>,
+
+    /// Base URL of an OpenTelemetry collector (OTLP over HTTP), such as `http://127.0.0.1:4318`: followed requests are
+    /// told to it step by step, through every topic. Without it nothing is followed.
+    #[arg(long, env = "SLUICE_OTLP_ENDPOINT", value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
+
+    /// Which part of the requests that bring no trace of their own is followed, from 0 to 1. One that brings a trace is
+    /// followed as its caller does.
+    #[arg(
+        long,
+        env = "SLUICE_TRACE_RATIO",
+        value_name = "RATIO",
+        default_value_t = 0.01,
+        value_parser = ratio
+    )]
+    pub(crate) trace_ratio: f64,
 
     /// File with the Ed25519 key that signs tokens (PEM, 32 bytes, or hex). Without it a key is made in the state directory.
     ///
@@ -217,6 +252,11 @@ impl Serving {
     pub(crate) fn endpoint(&self) -> String {
         self.advertise.clone().unwrap_or_else(|| self.admin_listen.to_string())
     }
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    let ratio = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or_else(|| format!("{text:?} is not between 0 and 1"))
 }
 
 fn property(text: &str) -> Result<(String, String), String> {

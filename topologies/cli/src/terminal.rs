@@ -4,6 +4,10 @@ use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::JsonFields;
+
+use crate::json_lines::JsonLines;
+use crate::settings::LogFormat;
 
 /// What is logged unless `RUST_LOG` says otherwise.
 const DEFAULT_FILTER: &str = "info,sluice=info";
@@ -11,20 +15,25 @@ const DEFAULT_FILTER: &str = "info,sluice=info";
 /// What is logged of a simulation: its threads warn of every fault, which is what it is for.
 const SIMULATION_FILTER: &str = "off,sluice=info";
 
-/// Logs to standard error, plain lines when it is no terminal.
-pub(crate) fn start_logging(is_simulated: bool) {
+/// Logs to standard error.
+pub(crate) fn start_logging(is_simulated: bool, format: LogFormat) {
     let default = if is_simulated {
         SIMULATION_FILTER
     } else {
         DEFAULT_FILTER
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).with_target(false).init(),
+        LogFormat::Json => log
+            .with_ansi(false)
+            .fmt_fields(JsonFields::new())
+            .event_format(JsonLines)
+            .init(),
+    }
 }
 
 /// Writes one line to standard output. A closed pipe (`sluice consume | head`) ends the program quietly.

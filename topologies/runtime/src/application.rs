@@ -9,6 +9,7 @@ use streams::LogError;
 use streams::log::Log;
 use tokio::sync::watch;
 
+use crate::engine_metrics::REJOINS;
 use crate::limits::{FENCED_AGAIN_WITHIN, LOG_RETRY_WAIT, SHUTDOWN_WAIT_MAX};
 use crate::queries::ThreadState;
 use crate::stream_thread::{StreamThread, ThreadContext};
@@ -178,7 +179,7 @@ pub fn live<L: Log>(
 fn rejoin(number: usize, context: &ThreadContext, error: &LogError) {
     let topology = context.topology.name();
     tracing::warn!(topology, thread = number, %error, "joining again with a new client");
-    metrics::counter!("sluice_rejoins_total", "topology" => topology.to_owned()).increment(1);
+    REJOINS.count(&[topology]).increment(1);
     let blocked = ThreadState {
         blocked: Some(error.to_string()),
         ..ThreadState::default()

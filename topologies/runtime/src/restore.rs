@@ -13,6 +13,7 @@ use streams::{Layout, LogError, MemoryStore, OutputBuffer, OutputRecord, StoreIn
 use thiserror::Error;
 
 use crate::commit_record::CommitRecord;
+use crate::engine_metrics::{QUARANTINED, RESTORE_SECONDS, RESTORED, TORN};
 use crate::limits::{RESTORE_BATCH_BYTES_MAX, RESTORE_BATCH_RECORDS_MAX};
 use crate::state::StateProvider;
 
@@ -59,11 +60,11 @@ pub fn restore(
     reader: &mut dyn LogReader,
     progress: &RestoreProgress,
 ) -> Result<Restored, RestoreError> {
+    show_from_zero(&layout.application_id);
     match attempt(layout, task, states, reader, progress) {
         Err(RestoreError::Store(StoreError::Corrupted(reason))) => {
             tracing::error!(%task, reason, "the task's state is damaged; it is put aside and rebuilt from its changelog");
-            metrics::counter!("sluice_store_quarantined_total", "application" => layout.application_id.clone())
-                .increment(1);
+            QUARANTINED.count(&[&layout.application_id]).increment(1);
             if !planted::is(Bug::DamageKept) {
                 states.quarantine(task, &reason)?;
             }
@@ -71,6 +72,12 @@ pub fn restore(
         }
         other => other,
     }
+}
+
+/// Shows what only a damage makes count, so that its growth from 0 can be seen.
+fn show_from_zero(application: &str) {
+    drop(QUARANTINED.count(&[application]));
+    drop(TORN.count(&[application]));
 }
 
 fn attempt(
@@ -94,7 +101,8 @@ fn attempt(
         records: 0,
     };
     if let Some(topic) = own.changelog.and_then(|topic| layout.topic(topic)) {
-        replay.catch_up(&mut Changelog::new(&topic.name, task.partition, reader)?)?;
+        let mut changelog = Changelog::new(&layout.application_id, &topic.name, task.partition, reader)?;
+        replay.catch_up(&mut changelog)?;
     }
     let sequence = replay.positions.sequence;
     let records = replay.records;
@@ -102,8 +110,10 @@ fn attempt(
         let milliseconds = began.elapsed().as_millis();
         tracing::info!(%task, application = layout.application_id, records, milliseconds, "restored the gap to the changelog");
     }
-    metrics::counter!("sluice_restored_records_total", "application" => layout.application_id.clone())
-        .increment(records);
+    RESTORED.count(&[&layout.application_id]).increment(records);
+    RESTORE_SECONDS
+        .distribution(&[&layout.application_id])
+        .record(began.elapsed());
     Ok(Restored {
         store,
         sequence,
@@ -226,6 +236,7 @@ impl Replay<'_> {
 
 /// A task's partition of its changelog.
 struct Changelog<'a> {
+    application: &'a str,
     topic: &'a str,
     partition: i32,
     reader: &'a mut dyn LogReader,
@@ -243,9 +254,15 @@ struct LastCommit {
 const COMMIT_RECORD_LOOKBACK: i64 = 64;
 
 impl<'a> Changelog<'a> {
-    fn new(topic: &'a str, partition: i32, reader: &'a mut dyn LogReader) -> Result<Self, LogError> {
+    fn new(
+        application: &'a str,
+        topic: &'a str,
+        partition: i32,
+        reader: &'a mut dyn LogReader,
+    ) -> Result<Self, LogError> {
         let (first, end) = reader.offsets(topic, partition)?;
         Ok(Self {
+            application,
             topic,
             partition,
             reader,
@@ -321,7 +338,7 @@ impl<'a> Changelog<'a> {
         })?;
         if torn > 0 {
             tracing::error!(%task, changelog, torn, from, "torn transaction: records after the last commit record are left out and will be written again");
-            metrics::counter!("sluice_torn_transactions_total", "changelog" => changelog.to_owned()).increment(1);
+            TORN.count(&[self.application]).increment(1);
         }
         Ok(())
     }

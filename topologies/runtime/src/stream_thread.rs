@@ -13,6 +13,7 @@ use streams::{Commit, InputRecord, Layout, LogError, TaskError, TaskId, Topology
 
 use crate::limits::{LOG_CALL_ATTEMPTS_MAX, LOG_RETRY_WAIT, POLL_WAIT_MAX, SCHEMA_RETRY_WAIT, ThreadLimits};
 use crate::machine::Machine;
+use crate::output_watch::{MakeOutputObserver, OutputWatch};
 use crate::queries::{Hosting, ThreadState};
 use crate::restorer::{MakeReader, Restorer};
 use crate::schema_resolver::{Resolution, SchemaResolver};
@@ -39,6 +40,8 @@ pub struct ThreadContext {
     pub limits: ThreadLimits,
     /// The computer.
     pub machine: Arc<dyn Machine>,
+    /// Sees what is committed, if somebody wants to.
+    pub observer: Option<MakeOutputObserver>,
 }
 
 /// A stream thread. [`run`](Self::run) is its whole life on one client; it ends when the client has to be replaced.
@@ -52,6 +55,9 @@ pub struct StreamThread<L: Log> {
     /// What others were told of `state`.
     shown: Option<ThreadState>,
     metrics: ThreadMetrics,
+    outputs: OutputWatch,
+    /// The timestamp of the oldest record since the last commit.
+    oldest_ms: Option<i64>,
     /// When the oldest uncommitted record was processed.
     uncommitted_since: Option<Instant>,
     last_commit: Instant,
@@ -82,9 +88,12 @@ impl<L: Log> StreamThread<L> {
             Arc::clone(&context.make_reader),
             Arc::clone(&context.machine),
         );
+        let observer = context.observer.as_ref().map(|observer| observer(&layout));
         Self {
             number,
             metrics: ThreadMetrics::new(topology.name(), number),
+            outputs: OutputWatch::new(topology.name(), Arc::clone(&layout), observer),
+            oldest_ms: None,
             tasks: TaskManager::new(topology, layout, hosting, context.limits.task),
             restorer,
             last_commit: context.machine.instant(),
@@ -194,10 +203,11 @@ impl<L: Log> StreamThread<L> {
         }
         let now_ms = self.context.machine.now_ms();
         let mut turn = RecordTurn::default();
-        let tasks = &mut self.tasks;
+        let (tasks, watch) = (&mut self.tasks, &mut self.outputs);
         self.log
-            .drain(&mut |record: InputRecord<'_>| turn.take(tasks, &record, now_ms))?;
-        self.metrics.processed(turn.processed, turn.dead_lettered);
+            .drain(&mut |record: InputRecord<'_>| turn.take(tasks, watch, &record, now_ms))?;
+        self.metrics.processed(turn.processed + turn.dead_lettered);
+        self.oldest_ms = self.oldest_ms.into_iter().chain(turn.oldest_ms).min();
         if turn.processed + turn.dead_lettered > 0 {
             self.uncommitted_since = self.uncommitted_since.or_else(|| Some(self.now()));
         }
@@ -213,11 +223,18 @@ impl<L: Log> StreamThread<L> {
         if self.tasks.output_bytes() < self.context.limits.send_ahead_bytes {
             return Ok(());
         }
-        let log = &mut self.log;
-        self.tasks.send_outputs(&mut |task, outputs| log.send(task, outputs))
+        let (log, watch) = (&mut self.log, &mut self.outputs);
+        self.tasks.send_outputs(&mut |task, outputs| {
+            let taken = log.send(task, outputs)?;
+            if taken {
+                watch.see(task, outputs);
+            }
+            Ok(taken)
+        })
     }
 
     fn task_failed(&mut self, failure: TaskFailure) -> Result<(), LogError> {
+        self.metrics.task_failed(&failure.error);
         match failure.error {
             TaskError::MissingSchema(id) => self.resolve_schema(id),
             TaskError::Store(error) => {
@@ -233,7 +250,9 @@ impl<L: Log> StreamThread<L> {
     /// the thread is not ready and asks again after a while; nothing is skipped.
     fn resolve_schema(&mut self, id: u32) -> Result<(), LogError> {
         self.commit().and_then(|()| self.log.abort()).map_err(beyond_retries)?;
-        match self.context.schemas.resolve(id) {
+        let resolution = self.context.schemas.resolve(id);
+        self.metrics.schema_asked(&resolution);
+        match resolution {
             Resolution::Known | Resolution::Absent => {
                 self.schema_wait = None;
                 self.state.blocked = None;
@@ -269,9 +288,13 @@ impl<L: Log> StreamThread<L> {
             return Ok(());
         }
         let commits = self.tasks.prepare_commit();
+        self.outputs.see_all(&commits);
         let began = self.now();
-        let ends = self.commit_with_retries(&commits)?;
-        self.metrics.committed(self.since(began));
+        let committed = self.commit_with_retries(&commits);
+        let ends = committed.inspect_err(|error| self.metrics.commit_failed(error))?;
+        let now_ms = self.context.machine.now_ms();
+        self.metrics.committed(self.since(began), self.oldest_ms.take(), now_ms);
+        self.outputs.keep();
         self.uncommitted_since = None;
         self.aborts_in_a_row = 0;
         self.last_commit = self.now();
@@ -323,6 +346,8 @@ impl<L: Log> StreamThread<L> {
         );
         self.metrics.aborted();
         self.aborts_in_a_row += 1;
+        self.outputs.forget();
+        self.oldest_ms = None;
         self.tasks.abort();
         self.uncommitted_since = None;
     }

@@ -67,6 +67,7 @@ fn start(directory: &Path, threads: usize) -> Running {
         schemas: Arc::new(NoSchemas),
         limits: ThreadLimits::default(),
         machine: Arc::new(OsMachine),
+        observer: None,
     };
     let (joining, placed) = (Arc::clone(&broker), Arc::clone(&layout));
     let join = move |thread| joining.join(Arc::clone(&placed), thread).map_err(Into::into);

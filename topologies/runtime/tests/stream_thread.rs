@@ -238,6 +238,7 @@ fn context(machine: Arc<dyn Machine>, limits: ThreadLimits) -> ThreadContext {
         schemas: Arc::new(NoSchemas),
         limits,
         machine,
+        observer: None,
     }
 }
 

@@ -225,6 +225,7 @@ impl Deployment {
             schemas: Arc::clone(&self.0.schemas),
             limits: self.0.limits,
             machine: Arc::new(machine.clone()),
+            observer: None,
         }
     }
 

@@ -27,6 +27,7 @@ mod task;
 mod test_driver;
 mod timers;
 mod topology;
+pub mod trace;
 
 pub use builder::{ProcessorSpec, SinkRef, StoreRef, Topic, TopologyBuilder};
 pub use commit::{ChangelogEnd, Commit, InputOffset, TaskId};

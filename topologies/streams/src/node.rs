@@ -12,6 +12,7 @@ use crate::processor::Punctuation;
 use crate::record::{Headers, InputRecord, OutputBuffer, StoreIndex, TopicIndex};
 use crate::timers::FiredTimer;
 use crate::topology::SinkSerdes;
+use crate::trace::TraceContext;
 
 /// Makes a fresh node for a task.
 pub(crate) type MakeNode = Arc<dyn Fn() -> Box<dyn Node> + Send + Sync>;
@@ -56,6 +57,8 @@ pub(crate) struct TaskState {
     pub(crate) now_ms: i64,
     pub(crate) stream_time_ms: i64,
     pub(crate) origin: Origin,
+    /// The step that the present record is processed in, where it belongs to a trace.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// Where a node may send: a topic's partition count and serdes.

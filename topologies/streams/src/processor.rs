@@ -178,7 +178,7 @@ pub(crate) fn send<K: 'static, V: 'static>(
     sink: SinkRef<K, V>,
     record: &Record<K, V>,
 ) -> Result<(), ProcessError> {
-    let partition = scope.state.partition;
+    let (partition, trace) = (scope.state.partition, scope.state.trace);
     let (declared, outputs) = scope.sink(sink.topic)?;
     let serdes: &TypedSink<K, V> = declared
         .serdes
@@ -188,7 +188,11 @@ pub(crate) fn send<K: 'static, V: 'static>(
         what: format!("a record for topic {:?}", serdes.topic),
         cause,
     };
-    let mut entry = outputs.append_record(sink.topic, record.timestamp_ms, record.headers.clone());
+    let headers = match trace {
+        None => record.headers.clone(),
+        Some(step) => step.carried_by(record.headers.clone()),
+    };
+    let mut entry = outputs.append_record(sink.topic, record.timestamp_ms, headers);
     let key = serdes.key.serialize(&record.key, entry.bytes()).map_err(encode)?;
     entry.end_key(key == Encoded::Bytes);
     let value = serdes.value.serialize(&record.value, entry.bytes()).map_err(encode)?;

@@ -19,6 +19,7 @@ use crate::node::{DecodeSource, NodeScope, Origin, Slot, TaskState};
 use crate::record::{InputRecord, OutputBuffer, OutputMark, TopicIndex};
 use crate::serde::SerdeError;
 use crate::store::{KeyValueStore, Positions};
+use crate::trace::TraceContext;
 
 pub use timers::TIMERS_PER_CALL_MAX;
 use timers::{Scheduled, TimerQueue};
@@ -200,7 +201,18 @@ impl Task {
             timestamp_ms,
             headers: record.headers.clone(),
         };
+        self.state.trace = self.step_of(record);
         before
+    }
+
+    /// The step in which this task processes a record that belongs to a trace.
+    fn step_of(&self, record: &InputRecord<'_>) -> Option<TraceContext> {
+        if record.headers.is_empty() {
+            return None;
+        }
+        let context = TraceContext::of(&record.headers)?;
+        let topic = &self.layout.topic(record.topic)?.name;
+        Some(context.step(&self.layout.application_id, topic, record.partition, record.offset))
     }
 
     fn run_source(&mut self, record: &InputRecord<'_>) -> Result<(), ProcessError> {

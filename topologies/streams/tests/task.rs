@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use streams::serde::{I64Serde, StringSerde};
+use streams::trace::TraceContext;
 use streams::{
     DriverOptions, FiredTimer, Headers, ProcessError, Processor, ProcessorContext, ProcessorSpec, PunctuationType,
     Record, SinkRef, StoreRef, TimerRef, Topic, Topology, TopologyBuilder, TopologyTestDriver, dead_letter,
@@ -183,6 +184,31 @@ fn a_timer_fires_once_when_its_time_has_come_and_survives_a_crash() {
         assert_eq!(outputs(&driver), pairs(&[("a", 7), ("a", -7)]));
         assert!(driver.changelog_entries("summing", "expiry").is_empty());
     }
+}
+
+#[test]
+fn an_output_carries_the_trace_of_its_record_again_the_same_and_one_of_a_timer_carries_none() {
+    let request = TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
+    let mut driver = driver();
+    driver.set_autocommit(false);
+    let headers = request.carried_by(Headers::default());
+    driver
+        .pipe_raw("input", Some(b"a"), Some(&7i64.to_be_bytes()), 0, headers)
+        .unwrap();
+    driver.abort();
+    driver.run_until_idle().unwrap();
+    driver.commit().unwrap();
+    driver.advance_wall_clock(EXPIRY_MS).unwrap();
+    driver.commit().unwrap();
+    let traces: Vec<_> = driver
+        .read_raw("output")
+        .iter()
+        .map(|(_, _, headers)| TraceContext::of(headers))
+        .collect();
+    let steps = (0..6).map(|partition| request.step("test-summing", "input", partition, 0));
+    assert_eq!(traces.len(), 2);
+    assert_eq!(traces.last(), Some(&None));
+    assert_eq!(steps.filter(|step| traces.first() == Some(&Some(*step))).count(), 1);
 }
 
 #[test]

@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod consume;
 pub(crate) mod load;
+pub(crate) mod metrics;
 pub(crate) mod offsets;
 pub(crate) mod run;
 pub(crate) mod schemas;
@@ -34,6 +35,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Consume(arguments) => consume::run(&settings, &arguments),
         Command::Audit(arguments) => audit::run(&settings, &arguments),
         Command::Sim(arguments) => sim::run(&arguments),
+        Command::Metrics(arguments) => metrics::run(&settings, &arguments),
         Command::Load(arguments) => load::run(&settings, &arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "sluice", &mut std::io::stdout());

@@ -14,7 +14,7 @@ use edge_api::clock::{SystemClock, SystemEntropy};
 use edge_api::{
     CommandSerdes, EdgeParts, EdgeState, Entrance, MemorySessions, RedisSessions, SessionStore, SessionTimes,
 };
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use runtime::limits::{SHUTDOWN_WAIT_MAX, ThreadLimits};
 use runtime::queries::{Hosting, Queries, RemoteQueries};
 use runtime::registry::TableResolver;
@@ -28,6 +28,7 @@ use crate::commands::serving::keys::{sealing_keys, signing_keys};
 use crate::commands::serving::preparing::{Prepared, prepare};
 use crate::commands::serving::watched::WatchedViews;
 use crate::exit::{self, Refusal};
+use crate::observability::{self, Exporter, Render, Sampler, Sources, Traces, observer};
 use crate::platform::{self, Platform};
 use crate::settings::{Serving, Settings};
 use crate::signals::Signals;
@@ -43,7 +44,7 @@ const READY_INTERVAL: Duration = Duration::from_millis(20);
 /// Lists and timelines may trail the orders by so much, which costs a fraction: records are gathered for so long, and commits are
 /// at least so far apart.
 const VIEWS_LAG: Duration = Duration::from_millis(50);
-/// Interval at which the metrics are put into shape; without it histograms would grow.
+/// Interval at which the metrics are put into shape, and readiness is shown.
 const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// `sluice up`: every topology and the edge.
@@ -75,18 +76,24 @@ pub(crate) fn serve(
         .then(|| runtime.block_on(bind(serving.listen, "--listen")))
         .transpose()?;
     let addresses = Addresses::of(listener.as_ref(), &admin_listener)?;
-    let metrics = PrometheusBuilder::new()
-        .install_recorder()
-        .context("cannot install the metrics recorder")?;
+    let recorded = observability::install()?;
+    let metrics = observability::render(recorded.clone());
     let entered = runtime.enter();
-    let entrance = Entrance::open(listener, admin_listener);
+    let entrance = Entrance::open(listener, admin_listener, Arc::clone(&metrics));
     let shutdown = shutdown(Signals::listen()?);
     let Some(prepared) = prepare(settings, &runs_here, &entrance, &shutdown)? else {
         return Ok(ExitCode::from(exit::SUCCESS));
     };
-    let server = Server::start(settings, serving, &runs_here, prepared)?;
+    let (traces, exporter) = export(serving, &runtime)?.unzip();
+    let server = Server::start(settings, serving, &runs_here, prepared, traces)?;
+    let sampler = Sampler::start(server.sources(settings))?;
+    runtime.spawn(upkeep(recorded));
     let ended = runtime.block_on(server.run(settings, serving, (entrance, shutdown), metrics, &addresses, began));
+    drop(sampler);
     let stopped = server.stop();
+    if let Some(exporter) = exporter {
+        exporter.finish();
+    }
     drop(entered);
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended?;
@@ -94,6 +101,35 @@ pub(crate) fn serve(
         Ok(ExitCode::from(exit::SUCCESS))
     } else {
         anyhow::bail!("a stream thread did not stop in time")
+    }
+}
+
+/// The way to the collector, where there is one.
+fn export(serving: &Serving, on: &tokio::runtime::Runtime) -> anyhow::Result<Option<(Arc<Traces>, Exporter)>> {
+    let started = serving
+        .otlp_endpoint
+        .as_ref()
+        // As a variable that is set to nothing gives it.
+        .filter(|endpoint| !endpoint.is_empty())
+        .map(|endpoint| Exporter::start(endpoint, serving.trace_ratio, &serving.instance_id, on.handle().clone()));
+    started.transpose().context("--otlp-endpoint")
+}
+
+/// Empties the histograms' buffers, which would grow while nobody scrapes.
+async fn upkeep(recorded: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(METRICS_UPKEEP_INTERVAL).await;
+        recorded.run_upkeep();
+    }
+}
+
+/// Shows what `/readyz` would say. Never resolves.
+async fn watch_readiness(state: EdgeState) {
+    loop {
+        let readiness = state.is_ready().await;
+        observability::ready_is(readiness.all());
+        edge_api::metrics::session_store_is(readiness.sessions);
+        tokio::time::sleep(METRICS_UPKEEP_INTERVAL).await;
     }
 }
 
@@ -108,6 +144,8 @@ struct Server {
     platform: Arc<dyn Platform>,
     schemas: Arc<SchemaTable>,
     hosting: Arc<Hosting>,
+    memory: StoreMemory,
+    traces: Option<Arc<Traces>>,
     applications: Vec<StreamApplication>,
 }
 
@@ -117,6 +155,7 @@ impl Server {
         serving: &Serving,
         runs_here: &impl Fn(&str) -> bool,
         prepared: Prepared,
+        traces: Option<Arc<Traces>>,
     ) -> anyhow::Result<Self> {
         let Prepared {
             platform,
@@ -129,11 +168,12 @@ impl Server {
             platform,
             schemas,
             hosting,
+            memory: StoreMemory::new(StoreBudget::default())?,
+            traces,
             applications: Vec::new(),
         };
-        let memory = StoreMemory::new(StoreBudget::default())?;
         for (topology, layout) in placed.into_iter().filter(|(topology, _)| runs_here(topology.name())) {
-            server.start_topology(settings, serving, &memory, &registry, topology, layout)?;
+            server.start_topology(settings, serving, &registry, topology, layout)?;
         }
         Ok(server)
     }
@@ -142,7 +182,6 @@ impl Server {
         &mut self,
         settings: &Settings,
         serving: &Serving,
-        memory: &StoreMemory,
         registry: &Arc<dyn SchemaRegistry>,
         topology: Arc<Topology>,
         layout: Arc<Layout>,
@@ -150,9 +189,10 @@ impl Server {
         let states = StateDirectory::new(
             &settings.state_dir().join("state"),
             &layout.application_id,
-            memory.clone(),
+            self.memory.clone(),
         )?;
         let limits = limits(topology.name(), settings, serving);
+        let observer = observer(topology.name(), &self.schemas, self.traces.as_ref());
         let context = ThreadContext {
             topology,
             layout,
@@ -162,6 +202,7 @@ impl Server {
             schemas: Arc::new(TableResolver::new(Arc::clone(registry), Arc::clone(&self.schemas))),
             limits,
             machine: Arc::new(OsMachine),
+            observer,
         };
         self.applications.push(self.platform.start(context, serving)?);
         Ok(())
@@ -172,17 +213,10 @@ impl Server {
         settings: &Settings,
         serving: &Serving,
         (entrance, mut shutdown): (Entrance, watch::Receiver<bool>),
-        metrics: PrometheusHandle,
+        metrics: Render,
         addresses: &Addresses,
         began: Instant,
     ) -> anyhow::Result<()> {
-        let upkeep = metrics.clone();
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(METRICS_UPKEEP_INTERVAL).await;
-                upkeep.run_upkeep();
-            }
-        });
         let queries = self.queries()?;
         let revocations = Arc::new(Revocations::new(&self.schemas, Arc::new(SystemClock)));
         let _following = if addresses.api.is_some() {
@@ -193,6 +227,10 @@ impl Server {
             None
         };
         let state = self.edge(settings, serving, queries.clone(), Arc::clone(&revocations), metrics)?;
+        if addresses.api.is_some() {
+            edge_api::metrics::show_from_zero();
+        }
+        let watching = watch_readiness(state.clone());
         let is_ready = || queries.ready() && revocations.is_complete();
         let announcing = async {
             announce(is_ready, addresses, began).await;
@@ -202,7 +240,17 @@ impl Server {
             ended = entrance.serve(state, async move { drop(shutdown.wait_for(|asked| *asked).await) }) => ended.context("the server failed"),
             reason = self.failed() => Err(anyhow::anyhow!(reason)),
             () = announcing => Ok(()),
+            () = watching => Ok(()),
             back = clock::set_back(), if settings.kafka.is_some() => clock::end(back),
+        }
+    }
+
+    fn sources(&self, settings: &Settings) -> Sources {
+        Sources {
+            platform: Arc::clone(&self.platform),
+            hosting: Arc::clone(&self.hosting),
+            memory: self.memory.clone(),
+            state_dir: settings.state_dir(),
         }
     }
 
@@ -225,7 +273,7 @@ impl Server {
         serving: &Serving,
         queries: Queries,
         revocations: Arc<Revocations>,
-        metrics: PrometheusHandle,
+        metrics: Render,
     ) -> anyhow::Result<EdgeState> {
         let times = SessionTimes::default();
         let sessions: Arc<dyn SessionStore> = match &settings.redis {
@@ -247,7 +295,8 @@ impl Server {
             sellers_need_second_factor: serving.seller_second_factor,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
-            metrics: Arc::new(move || metrics.render()),
+            metrics,
+            spans: self.traces.clone().map(|traces| traces as _),
             allowed_origins: serving.allowed_origins.clone(),
             quota: serving.quota,
             proxies: serving.proxies,

@@ -22,7 +22,7 @@ use streams::log::LogReader;
 
 use self::owners::GroupOwners;
 use self::probe::Probe;
-use super::{Cleanup, GroupOffsets, Platform, WantedTopic};
+use super::{Cleanup, ClientHistory, GroupOffsets, Platform, WantedTopic};
 use crate::exit::Refusal;
 use crate::settings::{Serving, Settings};
 
@@ -213,6 +213,16 @@ impl Platform for KafkaPlatform {
         let away =
             away.map(|(application, health)| format!("{application}: Kafka cannot be reached: {}", said(health)));
         away.chain(silent).collect()
+    }
+
+    fn clients(&self) -> Vec<ClientHistory> {
+        let healths = self.healths.lock().unwrap_or_else(PoisonError::into_inner);
+        let history = |(application, health): &(String, Arc<KafkaHealth>)| ClientHistory {
+            application: application.clone(),
+            aborted: health.aborted_transactions(),
+            replaced: health.rebuilt_producers(),
+        };
+        healths.iter().map(history).collect()
     }
 
     fn group_offsets(&self, group: &str, partitions: &[(String, i32)]) -> anyhow::Result<GroupOffsets> {

@@ -26,6 +26,16 @@ use crate::settings::{Serving, Settings};
 /// Next offsets by topic and partition.
 pub(crate) type GroupOffsets = BTreeMap<(String, i32), i64>;
 
+/// What the clients of one application have been through since the process began.
+pub(crate) struct ClientHistory {
+    /// The application.
+    pub(crate) application: String,
+    /// Transactions that were aborted.
+    pub(crate) aborted: u64,
+    /// Producers that were replaced.
+    pub(crate) replaced: u64,
+}
+
 /// A log with everything around it. Calls block; asynchronous callers wrap them.
 pub(crate) trait Platform: Send + Sync {
     /// What it is, for messages: `Kafka at 127.0.0.1:9092`, `the embedded log in …`.
@@ -60,6 +70,11 @@ pub(crate) trait Platform: Send + Sync {
 
     /// Why threads that were started cannot reach the log now, in words; empty when they can.
     fn obstacles(&self) -> Vec<String>;
+
+    /// What the log's clients of the topologies that were started here have been through; nothing on the embedded log.
+    fn clients(&self) -> Vec<ClientHistory> {
+        Vec::new()
+    }
 
     /// The committed offsets of a consumer group among these partitions, without those that have none.
     fn group_offsets(&self, group: &str, partitions: &[(String, i32)]) -> anyhow::Result<GroupOffsets>;

@@ -21,6 +21,7 @@ fn help_documents_the_exit_codes_and_every_command_has_help() {
         &["consume"],
         &["audit"],
         &["load"],
+        &["metrics"],
         &["completions"],
     ];
     for command in commands {

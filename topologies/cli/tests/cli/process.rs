@@ -1,5 +1,6 @@
 //! Processes of the binary, each with a state directory that goes with the test.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -62,9 +63,28 @@ impl Sluice {
 
     /// Starts `sluice up` on free ports and waits until it is ready.
     pub(crate) fn up(&self) -> Up {
+        self.up_with(&[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn up_with(&self, arguments: &[&str]) -> Up {
+        Self::started(self.command().stderr(Stdio::inherit()), arguments)
+    }
+
+    /// The same, with everything logged that can be, as JSON lines in a file.
+    pub(crate) fn up_logging(&self, log: &Path) -> Up {
         let mut command = self.command();
+        command
+            .args(["--log-format", "json"])
+            .env("RUST_LOG", "debug")
+            .stderr(File::create(log).unwrap());
+        Self::started(&mut command, &[])
+    }
+
+    fn started(command: &mut Command, arguments: &[&str]) -> Up {
         command.args(["up", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        command.args(arguments);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let (lines, ready) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {

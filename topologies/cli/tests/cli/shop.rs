@@ -3,6 +3,7 @@
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
+/// The password of everybody.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// The API at one address.
@@ -14,7 +15,7 @@ pub(crate) struct Shop {
 /// Somebody who is logged in.
 pub(crate) struct Caller<'a> {
     shop: &'a Shop,
-    token: String,
+    pub(crate) token: String,
 }
 
 impl Shop {
@@ -113,6 +114,21 @@ impl Caller<'_> {
         let body = json!({ "lines": [{ "product_id": product, "quantity": quantity }] });
         let (status, accepted) = self.post("/orders", key, body).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{accepted}");
+        accepted["order_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Places an order in a trace of the caller's, and answers its id.
+    pub(crate) async fn order_traced(&self, traceparent: &str, product: &str) -> String {
+        let body = json!({ "lines": [{ "product_id": product, "quantity": 1 }] });
+        let request = self.shop.client.post(format!("{}/orders", self.shop.url));
+        let request = request.bearer_auth(&self.token).header("Idempotency-Key", traceparent);
+        let answer = request
+            .header("traceparent", traceparent)
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        let accepted: Value = answer.json().await.unwrap();
         accepted["order_id"].as_str().unwrap().to_owned()
     }
 

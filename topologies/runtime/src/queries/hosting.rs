@@ -44,6 +44,36 @@ pub struct ThreadState {
     pub blocked: Option<String>,
 }
 
+/// How far a running task has committed one of its inputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputPosition {
+    /// The topology.
+    pub topology: String,
+    /// The topic that is read.
+    pub topic: String,
+    /// Its partition.
+    pub partition: i32,
+    /// The committed next offset.
+    pub next: i64,
+}
+
+impl Hosted {
+    fn positions(&self, topology: &str) -> Vec<InputPosition> {
+        let mut positions = Vec::new();
+        for (id, task) in &self.tasks {
+            for (topic, next) in task.committed.borrow().iter() {
+                positions.extend(self.layout.topic(*topic).map(|topic| InputPosition {
+                    topology: topology.to_owned(),
+                    topic: topic.name.clone(),
+                    partition: id.partition,
+                    next: *next,
+                }));
+            }
+        }
+        positions
+    }
+}
+
 impl Hosting {
     /// Makes a topology known, so that its keys can be routed even when none of its tasks is here.
     pub fn register(&self, topology: &str, layout: Arc<Layout>) {
@@ -79,6 +109,15 @@ impl Hosting {
                     .collect::<Vec<_>>()
             };
             topologies.iter().flat_map(threads).collect()
+        })
+    }
+
+    /// How far the running tasks of this process have committed each of their inputs.
+    #[must_use]
+    pub fn positions(&self) -> Vec<InputPosition> {
+        self.read(|topologies| {
+            let of_topology = |(name, hosted): (&String, &Hosted)| hosted.positions(name);
+            topologies.iter().flat_map(of_topology).collect()
         })
     }
 

@@ -8,7 +8,7 @@ pub mod http;
 mod local;
 mod remote;
 
-pub use hosting::{Hosting, ThreadState};
+pub use hosting::{Hosting, InputPosition, ThreadState};
 pub use local::{Queries, RANGE_ENTRIES_MAX};
 pub use remote::{Owners, RemoteQueries};
 

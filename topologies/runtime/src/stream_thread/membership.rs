@@ -10,6 +10,7 @@ use crate::restore::{RestoreError, Restored};
 
 impl<L: Log> StreamThread<L> {
     pub(super) fn assigned(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
+        self.metrics.membership("assigned");
         self.state.joined = true;
         tasks.iter().try_for_each(|task| self.request_restore(*task))
     }
@@ -27,6 +28,7 @@ impl<L: Log> StreamThread<L> {
     }
 
     pub(super) fn revoked(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
+        self.metrics.membership("revoked");
         match self.commit() {
             Ok(()) => self.give_up(tasks),
             Err(LogError::Abortable(cause)) => self.drop_and_give_up(&cause, tasks),
@@ -35,6 +37,7 @@ impl<L: Log> StreamThread<L> {
     }
 
     pub(super) fn lost(&mut self, tasks: &[TaskId]) -> Result<(), LogError> {
+        self.metrics.membership("lost");
         // Until the group gives tasks again, this thread has nothing that could be read.
         self.state.joined = false;
         self.drop_and_give_up("tasks were lost", tasks)

@@ -108,6 +108,7 @@ impl Instance {
                 ..ThreadLimits::default()
             },
             machine: Arc::new(OsMachine),
+            observer: None,
         };
         let join = move |thread| {
             let config = KafkaConfig {

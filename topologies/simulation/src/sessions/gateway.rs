@@ -226,6 +226,7 @@ impl Gateway {
             clock: Arc::new(ProcessClock(world.clone(), process)),
             entropy: Arc::new(Chance(world)),
             metrics: Arc::new(String::new),
+            spans: None,
             allowed_origins: Vec::new(),
             quota: edge_api::limits::QUOTA_DEFAULT,
             proxies: 0,

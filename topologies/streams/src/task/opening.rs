@@ -136,5 +136,6 @@ fn state(
             positions.stream_time_ms
         },
         origin: Origin::default(),
+        trace: None,
     }
 }

@@ -36,6 +36,7 @@ impl Task {
     /// Fires due timers and punctuations. Answers whether more timers are due than one call fires.
     pub fn punctuate(&mut self, now_ms: i64) -> Result<bool, TaskError> {
         self.state.now_ms = now_ms;
+        self.state.trace = None;
         for at in 0..self.punctuations.len() {
             self.punctuate_one(at)?;
         }
