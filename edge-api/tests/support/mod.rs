@@ -61,6 +61,7 @@ pub struct Setting {
     pub keys: TokenKeys,
     pub allowed_origins: Vec<String>,
     pub quota: u32,
+    pub console: bool,
 }
 
 impl Default for Setting {
@@ -71,6 +72,7 @@ impl Default for Setting {
             keys: TokenKey::from_seed(SEED).into(),
             allowed_origins: Vec::new(),
             quota: 1_000_000,
+            console: true,
         }
     }
 }
@@ -135,6 +137,7 @@ impl Shop {
             allowed_origins: setting.allowed_origins,
             quota: setting.quota,
             proxies: 1,
+            console: setting.console,
             admin_routes: axum::Router::new(),
         };
         Self {
