@@ -1,5 +1,5 @@
 //! The console's files, and sessions that a browser keeps in a cookie.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -17,6 +17,8 @@ export function startRouter({ outlet, routes, missing, onChange }) {
     const { title, content } = view({ params, signal: left.signal });
     document.title = `${title} · sluice`;
     put(outlet, content);
+    // What was said in passing about the view before is of no use here.
+    if (byReader) document.querySelector("#toast")?.replaceChildren();
     onChange(path);
     if (byReader) focusHeading(outlet);
   };

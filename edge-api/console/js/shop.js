@@ -53,6 +53,9 @@ const LINKS = {
   ],
 };
 
+/** Where each role begins. */
+const START = { BUYER: "/products", SELLER: "/sales" };
+
 function home(context) {
   const view = { BUYER: productsView, SELLER: salesView }[currentAccount()?.role] ?? welcomeView;
   return view(context);
@@ -73,9 +76,10 @@ const frame = buildFrame({
   links: () => LINKS[currentAccount()?.role]?.() ?? [],
   footWords: () => t("frame.shop"),
 });
-const router = startRouter({ outlet: frame.outlet, routes: ROUTES, missing: missingView, onChange: frame.draw });
+const draw = (path) => frame.draw(path === "/" ? START[currentAccount()?.role] ?? path : path);
+const router = startRouter({ outlet: frame.outlet, routes: ROUTES, missing: missingView, onChange: draw });
 let shown = currentAccount()?.account_id;
-onCart(() => frame.draw(currentPath()));
+onCart(() => draw(currentPath()));
 onLanguage(router.refresh);
 onAccount((account) => {
   // Who logs out, here or in another tab, sees nothing more of the account.

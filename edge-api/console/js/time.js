@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 const format = (options) => (text) => new Intl.DateTimeFormat(language(), options).format(new Date(text));
 
 export const day = format({ dateStyle: "medium", timeStyle: "short" });
-export const clock = format({ hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+export const clock = format({ hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
 
 /** A `time` element; the machine-readable time is in it, whatever is shown. */
 export function time(text, shown = day) {

@@ -23,7 +23,7 @@ const DRIVER: &str = "chromedriver";
 const MISSING: &str = "the console is tested in Chromium: install the Debian packages chromium and chromium-driver, as \
     `./dev deps --stack` does (fonts-nanum too, for the Korean pictures)";
 
-/// The keys that tests press beside letters (WebDriver's own code points).
+/// The keys that tests press beside letters (`WebDriver`'s own code points).
 pub mod keys {
     /// Tab.
     pub const TAB: &str = "\u{E004}";

@@ -1,4 +1,4 @@
-//! WebDriver (W3C), as much of it as the tests say: JSON over HTTP.
+//! `WebDriver` (W3C), as much of it as the tests say: JSON over HTTP.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// How long the driver may take for one command; longer than any wait that a command has.
 const COMMAND_WAIT: Duration = Duration::from_secs(120);
-/// The name under which WebDriver hands over an element.
+/// The name under which `WebDriver` hands over an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// One session with a driver, which is one browser.
@@ -21,7 +21,7 @@ pub(super) struct Session {
 impl Session {
     /// Whether a driver listens here.
     pub(super) fn is_there(port: u16) -> bool {
-        let answer = reqwest::blocking::Client::builder().no_proxy().build();
+        let answer = Client::builder().no_proxy().build();
         answer.is_ok_and(|http| http.get(format!("http://127.0.0.1:{port}/status")).send().is_ok())
     }
 

@@ -85,7 +85,7 @@ fn a_session_outlives_a_reload_and_belongs_to_all_tabs_and_no_script_can_read_wh
     buyer.browser.reload().unwrap();
     buyer.browser.wait_for("nav.main").unwrap();
     let first = buyer.browser.new_tab().unwrap();
-    buyer.browser.open(&crate::support::SHOP.0.url()).unwrap();
+    buyer.browser.open(&crate::support::SHOP.url()).unwrap();
     buyer.browser.wait_for("nav.main").unwrap();
     // Both tabs renew at the same moment, again and again, and neither ends the session of the other.
     let renew = "const { replaceToken, freshToken } = await import(new URL('session.js', document.querySelector('script').src));

@@ -29,14 +29,16 @@ levels.forEach((level, at) => {
 for (const landmark of ["main", "header", "footer"]) if (all(landmark).length !== 1) wrong.push(`not one ${landmark}`);
 if (!document.documentElement.lang) wrong.push("no language");
 if (/[a-z]+\.[a-zA-Z.]+[a-z]$/m.test(document.body.innerText.split("\n").filter((line) => /^[a-z]+(\.[a-zA-Z]+)+$/.test(line.trim())).join("\n"))) wrong.push("words are missing");
-if (document.documentElement.scrollWidth > innerWidth) {
-  const wide = all("body *").find((element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".scroll, .tabs"));
-  wrong.push(`wider than the window: ${document.documentElement.scrollWidth} > ${innerWidth}, ${wide ? name(wide) : "?"}`);
+// A phone makes `innerWidth` as wide as what is in the page, so the width of the root counts.
+const width = document.documentElement.clientWidth;
+if (document.documentElement.scrollWidth > width) {
+  const wide = all("body *").find((element) => element.getBoundingClientRect().right > width + 1 && !element.closest(".scroll, .tabs"));
+  wrong.push(`wider than the window: ${document.documentElement.scrollWidth} > ${width}, ${wide ? name(wide) : "?"}`);
 }
 
 for (const control of all("button, input:not([type=radio]):not([type=checkbox]), select, nav a, summary, .choice, .check")) {
-  const { width, height } = control.getBoundingClientRect();
-  if (height < 43.5 || width < 43.5) wrong.push(`too small to touch: ${name(control)} ${Math.round(width)}x${Math.round(height)}`);
+  const box = control.getBoundingClientRect();
+  if (box.height < 43.5 || box.width < 43.5) wrong.push(`too small to touch: ${name(control)} ${Math.round(box.width)}x${Math.round(box.height)}`);
 }
 
 // Contrast (WCAG 2.2, 1.4.3): of each text with what is behind it.

@@ -1,4 +1,4 @@
-//! The console in a real browser, on the real binary with its embedded log: journeys of buyers, sellers and operators, both languages,
+//! The console in a real browser, on the real binary: journeys of buyers, sellers and operators, both languages,
 //! both colour schemes, a phone, the keyboard, and the modules by themselves.
 //!
 //! Nothing sleeps: the page itself tells when a condition has come true. Pictures of what was seen are kept below `SLUICE_PICTURES`,
@@ -11,3 +11,4 @@ mod modules;
 mod operator;
 mod seller;
 mod support;
+mod trouble;

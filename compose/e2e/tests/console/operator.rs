@@ -56,7 +56,7 @@ fn the_public_side_has_nothing_for_operators() {
     ] {
         assert_eq!(status(path), 404, "{path}");
     }
-    let answer = SHOP.0.ask_admin("/operator/progress").unwrap();
+    let answer = SHOP.ask_admin("/operator/progress").unwrap();
     assert_eq!(
         (answer.status, answer.body["items"].as_array().unwrap().len()),
         (200, 5)

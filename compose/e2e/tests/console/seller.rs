@@ -64,7 +64,7 @@ fn a_seller_offers_a_product_and_sees_the_own_line_and_the_buyer() {
 
 /// Somebody buys two desks, and in the same order a rug of another seller.
 fn buy(name: &str) {
-    let shop = &SHOP.0;
+    let shop = &SHOP;
     let rugs = shop.account("rugs", "SELLER").unwrap();
     let rug = rugs.product(1_000, 5).unwrap();
     let buyer = shop.account("desk-buyer", "BUYER").unwrap();

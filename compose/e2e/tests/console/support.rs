@@ -1,13 +1,12 @@
 //! One shop for all tests, and somebody in front of a browser.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use e2e::Server;
 use e2e::browser::Browser;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 /// A window of a usual size.
 pub(crate) const DESKTOP: (u32, u32) = (1280, 860);
@@ -19,12 +18,26 @@ const PASSWORD: &str = "seven-lamps-light-the-hall";
 /// What is found wrong with a page, as a list of words.
 const CHECKS: &str = include_str!("checks.js");
 
-/// `sluice up`, which ends with the tests, and where it keeps its things.
-pub(crate) static SHOP: LazyLock<(Server, TempDir)> = LazyLock::new(|| {
-    let directory = TempDir::new().unwrap();
-    let mut server = Server::alone(directory.path(), "console").unwrap();
+/// Where everything keeps its things: a value that lives as long as the process is never dropped, so runs before leave theirs to this.
+static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
+    let (all, prefix) = (Path::new(env!("CARGO_TARGET_TMPDIR")), "console-shop-");
+    for entry in std::fs::read_dir(all).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let process = name.strip_prefix(prefix).map(|id| Path::new("/proc").join(id));
+        if process.is_some_and(|process| !process.exists()) {
+            std::fs::remove_dir_all(entry.path()).unwrap();
+        }
+    }
+    let own = all.join(format!("{prefix}{}", std::process::id()));
+    std::fs::create_dir(&own).unwrap();
+    own
+});
+
+/// `sluice up`, which ends with the tests.
+pub(crate) static SHOP: LazyLock<Server> = LazyLock::new(|| {
+    let mut server = Server::alone(&DIRECTORY, "console").unwrap();
     server.start().unwrap();
-    (server, directory)
+    server
 });
 
 /// Somebody in front of a browser.
@@ -37,15 +50,20 @@ impl Visitor {
     /// Opens the shop.
     pub(crate) fn arrive(window: (u32, u32)) -> Self {
         let visitor = Self::start(window);
-        visitor.browser.open(&SHOP.0.url()).unwrap();
+        visitor.browser.open(&SHOP.url()).unwrap();
         visitor.browser.wait_for("h1").unwrap();
         visitor
     }
 
     /// Opens the operators' view.
     pub(crate) fn arrive_as_operator() -> Self {
+        Self::arrive_at(&SHOP.admin_url())
+    }
+
+    /// Opens another page.
+    pub(crate) fn arrive_at(url: &str) -> Self {
         let visitor = Self::start(DESKTOP);
-        visitor.browser.open(&SHOP.0.admin_url()).unwrap();
+        visitor.browser.open(url).unwrap();
         visitor.browser.wait_for("h1").unwrap();
         visitor
     }
@@ -54,7 +72,7 @@ impl Visitor {
         static VISITORS: AtomicUsize = AtomicUsize::new(0);
         let number = VISITORS.fetch_add(1, Ordering::Relaxed);
         Self {
-            browser: Browser::start(SHOP.1.path(), window).unwrap(),
+            browser: Browser::start(&DIRECTORY, window).unwrap(),
             name: format!("visitor-{number}"),
         }
     }
@@ -142,7 +160,7 @@ impl Visitor {
 
 /// A seller who has put a product on sale through the API, with a name that no other test uses.
 pub(crate) fn on_sale(seller: &str, name: &str, price: i64, stock: i64) {
-    let caller = SHOP.0.account(seller, "SELLER").unwrap();
+    let caller = SHOP.account(seller, "SELLER").unwrap();
     let body = json!({ "name": name, "price": { "amount": price, "currency": "KRW" }, "stock": stock });
     let answer = caller.post("/products", Some(name), &body).unwrap();
     assert_eq!(answer.status, 201, "{answer:?}");

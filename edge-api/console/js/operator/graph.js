@@ -4,7 +4,11 @@ import { h, svg } from "../dom.js";
 import { t } from "../i18n.js";
 import { layOut } from "./layout.js";
 
-const WIDTH = 176;
+/** Width of a letter, and of a node around its letters. */
+const LETTER = 8.1;
+const WIDTH_MIN = 84;
+/** A drawing is made narrower to fit, down to this part of its size; then it is scrolled. */
+const SCALE_MIN = 0.8;
 const LINE = 17;
 const PADDING = 13;
 /** Characters of a name that fit into a node. */
@@ -19,6 +23,7 @@ export function drawGraph(description, traffic) {
   const title = t("op.graph", { name: description.topology });
   const drawing = svg("svg", { viewBox: box, width: width + 2 * MARGIN, height: height + 2 * MARGIN, role: "img", "aria-label": title },
     svg("defs", {}, arrow()), routed.map(drawEdge), placed.map(drawNode));
+  drawing.style.minWidth = `${Math.round(width * SCALE_MIN)}px`;
   return h("figure", { class: "graph" },
     // A wide drawing is scrolled, also by the keyboard.
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, drawing),
@@ -64,7 +69,8 @@ function stepNode(id, { name, stores = [] }) {
 }
 
 function node(id, kind, lines) {
-  return { id, kind, lines, width: WIDTH, height: lines.length * LINE + 2 * PADDING };
+  const letters = Math.max(...lines.map(({ words }) => Math.min(words.length, FITS)));
+  return { id, kind, lines, width: Math.max(letters * LETTER + 34, WIDTH_MIN), height: lines.length * LINE + 2 * PADDING };
 }
 
 function drawNode({ x, y, width, height, kind, lines }) {

@@ -1,6 +1,6 @@
 // A layered drawing of a directed graph: longest way from a source decides the column, neighbours decide the place in it.
 
-const COLUMN_GAP = 64;
+const COLUMN_GAP = 48;
 const ROW_GAP = 22;
 /** Sweeps that bring neighbours closer; more change nothing in graphs of this size. */
 const SWEEPS = 6;
@@ -23,18 +23,31 @@ export function layOut(nodes, edges) {
 
 function layers(nodes, edges) {
   const byId = new Map(nodes.map((node) => [node.id, node]));
-  const column = (node, above) => {
-    if (node.column !== undefined) return node.column;
-    // An edge that leads back to where one has come from does not count: a topology may read what it writes.
-    const before = edges.filter(({ from, to }) => to === node.id && !above.has(from)).map(({ from }) => byId.get(from));
-    const way = new Set([...above, node.id]);
-    node.column = before.reduce((most, one) => Math.max(most, column(one, way) + 1), 0);
+  const ahead = withoutReturns(nodes, edges);
+  const column = (node) => {
+    node.column ??= ahead.filter(({ to }) => to === node.id).reduce((most, { from }) => Math.max(most, column(byId.get(from)) + 1), 0);
     return node.column;
   };
-  nodes.forEach((node) => column(node, new Set([node.id])));
+  nodes.forEach(column);
   const columns = [];
   nodes.forEach((node) => (columns[node.column] ??= []).push(node));
   return columns;
+}
+
+/** The edges but those that lead back to where one has come from: a topology may read what it writes. */
+function withoutReturns(nodes, edges) {
+  const returns = new Set();
+  const seen = new Map();
+  const visit = (id) => {
+    seen.set(id, "under way");
+    for (const edge of edges.filter(({ from }) => from === id)) {
+      if (seen.get(edge.to) === "under way") returns.add(edge);
+      else if (!seen.has(edge.to)) visit(edge.to);
+    }
+    seen.set(id, "done");
+  };
+  nodes.forEach(({ id }) => seen.has(id) || visit(id));
+  return edges.filter((edge) => !returns.has(edge));
 }
 
 /** The nodes that an edge passes: its ends, and an invisible one in each column between them. */

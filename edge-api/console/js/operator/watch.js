@@ -16,15 +16,15 @@ const INTERVAL_MS = 3_000;
 export function watch({ paths, place, draw, signal }) {
   const problem = h("div", {});
   const body = h("div", {}, loading(3));
-  const as_of = h("p", { class: "small muted" });
-  put(place, problem, body, as_of);
+  const asOf = h("p", { class: "small muted as-of" });
+  put(place, problem, body, asOf);
   const look = async () => {
     if (document.hidden) return;
     try {
       const answers = await Promise.all(paths.map((path) => get(path, { signal })));
       put(problem);
       keepingFocus(body, () => put(body, draw(...answers)));
-      as_of.textContent = t("op.refreshed", { time: clock(new Date().toISOString()) });
+      asOf.textContent = t("op.refreshed", { time: clock(new Date().toISOString()) });
     } catch (cause) {
       if (!signal.aborted) put(problem, h("div", { class: "stack" }, problemNotice(cause)));
     }

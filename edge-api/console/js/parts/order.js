@@ -6,8 +6,10 @@ import { formatMoney } from "../money.js";
 
 const KINDS = { CREATED: "info", PAID: "ok", SHIPPED: "info", DELIVERED: "ok", CANCELLED: "danger" };
 
-/** The kind of a status: ok, info, warn or danger. A call for an operator is seen before anything else. */
+/** The kind of a status: ok, info, calm, warn or danger. A call for an operator is seen before anything else. */
 export function statusKind(order) {
+  // What the buyer wanted is nothing that went wrong.
+  if (order.status === "CANCELLED" && order.cancel_reason === "CANCELLED_BY_BUYER") return "calm";
   return order.needs_attention ? "warn" : KINDS[order.status] ?? "info";
 }
 

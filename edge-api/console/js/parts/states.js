@@ -15,9 +15,9 @@ export function empty({ name, title, words, action = null }) {
   return h("div", { class: "empty" }, icon(name), h("h2", {}, title), h("p", {}, words), action);
 }
 
-/** A sentence with an icon; `kind` is info, ok, warn or danger. */
+/** A sentence with an icon; `kind` is info, calm, ok, warn or danger. */
 export function notice(kind, ...words) {
-  const name = { ok: "ok", info: "info" }[kind] ?? "warn";
+  const name = { ok: "ok", calm: "ok", info: "info" }[kind] ?? "warn";
   const body = words.filter(Boolean).map((word) => h("p", {}, word));
   return h("div", { class: `notice ${kind}`, role: kind === "danger" ? "alert" : null }, icon(name), h("div", {}, body));
 }

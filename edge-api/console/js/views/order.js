@@ -5,7 +5,7 @@ import { named, t } from "../i18n.js";
 import { follow } from "../live.js";
 import { openDialog, toast } from "../parts/dialog.js";
 import { field, form } from "../parts/form.js";
-import { lines, shortId, statusBadge, statusKind, statusWords } from "../parts/order.js";
+import { lines, shortId, statusKind, statusWords } from "../parts/order.js";
 import { fill, notice, problemNotice } from "../parts/states.js";
 import { timelineItem } from "../parts/timeline.js";
 import { heading } from "../router.js";
@@ -29,21 +29,32 @@ export function orderView(back) {
 
 function live(first, signal) {
   const seen = { order: first, events: [], state: "waiting" };
-  const parts = { state: h("section", { class: "card state", "aria-label": t("order.status") }), lines: h("section", { class: "card" }), facts: h("section", { class: "card" }), timeline: h("ol", { class: "timeline" }), connection: h("p", { class: "small muted row" }) };
+  const parts = { state: h("section", { class: "card state", "aria-label": t("order.status") }), lines: h("section", { class: "card" }), facts: h("section", { class: "card" }), timeline: h("ol", { class: "timeline" }), connection: h("p", {}) };
   // One place that readers of the screen listen to; it is written only when the words change.
   const said = h("p", { class: "hidden-text", role: "status", "aria-live": "polite" });
   const draw = () => drawAll(seen, parts, said);
   draw();
+  const following = new AbortController();
+  signal.addEventListener("abort", () => following.abort());
+  const change = (changes) => {
+    Object.assign(seen, changes);
+    // To a cancelled order nothing more can happen.
+    if (seen.order.status === "CANCELLED" && seen.events.at(-1)?.type === "OrderCancelled") {
+      seen.state = "ended";
+      following.abort();
+    }
+    draw();
+  };
   const told = {
-    onOrder: (order) => { if (order.version >= seen.order.version) { seen.order = order; draw(); } },
-    onEvent: (event) => { seen.events.push(event); draw(); },
+    onOrder: (order) => order.version >= seen.order.version && change({ order }),
+    onEvent: (event) => change({ events: [...seen.events, event] }),
     onState: (state) => { seen.state = state; drawConnection(seen, parts); },
     onProblem: (problem) => put(parts.connection, problemNotice(problem)),
   };
-  follow(first.order_id, told, signal);
+  follow(first.order_id, told, following.signal);
   return [said, h("div", { class: "columns" },
     h("div", { class: "stack loose" }, parts.state, parts.lines),
-    h("div", { class: "stack loose" }, h("section", { class: "card stack" }, h("h2", {}, t("timeline.title")), parts.timeline, parts.connection), parts.facts))];
+    h("div", { class: "stack loose" }, h("section", { class: "card stack" }, h("h2", {}, t("timeline.title")), parts.timeline), parts.facts))];
 }
 
 function drawAll({ order, events, state }, parts, said) {
@@ -52,7 +63,7 @@ function drawAll({ order, events, state }, parts, said) {
   if (said.textContent !== sentence) said.textContent = sentence;
   const isBuyer = order.buyer_id === currentAccount()?.account_id;
   put(parts.state,
-    h("div", { class: "row between" }, h("h2", { class: "word", id: "status", "data-status": order.status }, named("status", order.status)), statusBadge(order)),
+    h("div", { class: "row between" }, h("h2", { class: "word", id: "status", "data-status": order.status }, named("status", order.status)), parts.connection),
     words && notice(statusKind(order), words),
     track(order, events),
     isBuyer && cancelButton(order));
@@ -63,21 +74,29 @@ function drawAll({ order, events, state }, parts, said) {
 }
 
 function drawConnection({ state }, parts) {
-  put(parts.connection, icon("live"), t(`live.${state}`));
-  parts.connection.querySelector("svg").setAttribute("width", "18");
+  if (state === "ended") return put(parts.connection);
+  parts.connection.className = `live live-${state}`;
+  return put(parts.connection, icon("live"), t(`live.${state}`));
 }
 
 function track(order, events) {
   const reached = new Set(events.map((event) => event.type));
   if (order.status === "PAID") TRACK.forEach(([, event]) => reached.add(event));
-  const isOver = order.status === "CANCELLED" || order.cancel_reason !== null;
-  const now = isOver ? -1 : TRACK.findIndex(([, event]) => !reached.has(event));
-  const step = ([name, event], at) => {
-    const done = reached.has(event);
-    const kind = done ? "done" : at === now ? "now" : "";
-    return h("li", { class: kind, "aria-current": at === now ? "step" : null }, t(`track.${name}`), h("span", { class: "hidden-text" }, ` ${t(done ? "track.done" : "track.open")}`));
-  };
-  return h("ol", { class: `track ${isOver ? "stopped" : ""}`, "aria-label": t("track.title") }, TRACK.map(step));
+  const isOver = order.status === "CANCELLED";
+  const way = isOver ? TRACK.filter(([, event]) => reached.has(event)) : TRACK;
+  const now = isOver ? -1 : way.findIndex(([, event]) => !reached.has(event));
+  const steps = way.map(([name, event], at) => {
+    const kind = reached.has(event) ? "done" : at === now ? "now" : "";
+    return step(kind, t(`track.${name}`), at === now);
+  });
+  // A cancelled order has its own end.
+  if (isOver) steps.push(step(statusKind(order) === "calm" ? "undone" : "stop", named("status", order.status), false));
+  return h("ol", { class: "track", "aria-label": t("track.title") }, steps);
+}
+
+function step(kind, words, isNow) {
+  const state = kind === "" || isNow ? t("track.open") : t("track.done");
+  return h("li", { class: kind, "aria-current": isNow ? "step" : null }, words, h("span", { class: "hidden-text" }, ` ${state}`));
 }
 
 function facts(order, isBuyer) {

@@ -21,7 +21,7 @@ export function productsView({ signal }) {
   const sort = field({ label: t("products.sort"), input: { name: "sort" }, options: ["listed", "name", "cheap", "dear"].map((way) => [way, t(`products.sort.${way}`)]) });
   const stocked = h("input", { type: "checkbox", name: "stocked" });
   const place = h("div", {});
-  const result = h("p", { class: "small muted", role: "status" });
+  const result = h("p", { class: "small muted found", role: "status" });
 
   const read = async () => {
     const { items, next_cursor: cursor } = await page("/products", { cursor: known.cursor, limit: PAGE, signal });
