@@ -139,8 +139,12 @@ impl Browser {
     /// Types into a field in the place of what it has.
     pub fn fill(&self, css: &str, text: &str) -> anyhow::Result<()> {
         self.wait_for(css)?;
+        // Selected, so that it is replaced as somebody at a keyboard would: a field that is emptied first says so to the page.
+        let selector = Value::from(css);
+        self.run(&format!(
+            "const field = document.querySelector({selector}); field.focus(); field.select();"
+        ))?;
         let element = self.session.element(css)?;
-        self.session.post(&format!("{element}/clear"), &json!({}))?;
         self.session
             .post(&format!("{element}/value"), &json!({ "text": text }))
             .map(drop)

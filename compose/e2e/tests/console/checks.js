@@ -28,7 +28,9 @@ levels.forEach((level, at) => {
 });
 for (const landmark of ["main", "header", "footer"]) if (all(landmark).length !== 1) wrong.push(`not one ${landmark}`);
 if (!document.documentElement.lang) wrong.push("no language");
-if (/[a-z]+\.[a-zA-Z.]+[a-z]$/m.test(document.body.innerText.split("\n").filter((line) => /^[a-z]+(\.[a-zA-Z]+)+$/.test(line.trim())).join("\n"))) wrong.push("words are missing");
+// A key whose words are missing shows itself. Headers of records look alike and are named after the product.
+const keys = document.body.innerText.split("\n").filter((line) => /^[a-z]+(\.[a-zA-Z]+)+$/.test(line.trim()) && !line.startsWith("sluice."));
+if (keys.length > 0) wrong.push(`words are missing: ${keys}`);
 // A phone makes `innerWidth` as wide as what is in the page, so the width of the root counts.
 const width = document.documentElement.clientWidth;
 if (document.documentElement.scrollWidth > width) {

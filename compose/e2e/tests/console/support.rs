@@ -139,14 +139,22 @@ impl Visitor {
             PathBuf::from,
         );
         std::fs::create_dir_all(&directory).unwrap();
-        // What moves has come to rest.
-        let rest = "await Promise.all(document.getAnimations().filter((one) => one.effect.getTiming().iterations !== Infinity).map((one) => one.finished)); return true;";
-        self.browser.run_async(rest).unwrap();
+        self.rest();
         std::fs::write(directory.join(format!("{name}.png")), self.browser.picture().unwrap()).unwrap();
+    }
+
+    /// Waits until what moves has come to rest.
+    fn rest(&self) {
+        let rest =
+            "const moving = document.getAnimations().filter((one) => one.effect.getTiming().iterations !== Infinity);
+            await Promise.allSettled(moving.map((one) => one.finished));
+            return true;";
+        assert_eq!(self.browser.run_async(rest).unwrap(), true);
     }
 
     /// What the page says of itself is in order: names, headings, contrast, sizes, width.
     pub(crate) fn check(&self, place: &str) {
+        self.rest();
         let found = self.browser.run(CHECKS).unwrap();
         assert_eq!(found, json!([]), "{place}");
     }
@@ -162,6 +170,6 @@ impl Visitor {
 pub(crate) fn on_sale(seller: &str, name: &str, price: i64, stock: i64) {
     let caller = SHOP.account(seller, "SELLER").unwrap();
     let body = json!({ "name": name, "price": { "amount": price, "currency": "KRW" }, "stock": stock });
-    let answer = caller.post("/products", Some(name), &body).unwrap();
+    let answer = caller.post("/products", Some(seller), &body).unwrap();
     assert_eq!(answer.status, 201, "{answer:?}");
 }

@@ -91,6 +91,11 @@ export function stepper({ label, value, max, onChange }) {
     input.value = String(next);
     onChange(next);
   };
+  // What is typed counts while it is typed; what does not fit is put right when the field is left.
+  input.addEventListener("input", () => {
+    const typed = Number(input.value);
+    if (Number.isInteger(typed) && typed >= 1 && typed <= max) onChange(typed);
+  });
   input.addEventListener("change", () => set(Number(input.value)));
   const step = (words, sign, by) =>
     h("button", { type: "button", class: "button icon-button", "aria-label": `${words}: ${label}`, onClick: () => set(Number(input.value) + by) }, sign);

@@ -5,6 +5,9 @@ import { h, put } from "../dom.js";
 import { t } from "../i18n.js";
 import { loading, problemNotice } from "./states.js";
 
+/** The first page is looked at again after so long, as long as it is the only one. */
+const REFRESH_MS = 5_000;
+
 /** Reads one page: `{ items, next_cursor }`. */
 export async function page(path, { cursor = null, limit = 20, query = {}, signal }) {
   const parameters = new URLSearchParams({ limit: String(limit), ...query });
@@ -17,24 +20,41 @@ export function pager({ path, query = {}, item, whenEmpty, listClass = "list", s
   const list = h("ul", { class: listClass });
   const more = h("div", { class: "row" });
   const element = h("div", { class: "stack" });
-  let cursor = null;
+  const seen = { pages: 0, cursor: null, first: null };
+  const draw = ({ items, next_cursor: cursor }) => {
+    const added = items.map((entry) => h("li", {}, item(entry)));
+    list.append(...added);
+    seen.cursor = cursor;
+    put(more, cursor !== null && button(t("list.more"), next));
+    put(element, list.children.length === 0 && cursor === null ? whenEmpty() : [list, more]);
+    return added;
+  };
   const next = async () => {
-    const first = cursor === null;
-    put(more, loading(first ? 3 : 1));
-    if (first) put(element, more);
+    put(more, loading(seen.pages === 0 ? 3 : 1));
+    if (seen.pages === 0) put(element, more);
     try {
-      const { items, next_cursor: nextCursor } = await page(path, { cursor, query, signal });
-      const added = items.map((entry) => h("li", {}, item(entry)));
-      list.append(...added);
-      cursor = nextCursor;
-      put(more, cursor !== null && button(t("list.more"), next));
-      put(element, list.children.length === 0 && cursor === null ? whenEmpty() : [list, more]);
-      if (!first) added[0]?.querySelector("a, button")?.focus();
+      const read = await page(path, { cursor: seen.cursor, query, signal });
+      const added = draw(read);
+      if (seen.pages === 0) seen.first = JSON.stringify(read);
+      else added[0]?.querySelector("a, button")?.focus();
+      seen.pages += 1;
     } catch (problem) {
       if (signal.aborted || problem.name === "AbortError") return;
       put(more, h("div", { class: "stack grow" }, problemNotice(problem), h("div", {}, button(t("state.retry"), next))));
     }
   };
+  const refresh = async () => {
+    const isBusy = document.hidden || element.contains(document.activeElement) || seen.pages !== 1;
+    if (isBusy || !element.isConnected) return;
+    const read = await page(path, { query, signal });
+    if (JSON.stringify(read) === seen.first || seen.pages !== 1) return;
+    seen.first = JSON.stringify(read);
+    put(list);
+    draw(read);
+  };
+  // What cannot be read now is read the next time.
+  const timer = setInterval(() => refresh().catch(() => {}), REFRESH_MS);
+  signal.addEventListener("abort", () => clearInterval(timer));
   next();
   return element;
 }

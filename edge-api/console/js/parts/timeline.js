@@ -4,6 +4,7 @@ import { h } from "../dom.js";
 import { has, named, t } from "../i18n.js";
 import { formatMoney } from "../money.js";
 import { clock, time } from "../time.js";
+import { shortId } from "./order.js";
 
 const KINDS = {
   OrderPaid: "ok", OrderDelivered: "ok", PaymentRefunded: "ok",
@@ -23,10 +24,10 @@ function detail({ type, data }, order) {
   const line = order?.lines.find((one) => one.line === data.line);
   const amount = data.total ?? data.amount ?? null;
   const parts = [
-    data.line && (line?.product_name ?? data.product_name ?? t("timeline.line", { line: data.line })),
+    data.line && (line?.product_name ?? data.product_name ?? (line && shortId(line.product_id)) ?? t("timeline.line", { line: data.line })),
     data.quantity && t("order.quantity", { quantity: data.quantity }),
     amount?.currency && formatMoney(amount),
-    typeof data.reason === "string" && (has(`reason.${data.reason}`) ? t(`reason.${data.reason}`) : named("refusal", data.reason)),
+    typeof data.reason === "string" && (has(`why.${data.reason}`) ? t(`why.${data.reason}`) : named("refusal", data.reason)),
     type !== "OrderCreated" && data.step && named("step", data.step),
   ];
   return parts.filter(Boolean).join(" · ");

@@ -46,14 +46,17 @@ struct Letter {
 }
 
 pub(super) fn look(desk: &Desk) -> anyhow::Result<DeadLetters> {
-    let mut reader = desk.platform.reader()?;
+    desk.read(|reader| all(desk, reader))
+}
+
+fn all(desk: &Desk, reader: &mut dyn LogReader) -> anyhow::Result<DeadLetters> {
     let mut decoder = Decoder::new(desk.platform.as_ref());
     let mut items = Vec::new();
     for topology in desk.queries.hosting().topologies() {
         let Some(layout) = desk.queries.hosting().layout(&topology) else {
             continue;
         };
-        items.extend(of_topology(reader.as_mut(), &mut decoder, topology, &layout)?);
+        items.extend(of_topology(reader, &mut decoder, topology, &layout)?);
     }
     Ok(DeadLetters { items })
 }

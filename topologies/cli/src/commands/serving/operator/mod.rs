@@ -8,7 +8,7 @@ mod progress;
 mod remembered;
 mod stuck;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -22,6 +22,7 @@ use edge_api::problem::{Code, Problem};
 use runtime::queries::Queries;
 use serde::Serialize;
 use serde_json::Value;
+use streams::log::LogReader;
 
 use self::instances::Neighbours;
 use self::remembered::Remembered;
@@ -41,10 +42,23 @@ pub(super) struct Desk {
     /// Where other instances reach this one.
     endpoint: String,
     neighbours: Neighbours,
+    /// Kept between looks: on Kafka it is a client with connections of its own.
+    reader: Mutex<Option<Box<dyn LogReader>>>,
     progress: Remembered,
     instances: Remembered,
     stuck: Remembered,
     dead_letters: Remembered,
+}
+
+impl Desk {
+    /// Reads the log. One look at a time does so; a reader that has failed is not used again.
+    fn read<T>(&self, look: impl FnOnce(&mut dyn LogReader) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let mut kept = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reader = kept.take().map_or_else(|| self.platform.reader(), Ok)?;
+        let seen = look(reader.as_mut())?;
+        *kept = Some(reader);
+        Ok(seen)
+    }
 }
 
 /// The page and its data.
@@ -60,6 +74,7 @@ pub(super) fn router(
         settings: settings.clone(),
         endpoint: serving.endpoint(),
         neighbours: Neighbours::new()?,
+        reader: Mutex::new(None),
         progress: Remembered::fresh_for(PROGRESS_FRESH),
         instances: Remembered::fresh_for(PROGRESS_FRESH),
         stuck: Remembered::fresh_for(DETAILS_FRESH),

@@ -15,16 +15,14 @@ pub(super) struct Progress {
 }
 
 pub(super) fn look(desk: &Desk) -> anyhow::Result<Progress> {
-    let mut reader = desk.platform.reader()?;
     let hosting = desk.queries.hosting();
     let at_ms = OsMachine.now_ms();
     let names = hosting.topologies();
-    let items = names.iter().filter_map(|name| {
-        let layout = hosting.layout(name)?;
-        Some(shown(desk.platform.as_ref(), reader.as_mut(), name, &layout))
+    let placed = names.iter().filter_map(|name| Some((name, hosting.layout(name)?)));
+    let items = desk.read(|reader| {
+        placed
+            .map(|(name, layout)| shown(desk.platform.as_ref(), reader, name, &layout))
+            .collect::<anyhow::Result<_>>()
     });
-    Ok(Progress {
-        at_ms,
-        items: items.collect::<anyhow::Result<_>>()?,
-    })
+    Ok(Progress { at_ms, items: items? })
 }
