@@ -129,9 +129,13 @@ impl Browser {
         self.wait(&shows).map(drop)
     }
 
-    /// Clicks an element once it is there.
+    /// Clicks an element once it is there, in the middle of the window: at its edge a bar of the page may be before it.
     pub fn click(&self, css: &str) -> anyhow::Result<()> {
         self.wait_for(css)?;
+        let selector = Value::from(css);
+        self.run(&format!(
+            "document.querySelector({selector}).scrollIntoView({{ block: 'center' }})"
+        ))?;
         let element = self.session.element(css)?;
         self.session.post(&format!("{element}/click"), &json!({})).map(drop)
     }

@@ -378,7 +378,7 @@ export default {
   "op.letters.words": "The newest records that could not be processed. Each was set aside in the transaction that went on without it.",
   "op.letters.none": "No dead letters",
   "op.letters.none.words": "Every record so far could be processed.",
-  "op.letters.count": "{count} in {topic}",
+  "op.letters.count": "{topic}, {count} offsets",
   "op.letters.from": "From",
   "op.letters.stage": "Stage",
   "op.letters.task": "Task",

@@ -378,7 +378,7 @@ export default {
   "op.letters.words": "처리하지 못한 최근 레코드입니다. 각각 그것을 빼고 진행한 트랜잭션 안에서 따로 놓였습니다.",
   "op.letters.none": "데드 레터가 없습니다",
   "op.letters.none.words": "지금까지 모든 레코드를 처리했습니다.",
-  "op.letters.count": "{topic}에 {count}개",
+  "op.letters.count": "{topic}, 오프셋 {count}개",
   "op.letters.from": "위치",
   "op.letters.stage": "단계",
   "op.letters.task": "태스크",
