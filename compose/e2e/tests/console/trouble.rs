@@ -59,12 +59,12 @@ fn an_operator_sees_the_order_that_waits_and_the_record_that_nobody_can_read_and
     // Nobody answers the saga: the order waits for its payment.
     payments.sluice.stop().unwrap();
     let waiting = buyer.order("waiting", &product, 1).unwrap();
-    let stuck = look(&edge, "/operator/stuck-orders", |seen| seen["items"].get(0).cloned());
+    let waits = look(&edge, "/operator/stuck-orders", |seen| seen["items"].get(0).cloned());
     assert_eq!(
-        (&stuck["order"]["order_id"], &stuck["order"]["step"]),
+        (&waits["order"]["order_id"], &waits["order"]["step"]),
         (&Value::from(waiting.as_str()), &Value::from("AUTHORIZING"))
     );
-    let events: Vec<&Value> = stuck["events"]
+    let events: Vec<&Value> = waits["events"]
         .as_array()
         .unwrap()
         .iter()
