@@ -15,7 +15,7 @@ use tower::ServiceExt as _;
 
 const COOKIE_MODE: (&str, &str) = ("sluice-session", "cookie");
 
-fn header<'a>(headers: &'a HeaderMap, name: impl axum::http::header::AsHeaderName) -> &'a str {
+fn header(headers: &HeaderMap, name: impl axum::http::header::AsHeaderName) -> &str {
     headers.get(name).map_or("", |value| value.to_str().unwrap())
 }
 
