@@ -45,6 +45,10 @@ missing_stack_packages() {
     # Sets the clock of one process: chaos/terrain.rs.
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || echo libfaketime
     have curl || echo curl
+    # The console is tested in a real browser; Korean pictures need a font.
+    have chromium || echo chromium
+    have chromedriver || echo chromium-driver
+    compgen -G '/usr/share/fonts/truetype/nanum/*' >/dev/null || echo fonts-nanum
 }
 
 missing_fetch_packages() {

@@ -10,7 +10,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::auth::cookie::keep_refresh_token;
 use crate::auth::gate::gate;
+use crate::console;
 use crate::http::headers::EXPOSED;
 use crate::http::layers::{limit_time, observe, panicked};
 use crate::limits::RETRY_AFTER_SECONDS;
@@ -21,7 +23,13 @@ use crate::state::{EdgeState, RenderMetrics};
 /// The API.
 pub fn app(state: EdgeState) -> Router {
     let routes = routes::api()
+        .route_layer(from_fn(keep_refresh_token))
         .route_layer(from_fn_with_state(state.clone(), gate))
+        .merge(if state.has_console() {
+            console::shop()
+        } else {
+            Router::new()
+        })
         .fallback(async || Problem::not_found())
         .layer(from_fn(limit_time))
         .layer(CatchPanicLayer::custom(panicked));

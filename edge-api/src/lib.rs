@@ -7,12 +7,14 @@
 //! * [`sessions`]: sessions in Redis or in this process;
 //! * [`routes`]: one file per resource; [`model`]: their JSON;
 //! * [`commands`] and [`reading`]: into the log, and out of the state;
+//! * [`console`]: the pages for people, as files inside the program;
 //! * [`problem`] and [`http`]: what every answer has in common; [`limits`]: every bound.
 
 pub mod app;
 pub mod auth;
 pub mod clock;
 pub mod commands;
+pub mod console;
 pub mod http;
 pub mod idempotency;
 mod lately;

@@ -65,6 +65,8 @@ pub struct EdgeParts {
     pub quota: u32,
     /// Proxies in front of the gateway, each of which appends to `X-Forwarded-For`.
     pub proxies: u8,
+    /// Whether the console is served beside the API.
+    pub console: bool,
     /// Further routes of the admin listener, such as the runtime's query endpoint.
     pub admin_routes: Router,
 }
@@ -120,6 +122,11 @@ impl EdgeState {
             sessions: self.0.parts.sessions.is_ready().await,
             accepting: !*self.0.draining.borrow(),
         }
+    }
+
+    /// Whether the console is served beside the API.
+    pub(crate) fn has_console(&self) -> bool {
+        self.0.parts.console
     }
 
     /// From now on the gateway is not ready, so that nobody sends it new requests.

@@ -2,10 +2,11 @@
 //!
 //! [`Stack`] starts Kafka, the registry and Redis; [`Sluice`] is one `sluice` process that can be killed, [`Server`] one that
 //! serves, and [`run`] one that does a thing and ends; [`topics`] reads committed records with nothing but a Kafka client and
-//! Avro; [`books`] checks them; [`proxy`] stands between clients and a broker and does what networks do. The checker shares no code with the engine or the shop: it knows the schemas and the rules,
+//! Avro; [`books`] checks them; [`browser`] is a real one; [`proxy`] stands between clients and a broker and does what networks do. The checker shares no code with the engine or the shop: it knows the schemas and the rules,
 //! nothing else.
 
 pub mod books;
+pub mod browser;
 mod caller;
 pub mod chaos;
 mod cluster;

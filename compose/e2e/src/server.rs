@@ -35,9 +35,23 @@ impl Server {
 
     /// The same, with variables that replace or add to the usual ones.
     pub fn with(stack: &Stack, name: &str, command: &[&str], own: &[(&str, String)]) -> anyhow::Result<Self> {
+        Self::below(stack.directory(), stack.environment(), name, command, own)
+    }
+
+    /// `sluice up` on the embedded log, with everything below `directory`; it is not started yet.
+    pub fn alone(directory: &Path, name: &str) -> anyhow::Result<Self> {
+        Self::below(directory, Vec::new(), name, &["up"], &[])
+    }
+
+    fn below(
+        directory: &Path,
+        mut environment: Vec<(String, String)>,
+        name: &str,
+        command: &[&str],
+        own: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
         let (api, admin) = (address()?, address()?);
-        let state = stack.directory().join(format!("state-{name}"));
-        let mut environment = stack.environment();
+        let state = directory.join(format!("state-{name}"));
         environment.extend(
             [
                 ("SLUICE_STATE_DIR", state.display().to_string()),
@@ -48,7 +62,7 @@ impl Server {
             .map(|(name, value)| (name.to_owned(), value)),
         );
         environment.extend(own.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        let log = stack.directory().join(format!("{name}.log"));
+        let log = directory.join(format!("{name}.log"));
         Ok(Self {
             sluice: Sluice::new(command, environment, log),
             state,
@@ -100,6 +114,12 @@ impl Server {
     #[must_use]
     pub fn admin_address(&self) -> String {
         self.admin.clone()
+    }
+
+    /// The base URL of its operators' side.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.admin)
     }
 
     /// Its state directory.

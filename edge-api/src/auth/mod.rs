@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod caller;
+pub mod cookie;
 pub mod devices;
 pub mod gate;
 mod guessing;

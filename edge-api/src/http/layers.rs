@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 
 use super::headers::wait;
 use super::trace;
+use crate::console::Dressed;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::metrics;
 use crate::problem::{Code, Problem};
@@ -24,7 +25,7 @@ use crate::state::EdgeState;
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// Headers of every answer: it is data, nobody caches it, frames it or sniffs its type.
+/// Headers of every answer but the console's files: it is data, nobody caches it, frames it or sniffs its type.
 const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
     (CACHE_CONTROL, "no-store"),
     (
@@ -121,8 +122,9 @@ fn write_problem(mut response: Response, request_id: &str) -> Response {
 }
 
 fn dress(mut response: Response, request_id: &str) -> Response {
+    let is_page = response.extensions_mut().remove::<Dressed>().is_some();
     let headers = response.headers_mut();
-    for (name, value) in SECURITY_HEADERS {
+    for (name, value) in SECURITY_HEADERS.iter().filter(|_| !is_page) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if let Ok(id) = HeaderValue::from_str(request_id) {

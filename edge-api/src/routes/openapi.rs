@@ -9,9 +9,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 
-use super::{
-    account, auth, fulfilment, keys, me, orders, products, second_factor, seller, sessions, stream, wallet,
-};
+use super::{account, auth, fulfilment, keys, me, orders, products, second_factor, seller, sessions, stream, wallet};
 use crate::problem::ProblemBody;
 use crate::state::EdgeState;
 
@@ -34,7 +32,8 @@ static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(description);
         title = "sluice",
         description = "Orders and payment. Every 4xx and 5xx is an RFC 9457 problem with a stable `code`. \
             An expired access token whose session is alive is renewed on the way: the new one comes in the \
-            `Authorization` header of the answer."
+            `Authorization` header of the answer. To a client that sends `Sluice-Session: cookie` with what is below `/auth` \
+            the refresh token is given as a cookie, in the place of `refresh_token`."
     ),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, keys::keys, me::me,

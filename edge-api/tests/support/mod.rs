@@ -63,6 +63,7 @@ pub struct Setting {
     pub keys: TokenKeys,
     pub allowed_origins: Vec<String>,
     pub quota: u32,
+    pub console: bool,
     pub sealing: SealingKeys,
     pub sellers_need_second_factor: bool,
 }
@@ -75,6 +76,7 @@ impl Default for Setting {
             keys: TokenKey::from_seed(SEED).into(),
             allowed_origins: Vec::new(),
             quota: 1_000_000,
+            console: true,
             sealing: SealingKey::from_seed(SEED).unwrap().into(),
             sellers_need_second_factor: false,
         }
@@ -144,6 +146,7 @@ impl Shop {
             allowed_origins: setting.allowed_origins,
             quota: setting.quota,
             proxies: 1,
+            console: setting.console,
             admin_routes: axum::Router::new(),
         };
         Self {

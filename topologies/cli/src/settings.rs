@@ -214,6 +214,10 @@ pub(crate) struct Serving {
     )]
     pub(crate) quota: u32,
 
+    /// Leave the console out: no pages under `/` of the API, none for operators under `/` of --admin-listen.
+    #[arg(long, env = "SLUICE_NO_CONSOLE")]
+    pub(crate) no_console: bool,
+
     /// Proxies in front of the API, each of which appends to X-Forwarded-For. The client's address, by which wrong passwords are
     /// counted, is the one that the outermost has written; without proxies the header is not read.
     #[arg(

@@ -42,6 +42,18 @@ pub const TIMELINE: View = View {
     store: "order-timeline",
 };
 
+/// Orders for which the saga has called an operator, by order id, until they end; the order itself says whether the call still stands.
+pub const ALARMS: View = View {
+    topology: "views",
+    store: "order-alarms",
+};
+
+/// When orders that wait for something are looked at next, the earliest first; keys read with [`deadline`].
+pub const DEADLINES: View = View {
+    topology: "orders",
+    store: "order-deadlines",
+};
+
 /// Products by product id; read with [`product`].
 pub const PRODUCTS: View = View {
     topology: "products",
@@ -175,6 +187,13 @@ pub fn order(bytes: &[u8]) -> Result<OrderView, SerdeError> {
         line_commands: state.line_commands,
         waiting: state.waiting.into_iter().map(|command| command.id().clone()).collect(),
     })
+}
+
+/// Reads a key of [`DEADLINES`]: the time in milliseconds since the epoch, and the order.
+pub fn deadline(key: &[u8]) -> Result<(i64, String), SerdeError> {
+    let (at_ms, order_id) = streams::timer_entry(key)?;
+    let order_id = std::str::from_utf8(order_id).map_err(SerdeError::malformed)?;
+    Ok((at_ms, order_id.to_owned()))
 }
 
 /// The events of an order after the one with number `after`; 0 for all.

@@ -40,5 +40,5 @@ pub use record::{
 };
 pub use task::{Processed, TIMERS_PER_CALL_MAX, Task, TaskLimits};
 pub use test_driver::{DriverError, DriverOptions, RawRecord, TopologyTestDriver};
-pub use timers::{FiredTimer, PunctuationType, TimerRef};
+pub use timers::{FiredTimer, PunctuationType, TimerRef, entry as timer_entry};
 pub use topology::{NodeDeclaration, NodeKind, StoreDeclaration, Subtopology, TopicDeclaration, Topology};

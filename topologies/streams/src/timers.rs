@@ -67,6 +67,14 @@ pub(crate) fn due_bound(at_ms: i64) -> Vec<u8> {
     (after.cast_unsigned() ^ SIGN).to_be_bytes().to_vec()
 }
 
+/// The time and the user's key bytes of an entry of a timer store, for whoever reads the store from outside.
+pub fn entry(key: &[u8]) -> Result<(i64, &[u8]), SerdeError> {
+    let (at, key) = key
+        .split_first_chunk::<8>()
+        .ok_or_else(|| SerdeError::malformed("a timer key has at least 8 bytes"))?;
+    Ok(((u64::from_be_bytes(*at) ^ SIGN).cast_signed(), key))
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TimerKeySerde;
 
@@ -78,11 +86,7 @@ impl Serde<TimerKey> for TimerKeySerde {
     }
 
     fn deserialize(&self, bytes: Option<&[u8]>) -> Result<TimerKey, SerdeError> {
-        let (at, key) = bytes
-            .ok_or(SerdeError::Null)?
-            .split_first_chunk::<8>()
-            .ok_or_else(|| SerdeError::malformed("a timer key has at least 8 bytes"))?;
-        let at_ms = (u64::from_be_bytes(*at) ^ SIGN).cast_signed();
+        let (at_ms, key) = entry(bytes.ok_or(SerdeError::Null)?)?;
         Ok(TimerKey {
             at_ms,
             key: key.to_vec(),

@@ -17,6 +17,7 @@ use clap::Subcommand;
 use streams::{Layout, Topology};
 
 use self::arguments::ResetArguments;
+pub(super) use self::show::{Shown, shown};
 use crate::commands::topology;
 use crate::platform::{self, Platform};
 use crate::settings::Settings;

@@ -36,6 +36,7 @@ use crate::terminal;
 
 mod clock;
 mod keys;
+mod operator;
 mod preparing;
 mod watched;
 
@@ -280,7 +281,10 @@ impl Server {
             Some(url) => Arc::new(RedisSessions::connect(url, &settings.application_id, times).context("--redis")?),
             None => Arc::new(MemorySessions::new(times)),
         };
-        let admin_routes = runtime::queries::http::router(&queries);
+        let mut admin_routes = runtime::queries::http::router(&queries);
+        if !serving.no_console {
+            admin_routes = admin_routes.merge(operator::router(&self.platform, &queries, settings, serving)?);
+        }
         let parts = EdgeParts {
             log: self.platform.commands()?,
             views: Arc::new(WatchedViews {
@@ -300,6 +304,7 @@ impl Server {
             allowed_origins: serving.allowed_origins.clone(),
             quota: serving.quota,
             proxies: serving.proxies,
+            console: !serving.no_console,
             admin_routes,
         };
         Ok(EdgeState::new(parts)?)

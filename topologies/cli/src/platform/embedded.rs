@@ -13,9 +13,10 @@ use runtime::embedded::{Cleanup as Policy, EmbeddedBroker, EmbeddedError, Embedd
 use runtime::queries::Owners;
 use runtime::registry::EmbeddedRegistry;
 use runtime::{MakeGlobalConsumer, StreamApplication, ThreadContext};
+use streams::Layout;
 use streams::log::LogReader;
 
-use super::{Cleanup, GroupOffsets, Platform, WantedTopic};
+use super::{Cleanup, GroupOffsets, Member, Platform, WantedTopic};
 use crate::exit::Refusal;
 use crate::settings::{Serving, Settings};
 
@@ -125,6 +126,10 @@ impl Platform for EmbeddedPlatform {
         Ok((0..self.broker.group_members(group))
             .map(|number| format!("thread {number} of this process"))
             .collect())
+    }
+
+    fn members(&self, _: &Layout) -> anyhow::Result<Option<Vec<Member>>> {
+        Ok(None)
     }
 
     /// Whoever leaves is out at once.

@@ -12,17 +12,18 @@ use ::schemas::topics as page;
 use anyhow::Context;
 use runtime::commands::CommandLog;
 use runtime::kafka::{
-    KafkaAdmin, KafkaCommandLog, KafkaConfig, KafkaGlobalConsumer, KafkaHealth, KafkaLog, KafkaReader, TopicSpec,
+    GroupMember, KafkaAdmin, KafkaCommandLog, KafkaConfig, KafkaGlobalConsumer, KafkaHealth, KafkaLog, KafkaReader,
+    TopicSpec,
 };
 use runtime::queries::Owners;
 use runtime::registry::HttpRegistry;
 use runtime::{MakeGlobalConsumer, StreamApplication, ThreadContext};
-use streams::LogError;
 use streams::log::LogReader;
+use streams::{Layout, LogError};
 
 use self::owners::GroupOwners;
 use self::probe::Probe;
-use super::{Cleanup, ClientHistory, GroupOffsets, Platform, WantedTopic};
+use super::{Cleanup, ClientHistory, GroupOffsets, Member, Platform, WantedTopic};
 use crate::exit::Refusal;
 use crate::settings::{Serving, Settings};
 
@@ -235,6 +236,17 @@ impl Platform for KafkaPlatform {
             .into_iter()
             .map(|member| format!("{} from {}", member.client_id, member.host))
             .collect())
+    }
+
+    fn members(&self, layout: &Layout) -> anyhow::Result<Option<Vec<Member>>> {
+        let members = self.admin.group(&layout.application_id).map_err(answered)?.members;
+        let known = |member: GroupMember| Member {
+            endpoint: member.endpoint().map(str::to_owned),
+            tasks: member.tasks(layout).iter().map(ToString::to_string).collect(),
+            name: member.client_id,
+            host: member.host,
+        };
+        Ok(Some(members.into_iter().map(known).collect()))
     }
 
     /// A thread that stops stays in its group until its session ends, so that a restart under the same name moves no task.

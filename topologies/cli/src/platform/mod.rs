@@ -13,6 +13,7 @@ use ::schemas::{SchemaTable, topics as page};
 use runtime::commands::CommandLog;
 use runtime::queries::{Hosting, Owners};
 use runtime::{MakeGlobalConsumer, StreamApplication, ThreadContext};
+use serde::Serialize;
 use streams::log::LogReader;
 use streams::{Layout, Topology};
 
@@ -34,6 +35,19 @@ pub(crate) struct ClientHistory {
     pub(crate) aborted: u64,
     /// Producers that were replaced.
     pub(crate) replaced: u64,
+}
+
+/// A member of a topology's group as the log knows it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Member {
+    /// The client's own name.
+    pub(crate) name: String,
+    /// The address from which the log sees it.
+    pub(crate) host: String,
+    /// Where its process answers queries, if it answers any.
+    pub(crate) endpoint: Option<String>,
+    /// Its tasks.
+    pub(crate) tasks: Vec<String>,
 }
 
 /// A log with everything around it. Calls block; asynchronous callers wrap them.
@@ -81,6 +95,9 @@ pub(crate) trait Platform: Send + Sync {
 
     /// The members of a consumer group, in words; empty when nobody is in.
     fn group_members(&self, group: &str) -> anyhow::Result<Vec<String>>;
+
+    /// The members of a topology's group with their tasks; `None` where all tasks are this process's own.
+    fn members(&self, layout: &Layout) -> anyhow::Result<Option<Vec<Member>>>;
 
     /// A member that has stopped or died is out of its group after this time at the latest. Who is in it then, lives.
     fn sessions_end_within(&self) -> Duration;

@@ -49,8 +49,11 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
 
     let timeline = Timeline {
         events: builder.store(views::TIMELINE.store, BytesSerde, StateSerde::new()),
+        alarms: builder.store(views::ALARMS.store, StringSerde, StateSerde::new()),
     };
-    let spec = ProcessorSpec::new("timeline-of-orders").store(&timeline.events);
+    let spec = ProcessorSpec::new("timeline-of-orders")
+        .store(&timeline.events)
+        .store(&timeline.alarms);
     builder
         .stream(&topic::<wire::OrderEvent>(schemas))
         .process::<_, (), ()>(spec, move || timeline.clone());
@@ -137,10 +140,12 @@ impl Sales {
     }
 }
 
-/// Keeps the events of each order under their numbers. A refusal about no order has no number and no place here.
+/// Keeps the events of each order under their numbers, and which orders have called an operator. A refusal about no order has no
+/// number and no place here.
 #[derive(Clone)]
 struct Timeline {
     events: StoreRef<Vec<u8>, wire::OrderEvent>,
+    alarms: StoreRef<String, i64>,
 }
 
 impl Processor<String, wire::OrderEvent> for Timeline {
@@ -152,10 +157,33 @@ impl Processor<String, wire::OrderEvent> for Timeline {
         match u64::try_from(record.value.seq) {
             Ok(0) | Err(_) => Ok(()),
             Ok(seq) => {
+                self.note_alarm(context, &record)?;
                 let key = views::timeline_key(&record.key, seq);
                 context.store(&self.events)?.put(&key, record.value)
             }
         }
+    }
+}
+
+impl Timeline {
+    fn note_alarm(
+        &self,
+        context: &mut Context<'_, '_>,
+        record: &Record<String, wire::OrderEvent>,
+    ) -> Result<(), ProcessError> {
+        let calls = matches!(record.value.payload, wire::OrderEventPayload::NeedsAttention(_));
+        let ends = matches!(
+            record.value.payload,
+            wire::OrderEventPayload::OrderPaid(_) | wire::OrderEventPayload::OrderCancelled(_)
+        );
+        let mut alarms = context.store(&self.alarms)?;
+        if calls {
+            return alarms.put(&record.key, record.value.at);
+        }
+        if ends && alarms.get(&record.key)?.is_some() {
+            return alarms.delete(&record.key);
+        }
+        Ok(())
     }
 }
 

@@ -230,6 +230,7 @@ impl Gateway {
             allowed_origins: Vec::new(),
             quota: edge_api::limits::QUOTA_DEFAULT,
             proxies: 0,
+            console: false,
             admin_routes: Router::new(),
         })
     }

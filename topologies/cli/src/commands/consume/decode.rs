@@ -112,7 +112,7 @@ impl<'a> Decoder<'a> {
 }
 
 /// Text as a string, other bytes as an object with their base64, nothing as null.
-pub(super) fn text(bytes: Option<&[u8]>) -> Value {
+pub(in crate::commands) fn text(bytes: Option<&[u8]>) -> Value {
     let Some(bytes) = bytes else { return Value::Null };
     let printable = |text: &&str| !text.chars().any(|c| c.is_control() && !c.is_whitespace());
     match std::str::from_utf8(bytes).ok().filter(printable) {

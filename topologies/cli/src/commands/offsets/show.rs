@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use runtime::{Machine, OsMachine};
 use serde::Serialize;
+use streams::Layout;
 use streams::log::LogReader;
 
 use super::inputs::{Input, inputs, next_record};
@@ -16,7 +17,7 @@ use crate::terminal;
 
 /// How far a topology is.
 #[derive(Debug, Serialize)]
-struct Shown {
+pub(in crate::commands) struct Shown {
     topology: String,
     application_id: String,
     members: Vec<String>,
@@ -49,15 +50,25 @@ pub(super) fn run(settings: &Settings, name: Option<&str>) -> anyhow::Result<Exi
 
 fn show(platform: &dyn Platform, reader: &mut dyn LogReader, settings: &Settings, name: &str) -> anyhow::Result<Shown> {
     let (topology, layout) = placed(platform, settings, name)?;
+    shown(platform, reader, topology.name(), &layout)
+}
+
+/// How far a placed topology is.
+pub(in crate::commands) fn shown(
+    platform: &dyn Platform,
+    reader: &mut dyn LogReader,
+    topology: &str,
+    layout: &Layout,
+) -> anyhow::Result<Shown> {
     let now_ms = OsMachine.now_ms();
     let mut partitions = Vec::new();
     let ends = |reader: &mut dyn LogReader, topic: &str, partition| reader.readable(topic, partition);
-    for input in inputs(platform, reader, &layout, ends)? {
+    for input in inputs(platform, reader, layout, ends)? {
         partitions.push(line(reader, input, now_ms)?);
     }
     let members = platform.group_members(&layout.application_id)?;
     Ok(Shown {
-        topology: topology.name().to_owned(),
+        topology: topology.to_owned(),
         application_id: layout.application_id.clone(),
         members,
         partitions,
