@@ -93,7 +93,7 @@ async fn what_a_buyer_keeps_is_the_sellers_money() {
                 .await
         }
     };
-    pay_out(3_001, "too much").await.expect_problem(409, "BALANCE_TOO_LOW");
+    pay_out(3_001, "too-much").await.expect_problem(409, "BALANCE_TOO_LOW");
     let wallet = pay_out(1_000, "once").await.expect(200);
     assert_eq!(wallet.number("/balances/0/available"), 2_000);
     pay_out(1_000, "once").await.expect(200);

@@ -138,6 +138,12 @@ fn forgeries() -> Vec<(&'static str, Forgery)> {
         ("a refund of more than was captured", |forge, books| {
             forge.refund_too_much(&books.paid)
         }),
+        ("a settlement of more than was captured", |forge, books| {
+            forge.settled_too_much(&books.paid)
+        }),
+        ("a seller who is paid for nothing", |forge, books| {
+            forge.credited_for_nothing(&books.paid)
+        }),
         ("a cancelled order that keeps money", |forge, books| {
             forge.kept_money(&books.refunded)
         }),

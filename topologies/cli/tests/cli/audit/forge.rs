@@ -179,6 +179,22 @@ impl Forge {
         self.forge("I4", order, &entry)
     }
 
+    pub(super) fn settled_too_much(&self, order: &str) -> Forged {
+        let mut entry = self.last(|entry: &LedgerEntry| entry.order_id.as_deref() == Some(order));
+        entry.record.kind = LedgerEntryKind::Settlement;
+        entry.record.postings = postings(&format!("escrow:{order}"), &format!("due:{order}"), 4_501);
+        self.forge("I4", order, &entry)
+    }
+
+    /// Money that is due to nobody reaches somebody: no line of the order says so.
+    pub(super) fn credited_for_nothing(&self, order: &str) -> Forged {
+        let mut entry = self.last(|entry: &LedgerEntry| entry.order_id.as_deref() == Some(order));
+        entry.record.kind = LedgerEntryKind::Credit;
+        let available = format!("wallet:{}:available", entry.record.account_id);
+        entry.record.postings = postings(&format!("due:{order}"), &available, 1);
+        self.forge("I4", order, &entry)
+    }
+
     pub(super) fn kept_money(&self, order: &str) -> Forged {
         let mut entry = self.last(|entry: &LedgerEntry| {
             entry.order_id.as_deref() == Some(order) && entry.kind == LedgerEntryKind::Authorization
