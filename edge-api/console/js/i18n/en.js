@@ -155,6 +155,7 @@ export default {
   "explained.PAID": "The goods are yours and the money is taken.",
   "explained.SHIPPED": "The goods are on their way. The money is kept until the buyer keeps them.",
   "explained.DELIVERED": "The goods have arrived and are kept.",
+  "explained.SELLER.PAID": "The order is paid. Ship what is not on its way yet.",
   "reason.OUT_OF_STOCK": "Cancelled: not enough pieces were in stock. Nothing was taken.",
   "reason.UNKNOWN_PRODUCT": "Cancelled: a product does not exist any more. Nothing was taken.",
   "reason.PAYMENT_DECLINED": "Cancelled: the payment was declined. Nothing was taken.",

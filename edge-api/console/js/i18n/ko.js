@@ -155,6 +155,7 @@ export default {
   "explained.PAID": "상품이 확보되었고 결제가 끝났습니다.",
   "explained.SHIPPED": "상품이 배송 중입니다. 구매자가 확정할 때까지 대금은 보관됩니다.",
   "explained.DELIVERED": "상품이 도착했고 수령이 확정되었습니다.",
+  "explained.SELLER.PAID": "결제된 주문입니다. 아직 보내지 않은 상품을 발송하세요.",
   "reason.OUT_OF_STOCK": "취소됨: 재고가 부족했습니다. 결제되지 않았습니다.",
   "reason.UNKNOWN_PRODUCT": "취소됨: 더 이상 없는 상품입니다. 결제되지 않았습니다.",
   "reason.PAYMENT_DECLINED": "취소됨: 결제가 거절되었습니다.",

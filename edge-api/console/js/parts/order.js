@@ -21,13 +21,13 @@ export function statusBadge(order) {
   return h("span", { class: `badge ${statusKind(order)}` }, named("status", order.status));
 }
 
-/** One sentence about where the order is. */
-export function statusWords(order) {
+/** One sentence about where the order is, for somebody of this role. */
+export function statusWords(order, role = "BUYER") {
   if (order.needs_attention) return t("order.attention");
   if (order.status === "CANCELLED") return named("reason", order.cancel_reason, t("order.cancelled"));
   if (order.cancel_reason) return t("order.cancelling");
   if (order.lines.every((line) => GONE_BACK.includes(line.money))) return t("order.refunding");
-  return named("explained", order.status, "");
+  return named(`explained.${role}`, order.status, named("explained", order.status, ""));
 }
 
 export function shortId(id) {
@@ -68,11 +68,18 @@ function places(order, line) {
   const isPaid = ["PAID", "SHIPPED", "DELIVERED"].includes(order.status);
   const hasMoved = line.fulfilment !== "UNSHIPPED" || line.money !== "WITH_ORDER";
   if (!hasMoved && (!isPaid || order.cancel_reason !== null)) return [];
-  const isOnItsWay = line.fulfilment !== "UNSHIPPED" || !GONE_BACK.includes(line.money);
   return [
-    isOnItsWay && [FULFILMENT_KINDS[line.fulfilment] ?? "", named("fulfilment", line.fulfilment)],
+    // Goods that are paid back are on their way to nobody.
+    !GONE_BACK.includes(line.money) && [FULFILMENT_KINDS[line.fulfilment] ?? "", named("fulfilment", line.fulfilment)],
     [MONEY_KINDS[line.money] ?? "", named("money", line.money)],
   ].filter(Boolean);
+}
+
+/** How many, and where the goods are unless it is said beside them where they are on their way. */
+function quantity(order, line) {
+  const pieces = t("order.quantity", { quantity: line.quantity });
+  const isOnItsWay = line.status === "CONFIRMED" && places(order, line).length > 0;
+  return isOnItsWay ? pieces : `${pieces} · ${named("line", line.status)}`;
 }
 
 function whereabouts(order, line) {
@@ -90,7 +97,7 @@ export function lines(order) {
     tile(line.product_id, line.product_name, "tiny"),
     h("div", { class: "grow stack tight" },
       h("p", { class: "title" }, lineName(line)),
-      h("p", { class: "muted small" }, t("order.quantity", { quantity: line.quantity }), " · ", named("line", line.status)),
+      h("p", { class: "muted small" }, quantity(order, line)),
       whereabouts(order, line)),
     h("p", { class: "number" }, line.unit_price
       ? formatMoney({ ...line.unit_price, amount: line.unit_price.amount * line.quantity })

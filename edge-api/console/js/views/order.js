@@ -62,16 +62,17 @@ function live(first, signal) {
 }
 
 function drawAll({ order, events, state }, parts, said, onOrder) {
-  const words = statusWords(order);
+  const isBuyer = order.buyer_id === currentAccount()?.account_id;
+  const role = isBuyer ? "BUYER" : "SELLER";
+  const words = statusWords(order, role);
   const sentence = `${named("status", order.status)}. ${words} ${linesInWords(order)}`.trim();
   if (said.textContent !== sentence) said.textContent = sentence;
-  const isBuyer = order.buyer_id === currentAccount()?.account_id;
   put(parts.state,
     h("div", { class: "row between" }, h("h2", { class: "word", id: "status", tabindex: "-1", "data-status": order.status }, named("status", order.status)), parts.connection),
     words && notice(statusKind(order), words),
     track(order, events),
     isBuyer && cancelButton(order));
-  put(parts.lines, h("h2", {}, t("order.lines")), lines(order), lineActions({ order, events, role: isBuyer ? "BUYER" : "SELLER", onOrder }));
+  put(parts.lines, h("h2", {}, t("order.lines")), lines(order), lineActions({ order, events, role, onOrder }));
   put(parts.timeline, events.map((event) => timelineItem(event, order)));
   put(parts.facts, h("h2", {}, t("order.facts")), facts(order, isBuyer));
   drawConnection({ state }, parts);

@@ -23,7 +23,7 @@ export function secondFactorView() {
   const place = h("div", { class: "stack" });
   const draw = (isNext) => {
     put(place, stage(draw));
-    if (isNext) (place.querySelector("input") ?? place.querySelector("h2"))?.focus();
+    if (isNext) (place.querySelector("h2") ?? place.querySelector("input"))?.focus();
   };
   draw(false);
   const content = h("div", { class: "narrow" },
@@ -64,7 +64,7 @@ function confirmation({ enrolment, secret, otpauth_uri: uri }, draw) {
     draw(true);
   };
   return [
-    h("div", {}, h("h2", {}, t("factor.secret")), h("p", { class: "muted" }, t("factor.secret.words"))),
+    h("div", {}, h("h2", { tabindex: "-1" }, t("factor.secret")), h("p", { class: "muted" }, t("factor.secret.words"))),
     copied({ id: "secret", label: t("factor.secret.label"), words: secret.match(/.{1,4}/g).join(" "), text: secret }),
     copied({ id: "uri", label: t("factor.uri.label"), words: uri, text: uri }),
     form({ fields: [code], submit: t("factor.confirm"), send }),
