@@ -52,7 +52,7 @@ export function isCancellable(order) {
   return ["CREATED", "PAID"].includes(order.status) && order.cancel_reason === null && order.lines.every(isWhole);
 }
 
-/** Where the lines stand, each place with how many are there; nothing before one has moved. */
+/** Where the lines stand, each place with how many are there; nothing before they go their own ways. */
 export function linesInWords(order) {
   if (order.lines.every((line) => places(order, line).length === 0)) return "";
   const counts = new Map();
