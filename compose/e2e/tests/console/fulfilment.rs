@@ -80,7 +80,7 @@ fn what_is_shipped_and_kept_is_paid_to_the_seller_who_takes_the_money_out_once()
     buyer.browser.wait_text("[role=status]", "On its way: 1").unwrap();
     buyer
         .browser
-        .wait_text(".notice", "14 days after shipping, silence counts as agreement")
+        .wait_text(".notice", "Silence for 14 days counts as agreement")
         .unwrap();
     buyer.browser.wait("!document.querySelector('#cancel')").unwrap();
     buyer.picture("order-shipped");
@@ -189,7 +189,7 @@ fn a_seller_accepts_one_return_and_rejects_another_and_the_buyer_sees_both_on_a_
     seller.browser.wait_text(".timeline", "Too large").unwrap();
     seller
         .browser
-        .wait_text(".notice", "silence counts as agreement")
+        .wait_text(".notice", "silence for 14 days counts as agreement")
         .unwrap();
     seller.picture("return-requested");
     seller.check("a return asked for");
