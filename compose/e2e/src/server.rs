@@ -40,7 +40,12 @@ impl Server {
 
     /// `sluice up` on the embedded log, with everything below `directory`; it is not started yet.
     pub fn alone(directory: &Path, name: &str) -> anyhow::Result<Self> {
-        Self::below(directory, Vec::new(), name, &["up"], &[])
+        Self::alone_with(directory, name, &[])
+    }
+
+    /// The same, with variables that replace or add to the usual ones.
+    pub fn alone_with(directory: &Path, name: &str, own: &[(&str, String)]) -> anyhow::Result<Self> {
+        Self::below(directory, Vec::new(), name, &["up"], own)
     }
 
     fn below(

@@ -1,7 +1,9 @@
 // Requests to the API. Every failure is a `Problem` with a code that has words in both languages.
 
-import { adopt, cookieMode, end, freshToken, replaceToken } from "./session.js";
+import { adopt, confine, cookieMode, end, freshToken, replaceToken } from "./session.js";
 
+/** Whoever logs in or registers is nobody yet, whatever session there is: a refusal says nothing about that one. */
+const PUBLIC = ["/auth/login", "/auth/register"];
 /** A request may take so long beyond the wait that it asks for; the server gives up sooner. */
 const PATIENCE_MS = 20_000;
 
@@ -14,7 +16,7 @@ export class Problem extends Error {
 
   /** Whether the session is over, so that only a login helps. */
   get isSessionOver() {
-    return this.status === 401 && this.code !== "WRONG_CREDENTIALS";
+    return this.status === 401 && !["WRONG_CREDENTIALS", "SECOND_FACTOR_REQUIRED"].includes(this.code);
   }
 }
 
@@ -41,7 +43,7 @@ export async function open(path, { headers = {}, signal }) {
 }
 
 async function send(method, path, options) {
-  const token = await attempt(freshToken);
+  const token = PUBLIC.includes(path) ? null : await attempt(freshToken);
   const answer = await once(method, path, options, token);
   if (answer.status !== 401 || token === null) return answer;
   const next = await attempt(() => replaceToken(token));
@@ -83,6 +85,7 @@ async function attempt(work) {
 }
 
 function problem(answer, body) {
+  if (body?.code === "SECOND_FACTOR_ENROLMENT_REQUIRED") confine();
   const retryAfter = Number(answer.headers.get("retry-after")) || 0;
   return new Problem({ code: "INTERNAL", ...body, status: answer.status, retryAfter });
 }

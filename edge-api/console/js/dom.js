@@ -18,6 +18,14 @@ export function put(element, ...children) {
   return element;
 }
 
+/** Draws something in `place` anew. What had the focus there and comes back under its id has it again; else `fallback` gets it. */
+export function keepFocus(place, draw, fallback) {
+  const had = document.activeElement;
+  const isInside = place.contains(had);
+  draw();
+  if (isInside && !had.isConnected) (document.getElementById(had.id) ?? document.querySelector(fallback))?.focus({ preventScroll: true });
+}
+
 let ids = 0;
 
 /** An id that no other element has. */

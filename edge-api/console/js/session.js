@@ -17,6 +17,7 @@ let token = null;
 let expiresAt = 0;
 let account = null;
 let renewing = null;
+let confined = false;
 
 /** The account: `{ account_id, role, name }`, or null. */
 export function currentAccount() {
@@ -26,6 +27,23 @@ export function currentAccount() {
 /** Calls the listener whenever somebody logs in or out, here or in another tab. */
 export function onAccount(listener) {
   listeners.add(listener);
+}
+
+/** Whether a second factor was shown when the session began. An account takes or loses one with all its sessions, so it has one then. */
+export function hasSecondFactor() {
+  return token !== null && claims(token).mfa === true;
+}
+
+/** Whether the session can do nothing but take a second factor. */
+export function isConfined() {
+  return confined;
+}
+
+/** The server has said so. */
+export function confine() {
+  if (confined || account === null) return;
+  confined = true;
+  tell();
 }
 
 /** Takes up the session of an earlier visit, if there is one. */
@@ -62,6 +80,7 @@ export function adopt(header) {
 /** Begins with what a login has answered. */
 export async function begin(tokens) {
   keep(tokens.access_token, tokens.expires_in * 1_000, false);
+  confined = false;
   write(HINT, "1");
   await identify();
   channel?.postMessage({ kind: "began", token, expiresAt, account });
@@ -121,6 +140,7 @@ function keep(text, livesMs, isNews) {
 function forget() {
   token = null;
   account = null;
+  confined = false;
   write(HINT, null);
   tell();
 }
@@ -131,11 +151,16 @@ function tell() {
 
 /** Milliseconds that a token lives, as it says itself; the clock of this machine may be wrong. */
 function lifetime(text) {
+  const { exp, iat } = claims(text);
+  return (exp - iat) * 1_000 || 0;
+}
+
+/** What a token says; nothing if it cannot be read. */
+function claims(text) {
   try {
-    const claims = JSON.parse(atob(text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
-    return (claims.exp - claims.iat) * 1_000;
+    return JSON.parse(atob(text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
   } catch {
-    return 0;
+    return {};
   }
 }
 
@@ -144,6 +169,7 @@ channel?.addEventListener("message", ({ data }) => {
   if (data.kind === "renewed" && account !== null) ({ token, expiresAt } = data);
   if (data.kind === "began") {
     ({ token, expiresAt, account } = data);
+    confined = false;
     tell();
   }
 });

@@ -24,6 +24,9 @@ pub const SESSION_HEADER: HeaderName = HeaderName::from_static("sluice-session")
 /// The field of a body that the cookie stands for.
 const FIELD: &str = "refresh_token";
 
+/// Where the tokens are in an answer that brings more than them.
+const SESSION_FIELD: &str = "session";
+
 /// Moves refresh tokens between bodies and the cookie for clients that ask for it; all others never meet the cookie.
 pub async fn keep_refresh_token(request: Request, next: Next) -> Response {
     let asks = request
@@ -104,7 +107,11 @@ async fn take_over(response: Response) -> Response {
 
 fn without_token(bytes: &[u8]) -> Option<(Vec<u8>, String)> {
     let mut body: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
-    let Value::String(token) = body.remove(FIELD)? else {
+    let tokens = match body.get_mut(SESSION_FIELD) {
+        Some(Value::Object(session)) => session,
+        _ => &mut body,
+    };
+    let Value::String(token) = tokens.remove(FIELD)? else {
         return None;
     };
     Some((serde_json::to_vec(&body).ok()?, token))

@@ -6,9 +6,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod buyer;
+mod fulfilment;
 mod looks;
 mod modules;
 mod operator;
+mod second_factor;
 mod seller;
 mod support;
 mod trouble;

@@ -8,10 +8,15 @@ import { problemWords } from "./states.js";
 export function openDialog(title, body) {
   const id = "dialog-title";
   const dialog = h("dialog", { "aria-labelledby": id });
+  const opener = document.activeElement;
   const close = () => dialog.close();
   const cancel = h("button", { class: "button quiet wide", type: "button", onClick: close }, t("form.back"));
   dialog.append(h("div", { class: "stack" }, h("h2", { id }, title), body(close), cancel));
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    // The page may have been drawn anew meanwhile; then the button of the same name has the focus, or the heading.
+    if (!opener?.isConnected) (document.getElementById(opener?.id) ?? document.querySelector("#view h1"))?.focus();
+  });
   document.body.append(dialog);
   dialog.showModal();
 }

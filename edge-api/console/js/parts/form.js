@@ -40,14 +40,19 @@ export function choice({ label, name, options }) {
 }
 
 /**
- * A form of these fields. `send()` is called once at a time, however often the button is pressed; a problem is shown beside its
- * fields where it has some, else above the button. An invalid field takes the focus.
+ * A form of these fields. `send(key)` is called once at a time, however often the button is pressed; a problem is shown beside its
+ * fields where it has some, else above the button. An invalid field takes the focus. The key is that of the request: it stays the same
+ * as long as nothing is changed, so that a second press, or another try after a lost answer, counts once.
  */
 export function form({ fields, submit, send, danger = false, extra = [] }) {
   const message = h("div", {});
   const kind = danger ? "button danger" : "button primary";
   const button = h("button", { class: `${kind} wide`, type: "submit" }, submit);
   let busy = false;
+  let key = crypto.randomUUID();
+  const renew = () => {
+    key = crypto.randomUUID();
+  };
   const onSubmit = async (event) => {
     event.preventDefault();
     if (busy) return;
@@ -56,7 +61,8 @@ export function form({ fields, submit, send, danger = false, extra = [] }) {
     put(message);
     fields.forEach((one) => one.say(null));
     try {
-      await send();
+      await send(key);
+      renew();
     } catch (problem) {
       show(problem, fields, message);
     } finally {
@@ -65,7 +71,36 @@ export function form({ fields, submit, send, danger = false, extra = [] }) {
     }
   };
   const elements = fields.map((one) => one.element);
-  return h("form", { class: "stack", novalidate: true, onSubmit }, elements, extra, message, button);
+  return h("form", { class: "stack", novalidate: true, onSubmit, onInput: renew }, elements, extra, message, button);
+}
+
+/** A choice of some things, all of which can be taken at once: `{ value, words, checked }`. */
+export function several({ label, options, pointer, onChange = () => {} }) {
+  const errorId = uniqueId("several");
+  const error = h("p", { class: "error", id: errorId, hidden: true });
+  const boxes = options.map(({ value, checked }) => h("input", { type: "checkbox", name: "several", value, checked, "aria-describedby": errorId }));
+  const all = h("input", { type: "checkbox", name: "all" });
+  const chosen = () => boxes.flatMap((box, at) => (box.checked ? [options[at].value] : []));
+  const changed = () => {
+    all.checked = boxes.every((box) => box.checked);
+    all.indeterminate = !all.checked && boxes.some((box) => box.checked);
+    error.hidden = true;
+    onChange(chosen());
+  };
+  all.addEventListener("change", () => {
+    for (const box of boxes) box.checked = all.checked;
+    changed();
+  });
+  boxes.forEach((box) => box.addEventListener("change", changed));
+  const row = (box, words) => h("label", { class: "check" }, box, h("span", {}, words));
+  const element = h("fieldset", {}, h("legend", { class: "legend" }, label),
+    h("div", { class: "checks" }, boxes.length > 1 && row(all, t("form.all")), boxes.map((box, at) => row(box, options[at].words))), error);
+  const say = (words) => {
+    error.hidden = !words;
+    error.textContent = words ?? "";
+  };
+  changed();
+  return { element, control: boxes[0], pointer, say, value: chosen };
 }
 
 /** A problem that this page has found by itself. */

@@ -1,19 +1,22 @@
 import { get, post } from "../api.js";
-import { h, put } from "../dom.js";
+import { h, keepFocus, put } from "../dom.js";
 import { icon } from "../icons.js";
 import { named, t } from "../i18n.js";
 import { follow } from "../live.js";
 import { openDialog, toast } from "../parts/dialog.js";
 import { field, form } from "../parts/form.js";
-import { lines, shortId, statusKind, statusWords } from "../parts/order.js";
+import { lineActions } from "../parts/fulfilment.js";
+import { isCancellable, lines, linesInWords, shortId, statusKind, statusWords } from "../parts/order.js";
 import { fill, notice, problemNotice } from "../parts/states.js";
 import { timelineItem } from "../parts/timeline.js";
 import { heading } from "../router.js";
 import { currentAccount } from "../session.js";
 import { time } from "../time.js";
 
-/** The way of an order, as far as it is shown, with the event that ends each part. */
+/** The way of an order until it is paid, as far as it is shown, with the event that ends each part. */
 const TRACK = [["placed", "OrderCreated"], ["reserved", "StockReserved"], ["held", "PaymentAuthorized"], ["paid", "OrderPaid"]];
+/** The way from then on, with the statuses in which each part is behind the order. */
+const PAID_TRACK = [["placed", ["PAID", "SHIPPED", "DELIVERED"]], ["paid", ["PAID", "SHIPPED", "DELIVERED"]], ["shipped", ["SHIPPED", "DELIVERED"]], ["delivered", ["DELIVERED"]]];
 
 /** An order while it happens. `back` is the list that it belongs to. */
 export function orderView(back) {
@@ -32,8 +35,10 @@ function live(first, signal) {
   const parts = { state: h("section", { class: "card state", "aria-label": t("order.status") }), lines: h("section", { class: "card" }), facts: h("section", { class: "card" }), timeline: h("ol", { class: "timeline" }), connection: h("p", {}) };
   // One place that readers of the screen listen to; it is written only when the words change.
   const said = h("p", { class: "hidden-text", role: "status", "aria-live": "polite" });
-  const draw = () => drawAll(seen, parts, said);
-  draw();
+  const place = h("div", { class: "columns" },
+    h("div", { class: "stack loose" }, parts.state, parts.lines),
+    h("div", { class: "stack loose" }, h("section", { class: "card stack" }, h("h2", {}, t("timeline.title")), parts.timeline), parts.facts));
+  const draw = () => keepFocus(place, () => drawAll(seen, parts, said, told.onOrder), "#status");
   const following = new AbortController();
   signal.addEventListener("abort", () => following.abort());
   const change = (changes) => {
@@ -51,23 +56,23 @@ function live(first, signal) {
     onState: (state) => { seen.state = state; drawConnection(seen, parts); },
     onProblem: (problem) => put(parts.connection, problemNotice(problem)),
   };
+  draw();
   follow(first.order_id, told, following.signal);
-  return [said, h("div", { class: "columns" },
-    h("div", { class: "stack loose" }, parts.state, parts.lines),
-    h("div", { class: "stack loose" }, h("section", { class: "card stack" }, h("h2", {}, t("timeline.title")), parts.timeline), parts.facts))];
+  return [said, place];
 }
 
-function drawAll({ order, events, state }, parts, said) {
-  const words = statusWords(order);
-  const sentence = `${named("status", order.status)}. ${words}`;
-  if (said.textContent !== sentence) said.textContent = sentence;
+function drawAll({ order, events, state }, parts, said, onOrder) {
   const isBuyer = order.buyer_id === currentAccount()?.account_id;
+  const role = isBuyer ? "BUYER" : "SELLER";
+  const words = statusWords(order, role);
+  const sentence = `${named("status", order.status)}. ${words} ${linesInWords(order)}`.trim();
+  if (said.textContent !== sentence) said.textContent = sentence;
   put(parts.state,
-    h("div", { class: "row between" }, h("h2", { class: "word", id: "status", "data-status": order.status }, named("status", order.status)), parts.connection),
+    h("div", { class: "row between" }, h("h2", { class: "word", id: "status", tabindex: "-1", "data-status": order.status }, named("status", order.status)), parts.connection),
     words && notice(statusKind(order), words),
     track(order, events),
     isBuyer && cancelButton(order));
-  put(parts.lines, h("h2", {}, t("order.lines")), lines(order));
+  put(parts.lines, h("h2", {}, t("order.lines")), lines(order), lineActions({ order, events, role, onOrder }));
   put(parts.timeline, events.map((event) => timelineItem(event, order)));
   put(parts.facts, h("h2", {}, t("order.facts")), facts(order, isBuyer));
   drawConnection({ state }, parts);
@@ -81,8 +86,8 @@ function drawConnection({ state }, parts) {
 
 function track(order, events) {
   const reached = new Set(events.map((event) => event.type));
-  if (order.status === "PAID") TRACK.forEach(([, event]) => reached.add(event));
   const isOver = order.status === "CANCELLED";
+  if (!isOver && order.status !== "CREATED") return paidTrack(order);
   const way = isOver ? TRACK.filter(([, event]) => reached.has(event)) : TRACK;
   const now = isOver ? -1 : way.findIndex(([, event]) => !reached.has(event));
   const steps = way.map(([name, event], at) => {
@@ -91,6 +96,13 @@ function track(order, events) {
   });
   // A cancelled order has its own end.
   if (isOver) steps.push(step(statusKind(order) === "calm" ? "undone" : "stop", named("status", order.status), false));
+  return h("ol", { class: "track", "aria-label": t("track.title") }, steps);
+}
+
+function paidTrack(order) {
+  const isDone = ([, statuses]) => statuses.includes(order.status);
+  const now = PAID_TRACK.findIndex((part) => !isDone(part));
+  const steps = PAID_TRACK.map((part, at) => step(isDone(part) ? "done" : at === now ? "now" : "", t(`track.${part[0]}`), at === now));
   return h("ol", { class: "track", "aria-label": t("track.title") }, steps);
 }
 
@@ -105,6 +117,7 @@ function facts(order, isBuyer) {
     [t("order.placed"), time(order.created_at)],
     [t("order.updated"), time(order.updated_at)],
     [t("order.payment"), named("payment", order.payment_status)],
+    order.step !== "DONE" && [t("order.step"), named("step", order.step)],
     !isBuyer && [t("order.buyer"), h("span", { class: "mono" }, order.buyer_id)],
   ];
   return h("dl", { class: "facts" }, rows.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
@@ -112,8 +125,7 @@ function facts(order, isBuyer) {
 
 /** A paid order is paid back. The same cancellation twice counts once. */
 function cancelButton(order) {
-  const canCancel = ["CREATED", "PAID"].includes(order.status) && order.cancel_reason === null;
-  if (!canCancel) return null;
+  if (!isCancellable(order)) return null;
   const words = order.status === "PAID" ? t("cancel.refund") : t("cancel.cancel");
   const open = () => openDialog(words, (close) => {
     const reason = field({ label: t("cancel.reason"), hint: t("cancel.reason.hint"), pointer: "/reason", input: { name: "reason", maxlength: 500 } });

@@ -77,8 +77,7 @@ const currencyField = (chosen = "KRW") => field({ label: t("money.currency"), po
 function newProduct(onCreated) {
   const [name, price, currency] = [nameField(), priceField(), currencyField()];
   const stock = field({ label: t("stock.pieces.start"), pointer: "/stock", input: { name: "stock", type: "number", inputmode: "numeric", min: 0, value: 10 } });
-  const key = crypto.randomUUID();
-  const send = async () => {
+  const send = async (key) => {
     const money = { amount: readAmount(price, currency.value(), "/price"), currency: currency.value() };
     onCreated(await post("/products", { name: name.value(), price: money, stock: whole(stock, "/stock") }, { key }));
   };
@@ -101,11 +100,7 @@ function change(product, changed) {
 function adjust(product, changed) {
   openDialog(t("stock.adjust.title", { name: product.name }), (close) => {
     const delta = field({ label: t("stock.delta"), hint: t("stock.delta.hint"), pointer: "/delta", input: { name: "delta", type: "number", inputmode: "numeric", required: true } });
-    let key = crypto.randomUUID();
-    delta.control.addEventListener("input", () => {
-      key = crypto.randomUUID();
-    });
-    const send = async () => {
+    const send = async (key) => {
       changed(await post(`/products/${product.product_id}/stock-adjustments`, { delta: whole(delta, "/delta") }, { key }));
       close();
       toast(t("stock.saved"));

@@ -1,52 +1,86 @@
 import { get, post } from "../api.js";
-import { h, put } from "../dom.js";
+import { h, keepFocus, put } from "../dom.js";
 import { t } from "../i18n.js";
 import { decimal, exponent, formatMoney, parseMoney } from "../money.js";
-import { toast } from "../parts/dialog.js";
+import { openDialog, toast } from "../parts/dialog.js";
 import { field, fieldProblem, form } from "../parts/form.js";
 import { empty, fill } from "../parts/states.js";
 import { heading } from "../router.js";
+import { currentAccount } from "../session.js";
 
 /** Currencies that the forms offer. */
 export const CURRENCIES = ["KRW", "USD", "EUR", "JPY"];
 
-/** What a buyer has, and putting more in. */
+/** The balances are looked at again after so long: a sale fills them while somebody looks. */
+const REFRESH_MS = 5_000;
+
+/** What somebody has: a buyer puts money in, a seller gets it from sales, and both may take it out. */
 export function walletView({ signal }) {
-  const place = h("div", { class: "stack" });
-  fill(place, { load: () => get("/wallet", { signal }), draw: balances, lines: 1, signal });
+  const isBuyer = currentAccount()?.role === "BUYER";
+  const place = h("div", { class: "stack", "aria-live": "polite" });
+  let shown = null;
+  const draw = (wallet) => {
+    shown = JSON.stringify(wallet);
+    return balances(wallet, isBuyer, onWallet);
+  };
+  const onWallet = (wallet) => keepFocus(place, () => put(place, draw(wallet)), "#view h1");
+  const load = () => get("/wallet", { signal });
+  const refresh = async () => {
+    if (document.hidden || shown === null) return;
+    const wallet = await load();
+    if (JSON.stringify(wallet) !== shown) onWallet(wallet);
+  };
+  fill(place, { load, draw, lines: 1, signal });
+  // What cannot be read now is read the next time.
+  const timer = setInterval(() => refresh().catch(() => {}), REFRESH_MS);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  const money = h("section", { "aria-label": t("wallet.balances") }, place);
   const content = [
-    heading(t("wallet.title"), { hint: t("wallet.words") }),
-    h("div", { class: "columns" },
-      h("section", { "aria-label": t("wallet.balances") }, place),
-      h("section", { class: "card" }, h("h2", {}, t("wallet.deposit")), deposit((wallet) => put(place, balances(wallet))))),
+    heading(t("wallet.title"), { hint: t(isBuyer ? "wallet.words" : "wallet.words.seller") }),
+    isBuyer ? h("div", { class: "columns" }, money, h("section", { class: "card" }, h("h2", {}, t("wallet.deposit")), deposit(onWallet))) : money,
   ];
   return { title: t("wallet.title"), content };
 }
 
-function balances(wallet) {
-  if (wallet.balances.length === 0) return empty({ name: "wallet", title: t("wallet.none"), words: t("wallet.none.words") });
-  return wallet.balances.map(({ currency, available, held }) => h("div", { class: "card" },
-    h("p", { class: "muted" }, t("wallet.available", { currency })),
-    h("p", { class: "big" }, formatMoney({ amount: available, currency })),
-    h("p", { class: "small muted" }, held > 0 ? t("wallet.held", { held: formatMoney({ amount: held, currency }) }) : t("wallet.noneHeld"))));
+function balances(wallet, isBuyer, onWallet) {
+  if (wallet.balances.length === 0) {
+    return empty({ name: "wallet", title: t("wallet.none"), words: t(isBuyer ? "wallet.none.words" : "wallet.none.seller") });
+  }
+  return wallet.balances.map(({ currency, available, held }) => h("div", { class: "card stack" },
+    h("div", {},
+      h("p", { class: "muted" }, t("wallet.available", { currency })),
+      h("p", { class: "big" }, formatMoney({ amount: available, currency })),
+      isBuyer && h("p", { class: "small muted" }, held > 0 ? t("wallet.held", { held: formatMoney({ amount: held, currency }) }) : t("wallet.noneHeld"))),
+    available > 0 && payoutButton({ amount: available, currency }, onWallet)));
+}
+
+/** Taking money out, all of it unless something else is typed. */
+function payoutButton(available, onWallet) {
+  const { currency } = available;
+  const open = () => openDialog(t("payout.title"), (close) => {
+    const hint = t("payout.most", { amount: formatMoney(available) });
+    const amount = field({ label: t("wallet.amount"), hint, pointer: "/amount", input: { name: "payout", inputmode: "decimal", autocomplete: "off", required: true, value: typedAmount(available) } });
+    const send = async (key) => {
+      const body = { amount: { amount: readAmount(amount, currency, "/amount"), currency } };
+      const wallet = await post("/wallet/payouts", body, { key });
+      close();
+      onWallet(wallet);
+      toast(t("payout.done", { amount: formatMoney(body.amount) }));
+    };
+    return [h("p", { class: "muted" }, t("payout.words")), form({ fields: [amount], submit: t("payout.submit"), send })];
+  });
+  return h("div", {}, h("button", { class: "button", type: "button", id: `payout-${currency}`, "aria-label": `${t("payout.title")}: ${currency}`, onClick: open }, t("payout.title")));
 }
 
 function deposit(onWallet) {
   const amount = field({ label: t("wallet.amount"), pointer: "/amount", input: { name: "amount", inputmode: "decimal", autocomplete: "off", required: true } });
   const currency = field({ label: t("money.currency"), pointer: "/amount/currency", input: { name: "currency" }, options: CURRENCIES.map((code) => [code, code]) });
-  // The same deposit as long as nothing of it is changed: a second press, or another try after a lost answer, counts once.
-  let key = crypto.randomUUID();
-  const renew = () => {
-    key = crypto.randomUUID();
-  };
-  [amount.control, currency.control].forEach((control) => control.addEventListener("input", renew));
-  const send = async () => {
+  const send = async (key) => {
     const minor = readAmount(amount, currency.value(), "/amount");
     const body = { amount: { amount: minor, currency: currency.value() } };
     onWallet(await post("/wallet/deposits", body, { key }));
     toast(t("wallet.done", { amount: formatMoney(body.amount) }));
     amount.control.value = "";
-    renew();
   };
   return form({ fields: [amount, currency], submit: t("wallet.submit"), send });
 }
