@@ -6,10 +6,12 @@ mod support;
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use edge_api::auth::totp;
+use edge_api::limits::TOTP_STEP_MS;
 use http_body_util::BodyExt as _;
 use serde_json::json;
 use support::client::{Client, Reply};
-use support::people::PASSWORD;
+use support::people::{PASSWORD, secret_of};
 use support::{Setting, Shop, unique};
 use tower::ServiceExt as _;
 
@@ -231,6 +233,31 @@ async fn a_cookie_counts_only_for_a_request_of_the_same_origin_that_asks_for_it(
         (StatusCode::UNAUTHORIZED, &json!("INVALID_TOKEN"))
     );
     assert_eq!(refresh(&client, &cookie, &[]).await.status, StatusCode::OK);
+}
+
+/// The session that begins with a second factor comes beside the recovery codes, not alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_session_of_a_new_second_factor_is_in_the_cookie_too() {
+    let shop = Shop::open().await;
+    shop.clock.stop();
+    let anonymous = shop.anonymous();
+    let token = log_in(&anonymous).await.text("/access_token");
+    let client = anonymous.with_token(&token);
+    let begun = client
+        .post("/auth/second-factor", json!({ "password": PASSWORD }))
+        .await;
+    let step = shop.state.now_ms().div_euclid(TOTP_STEP_MS);
+    let code = totp::code(&secret_of(&begun.text("/otpauth_uri")), step);
+    let confirmation = json!({ "enrolment": begun.text("/enrolment"), "code": code });
+    let path = "/auth/second-factor/confirmation";
+    let reply = client
+        .send(Method::POST, path, &[COOKIE_MODE], Some(confirmation))
+        .await;
+    let reply = reply.expect(200);
+    assert!(reply.body["session"]["access_token"].is_string());
+    assert!(reply.body["session"].get("refresh_token").is_none(), "{:?}", reply.body);
+    let (_, cookie) = session_cookie(&reply);
+    refresh(&anonymous, &cookie, &[]).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
