@@ -3,8 +3,8 @@
 use axum::Router;
 use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, IF_NONE_MATCH, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Json;
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::response::{Json, Response};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -14,7 +14,7 @@ use crate::auth::cookie::keep_refresh_token;
 use crate::auth::gate::gate;
 use crate::console;
 use crate::http::headers::EXPOSED;
-use crate::http::layers::{limit_time, observe, panicked};
+use crate::http::layers::{limit_time, observe, panicked, secured};
 use crate::limits::RETRY_AFTER_SECONDS;
 use crate::problem::{Code, Problem};
 use crate::routes;
@@ -46,12 +46,13 @@ pub fn app(state: EdgeState) -> Router {
 /// Health, readiness, metrics, and whatever the deployment adds. It has no authentication: bind it to the inside.
 pub fn admin(state: EdgeState) -> Router {
     let further = state.admin_routes();
-    routes::health::router().with_state(state).merge(further)
+    let routes = routes::health::router().with_state(state).merge(further);
+    routes.layer(map_response(async |response: Response| secured(response)))
 }
 
 /// The API before there is a gateway. Every answer ends its connection, so that the next one meets the gateway.
 pub(crate) fn starting_api() -> Router {
-    Router::new().fallback(async || {
+    let routes = Router::new().fallback(async || {
         let problem = Problem::new(Code::Unavailable, "The gateway is starting. Try again.");
         (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -62,15 +63,15 @@ pub(crate) fn starting_api() -> Router {
             ],
             Json(problem.body("starting")),
         )
-    })
+    });
+    routes.layer(map_response(async |response: Response| secured(response)))
 }
 
 /// The operators' side before there is a gateway: alive, not ready, and why.
 pub(crate) fn starting_admin(reason: watch::Receiver<String>, metrics: RenderMetrics) -> Router {
-    routes::health::starting(reason, metrics).layer(SetResponseHeaderLayer::overriding(
-        CONNECTION,
-        HeaderValue::from_static("close"),
-    ))
+    let close = SetResponseHeaderLayer::overriding(CONNECTION, HeaderValue::from_static("close"));
+    let routes = routes::health::starting(reason, metrics).layer(close);
+    routes.layer(map_response(async |response: Response| secured(response)))
 }
 
 /// Cross-origin rules for the listed origins; none without any.

@@ -121,14 +121,20 @@ fn write_problem(mut response: Response, request_id: &str) -> Response {
     Response::from_parts(parts, body.into())
 }
 
-fn dress(mut response: Response, request_id: &str) -> Response {
+fn dress(response: Response, request_id: &str) -> Response {
+    let mut response = secured(response);
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}
+
+/// Writes the headers of data, unless it is a page, which has its own.
+pub(crate) fn secured(mut response: Response) -> Response {
     let is_page = response.extensions_mut().remove::<Dressed>().is_some();
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS.iter().filter(|_| !is_page) {
         headers.insert(name, HeaderValue::from_static(value));
-    }
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert("x-request-id", id);
     }
     response
 }
