@@ -183,7 +183,7 @@ impl Opened {
     /// Serves while `visit` runs.
     async fn serve(self, shop: &Shop, visit: impl Future<Output = ()>) {
         let admin = self.admin;
-        let (stop, asked) = oneshot::channel::<()>();
+        let (end, asked) = oneshot::channel::<()>();
         let serving = self
             .entrance
             .serve(shop.state.clone(), async move { drop(asked.await) });
@@ -192,7 +192,7 @@ impl Opened {
                 tokio::task::yield_now().await;
             }
             visit.await;
-            stop.send(()).unwrap();
+            end.send(()).unwrap();
         };
         let (served, ()) = tokio::join!(serving, visit);
         served.unwrap();

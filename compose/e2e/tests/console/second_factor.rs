@@ -41,13 +41,16 @@ impl App {
 /// The bytes of a text in base 32.
 fn decoded(text: &str) -> Vec<u8> {
     const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let digits: Vec<usize> = text.chars().filter_map(|digit| DIGITS.find(digit)).collect();
-    let bits: String = digits.iter().map(|digit| format!("{digit:05b}")).collect();
-    let whole = bits
-        .as_bytes()
-        .chunks_exact(8)
-        .map(|byte| std::str::from_utf8(byte).unwrap());
-    whole.map(|byte| u8::from_str_radix(byte, 2).unwrap()).collect()
+    let (mut bytes, mut bits, mut count) = (Vec::new(), 0u64, 0);
+    for digit in text.chars().filter_map(|digit| DIGITS.find(digit)) {
+        bits = (bits << 5) | u64::try_from(digit).unwrap();
+        count += 5;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from((bits >> count) & 255).unwrap());
+        }
+    }
+    bytes
 }
 
 /// From the password to the recovery codes, which are answered.

@@ -8,6 +8,7 @@ use edge_api::model::order::OrderBody;
 use edge_api::model::timeline::EventBody;
 use runtime::queries::{Entries, EntryRange, Freshness, Queries, StoreAddress};
 use runtime::{Machine, OsMachine};
+use schemas::wire::order::SagaStep;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -91,7 +92,9 @@ async fn stuck(queries: &Queries, (order_id, next): Candidate, now_ms: i64) -> a
     };
     let order = views::order(&bytes)?.order;
     let waiting_ms = now_ms - order.updated_at;
-    let is_stuck = order.needs_attention || (next.is_some() && waiting_ms > STEP_DEADLINE_MS);
+    // The timer of an order that rests is for its lines, about which nobody says anything for days.
+    let waits = next.is_some() && order.step != SagaStep::Done;
+    let is_stuck = order.needs_attention || (waits && waiting_ms > STEP_DEADLINE_MS);
     if !is_stuck {
         return Ok(None);
     }
