@@ -12,8 +12,8 @@ use crate::settings::LogFormat;
 /// What is logged unless `RUST_LOG` says otherwise.
 const DEFAULT_FILTER: &str = "info,sluice=info";
 
-/// What is logged of a simulation: its threads warn of every fault, which is what it is for.
-const SIMULATION_FILTER: &str = "off,sluice=info";
+/// What is logged of a simulation: its threads warn of every fault, which is what it is for, and its orders are thousands.
+const SIMULATION_FILTER: &str = "off,sluice=info,sluice::orders=off";
 
 /// Logs to standard error.
 pub(crate) fn start_logging(is_simulated: bool, format: LogFormat) {
