@@ -24,6 +24,12 @@ use super::leader::ask_leader;
 /// Every question waits this long for its answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
 
+/// How often a group's offsets are asked for while its coordinator moves to another broker.
+const COORDINATOR_TRIES_MAX: u32 = 20;
+
+/// How long the next question waits then.
+const COORDINATOR_WAIT: Duration = Duration::from_millis(500);
+
 /// A partition by the names that people use.
 pub type TopicPartition = (String, i32);
 
@@ -200,10 +206,18 @@ impl KafkaAdmin {
         for (topic, partition) in partitions {
             list.add_partition(topic, *partition);
         }
-        let reader = consumer(&self.config, group, "read_committed")?;
-        let found = reader
-            .committed_offsets(list, ANSWER_WAIT)
-            .map_err(|error| failed(&what, &error))?;
+        let mut tries = 0;
+        let found = loop {
+            let reader = consumer(&self.config, group, "read_committed")?;
+            tries += 1;
+            match reader.committed_offsets(list.clone(), ANSWER_WAIT) {
+                // The group has just lost its coordinator; who reads now waits until another broker has it.
+                Err(error) if tries < COORDINATOR_TRIES_MAX && is_moving(&error) => {
+                    drop(reader.poll(COORDINATOR_WAIT));
+                }
+                answer => break answer.map_err(|error| failed(&what, &error))?,
+            }
+        };
         checked(&what, &found)?;
         let elements = found.elements();
         let set = elements.iter().filter_map(|element| match element.offset() {
@@ -245,6 +259,18 @@ impl KafkaAdmin {
         let found = group_of(&self.committed, group, ANSWER_WAIT);
         found.map_err(|error| fate(Some(error.code), format!("{what}: {error}")))
     }
+}
+
+/// Whether a broker says that the group's coordinator is, or will be, another one.
+fn is_moving(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+        )
+    )
 }
 
 fn wait<T>(what: &str, answer: impl Future<Output = Result<T, KafkaError>>) -> Result<T, LogError> {
