@@ -1,10 +1,10 @@
 //! The two routers of a gateway: the API, and the operators' side; and what stands in for them before it is there.
 
 use axum::Router;
-use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, IF_NONE_MATCH, RETRY_AFTER};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, IF_NONE_MATCH};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
-use axum::response::{Json, Response};
+use axum::response::{IntoResponse as _, Response};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -14,8 +14,7 @@ use crate::auth::cookie::keep_refresh_token;
 use crate::auth::gate::gate;
 use crate::console;
 use crate::http::headers::EXPOSED;
-use crate::http::layers::{limit_time, observe, panicked, secured};
-use crate::limits::RETRY_AFTER_SECONDS;
+use crate::http::layers::{limit_time, observe, panicked, secured, write_problem};
 use crate::problem::{Code, Problem};
 use crate::routes;
 use crate::state::{EdgeState, RenderMetrics};
@@ -46,31 +45,27 @@ pub fn app(state: EdgeState) -> Router {
 /// Health, readiness, metrics, and whatever the deployment adds. It has no authentication: bind it to the inside.
 pub fn admin(state: EdgeState) -> Router {
     let further = state.admin_routes();
-    let routes = routes::health::router().with_state(state).merge(further);
-    routes.layer(map_response(async |response: Response| secured(response)))
+    secure(routes::health::router().with_state(state).merge(further))
 }
 
 /// The API before there is a gateway. Every answer ends its connection, so that the next one meets the gateway.
 pub(crate) fn starting_api() -> Router {
     let routes = Router::new().fallback(async || {
         let problem = Problem::new(Code::Unavailable, "The gateway is starting. Try again.");
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            [
-                (CONNECTION, HeaderValue::from_static("close")),
-                (RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS)),
-                (CONTENT_TYPE, HeaderValue::from_static("application/problem+json")),
-            ],
-            Json(problem.body("starting")),
-        )
+        let problem = problem.header(CONNECTION, HeaderValue::from_static("close"));
+        write_problem(problem.into_response(), "starting")
     });
-    routes.layer(map_response(async |response: Response| secured(response)))
+    secure(routes)
 }
 
 /// The operators' side before there is a gateway: alive, not ready, and why.
 pub(crate) fn starting_admin(reason: watch::Receiver<String>, metrics: RenderMetrics) -> Router {
     let close = SetResponseHeaderLayer::overriding(CONNECTION, HeaderValue::from_static("close"));
-    let routes = routes::health::starting(reason, metrics).layer(close);
+    secure(routes::health::starting(reason, metrics).layer(close))
+}
+
+/// Routes that nobody observes, with the headers of data.
+fn secure(routes: Router) -> Router {
     routes.layer(map_response(async |response: Response| secured(response)))
 }
 

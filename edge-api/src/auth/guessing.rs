@@ -16,12 +16,23 @@ pub(crate) async fn check_password(
     password: Zeroizing<String>,
     hash: Option<String>,
 ) -> Result<bool, Problem> {
+    let verified = async { state.passwords().verify(password, hash).await.map_err(not_hashed) };
+    guess(state, guessers, verified, |is_right| !is_right).await
+}
+
+/// Looks at what somebody presents, unless too many before it were wrong. A wrong one counts against all of `guessers`.
+pub(crate) async fn guess<T>(
+    state: &EdgeState,
+    guessers: Vec<Guesser>,
+    look: impl Future<Output = Result<T, Problem>>,
+    is_wrong: impl Fn(&T) -> bool,
+) -> Result<T, Problem> {
     let guess = begin_guess(state, guessers).await?;
-    let checked = state.passwords().verify(password, hash).await.map_err(not_hashed);
-    if !matches!(checked, Ok(false)) {
+    let seen = look.await;
+    if !seen.as_ref().is_ok_and(is_wrong) {
         forgive(state, &guess).await;
     }
-    checked
+    seen
 }
 
 /// Counts a guess as wrong for now.

@@ -17,6 +17,6 @@ pub mod totp;
 pub mod uses;
 
 pub use caller::{Caller, Role};
-pub(crate) use guessing::{begin_guess, check_password, forgive, not_hashed};
+pub(crate) use guessing::{begin_guess, check_password, forgive, guess, not_hashed};
 pub use keys::{KeyError, TokenKey, TokenKeys};
 pub use sealing::{SealingKey, SealingKeys};

@@ -101,7 +101,8 @@ fn method_label(method: &Method) -> &'static str {
 }
 
 /// Writes every 4xx and 5xx as `application/problem+json`, also those that the framework made.
-fn write_problem(mut response: Response, request_id: &str) -> Response {
+#[must_use]
+pub fn write_problem(mut response: Response, request_id: &str) -> Response {
     let status = response.status();
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,

@@ -42,6 +42,13 @@ impl Checks {
         }
     }
 
+    /// A text that may be left out.
+    pub fn optional_text(&mut self, pointer: &str, value: Option<&str>, chars_max: usize) {
+        if let Some(value) = value {
+            self.text(pointer, value, chars_max);
+        }
+    }
+
     /// An id.
     pub fn id(&mut self, pointer: &str, value: &str) {
         if !is_id(value) {

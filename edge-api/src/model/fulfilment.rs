@@ -98,11 +98,8 @@ impl Shipment {
     pub fn check(&self) -> Result<(), Problem> {
         let mut checks = Checks::new();
         lines(&mut checks, self.lines.as_deref());
-        for (pointer, text) in [("/carrier", &self.carrier), ("/tracking_number", &self.tracking_number)] {
-            if let Some(text) = text {
-                checks.text(pointer, text, REASON_CHARS_MAX);
-            }
-        }
+        checks.optional_text("/carrier", self.carrier.as_deref(), REASON_CHARS_MAX);
+        checks.optional_text("/tracking_number", self.tracking_number.as_deref(), REASON_CHARS_MAX);
         checks.finish()
     }
 }
@@ -121,9 +118,7 @@ impl LinesWithReason {
     pub fn check(&self) -> Result<(), Problem> {
         let mut checks = Checks::new();
         lines(&mut checks, self.lines.as_deref());
-        if let Some(reason) = &self.reason {
-            checks.text("/reason", reason, REASON_CHARS_MAX);
-        }
+        checks.optional_text("/reason", self.reason.as_deref(), REASON_CHARS_MAX);
         checks.finish()
     }
 }

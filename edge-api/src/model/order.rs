@@ -251,9 +251,7 @@ impl Cancellation {
     /// Checks the bounds.
     pub fn check(&self) -> Result<(), Problem> {
         let mut checks = Checks::new();
-        if let Some(reason) = &self.reason {
-            checks.text("/reason", reason, REASON_CHARS_MAX);
-        }
+        checks.optional_text("/reason", self.reason.as_deref(), REASON_CHARS_MAX);
         checks.finish()
     }
 }

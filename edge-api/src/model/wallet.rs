@@ -55,21 +55,23 @@ fn amount() -> Object {
     amount_up_to(AMOUNT_MAX)
 }
 
+fn check(amount: &MoneyBody) -> Result<(), Problem> {
+    let mut checks = Checks::new();
+    checks.money("/amount", amount, AMOUNT_MAX);
+    checks.finish()
+}
+
 impl NewDeposit {
     /// Checks the bounds.
     pub fn check(&self) -> Result<(), Problem> {
-        let mut checks = Checks::new();
-        checks.money("/amount", &self.amount, AMOUNT_MAX);
-        checks.finish()
+        check(&self.amount)
     }
 }
 
 impl NewPayout {
     /// Checks the bounds.
     pub fn check(&self) -> Result<(), Problem> {
-        let mut checks = Checks::new();
-        checks.money("/amount", &self.amount, AMOUNT_MAX);
-        checks.finish()
+        check(&self.amount)
     }
 }
 

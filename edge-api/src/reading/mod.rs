@@ -111,16 +111,17 @@ impl<'a> Reader<'a> {
 
     /// An order; what was accepted by now is there.
     pub async fn order(&self, order_id: &str) -> Result<Option<Order>, Problem> {
-        let topic = topics::ORDER_COMMANDS.name;
-        let order = self
-            .get_or_catch_up(views::ORDERS, order_id, topic, views::order)
-            .await?;
-        Ok(order.map(|view| view.order))
+        Ok(self.order_view(order_id).await?.map(|view| view.order))
     }
 
-    /// An order with what became of commands about its lines: as fresh as asked, or as far as it is committed.
-    pub async fn order_view(&self, order_id: &str, fresh: Option<&Freshness>) -> Result<Option<OrderView>, Problem> {
-        let fresh = fresh.unwrap_or(&Freshness::Committed);
+    /// The same with what became of commands about its lines.
+    pub async fn order_view(&self, order_id: &str) -> Result<Option<OrderView>, Problem> {
+        let topic = topics::ORDER_COMMANDS.name;
+        self.get_or_catch_up(views::ORDERS, order_id, topic, views::order).await
+    }
+
+    /// The same, as fresh as asked.
+    pub async fn order_view_as_of(&self, order_id: &str, fresh: &Freshness) -> Result<Option<OrderView>, Problem> {
         self.get(views::ORDERS, order_id, fresh, views::order).await
     }
 

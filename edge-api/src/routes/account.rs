@@ -91,18 +91,19 @@ pub(super) async fn login_key(state: &EdgeState, caller: &Caller) -> Result<Stri
     Ok(owner.ok_or_else(session_ended)?.login_key)
 }
 
-/// Whoever has found an open session does not get to guess at its password for ever.
+/// The credential whose password this is. Whoever has found an open session does not get to guess at it for ever.
 pub(super) async fn confirm(
     state: &EdgeState,
     caller: &Caller,
     login_key: &str,
     password: String,
-) -> Result<(), Problem> {
+) -> Result<LoginRecord, Problem> {
     let record = state.reader().login(login_key, &Freshness::Committed).await?;
-    let hash = record.map(|record| record.password_hash);
+    let hash = record.as_ref().map(|record| record.password_hash.clone());
     let guessers = vec![Guesser::Session(caller.session_id.clone())];
-    if check_password(state, guessers, Zeroizing::new(password), hash).await? {
-        return Ok(());
+    let is_right = check_password(state, guessers, Zeroizing::new(password), hash).await?;
+    if let Some(record) = record.filter(|_| is_right) {
+        return Ok(record);
     }
     auth_event(AuthEvent::ConfirmationRefused);
     Err(wrong_password("The current password is another one."))

@@ -14,7 +14,7 @@ use crate::auth::devices::Device;
 use crate::auth::refresh::RefreshToken;
 use crate::auth::second_factor::{RightCode, Shown, look_at, spend};
 use crate::auth::tokens::AccessGrant;
-use crate::auth::{Caller, begin_guess, forgive, not_hashed};
+use crate::auth::{Caller, guess, not_hashed};
 use crate::clock::{hex, random_bytes};
 use crate::http::body::Body;
 use crate::http::layers::RequestId;
@@ -51,12 +51,9 @@ pub async fn register(
     registration.check()?;
     let login_key = commerce::ids::login_key(&registration.email);
     // Whoever asks for one address after the other finds out which have accounts, so a taken one counts like a wrong password.
-    let guess = begin_guess(&state, vec![Guesser::Address(address.site())]).await?;
-    let known = state.reader().login(login_key.as_str(), &Freshness::Committed).await;
-    if !matches!(known, Ok(Some(_))) {
-        forgive(&state, &guess).await;
-    }
-    if known?.is_some() {
+    let guessers = vec![Guesser::Address(address.site())];
+    let looking = async { state.reader().login(login_key.as_str(), &Freshness::Committed).await };
+    if guess(&state, guessers, looking, Option::is_some).await?.is_some() {
         return Err(email_taken());
     }
     let password = Zeroizing::new(registration.password);
@@ -124,12 +121,9 @@ pub async fn login(
             Guesser::Address(address.site()),
         ],
     };
-    let guess = begin_guess(&state, guessers).await?;
-    let proof = prove(&state, login_key.as_str(), record.as_ref(), login, request_id).await;
-    if !matches!(proof, Ok(Proof::Wrong)) {
-        forgive(&state, &guess).await;
-    }
-    let has_second_factor = match proof? {
+    let proof = prove(&state, login_key.as_str(), record.as_ref(), login, request_id);
+    let proof = guess(&state, guessers, proof, |proof| matches!(proof, Proof::Wrong)).await?;
+    let has_second_factor = match proof {
         Proof::Wrong => return Err(wrong_credentials()),
         Proof::CodeMissing => return Err(code_missing()),
         Proof::Password => false,

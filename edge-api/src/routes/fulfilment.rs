@@ -8,11 +8,10 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use commerce::ids;
 use commerce::views::OrderView;
-use schemas::wire::envelope::Envelope;
 use schemas::wire::fulfilment as wire;
-use schemas::wire::order::{Order, OrderCommand, OrderCommandPayload, OrderStatus};
+use schemas::wire::order::{Order, OrderCommandPayload, OrderStatus};
 
-use super::orders::{find, own_part, scope, stored};
+use super::orders::{command, own_part, scope, stored, with_version};
 use crate::auth::Caller;
 use crate::auth::access::{Operation, OrderScope};
 use crate::http::body::OptionalBody;
@@ -50,13 +49,12 @@ pub async fn ship(
     OptionalBody(shipment): OptionalBody<Shipment>,
 ) -> Answer {
     shipment.check()?;
-    let hash = fingerprint(&shipment)?;
     let payload = OrderCommandPayload::ShipLines(wire::ShipLines {
         lines: shipment.lines.unwrap_or_default(),
         carrier: shipment.carrier,
         tracking_number: shipment.tracking_number,
     });
-    context.give(&state, "ship-lines", payload, &hash).await
+    context.give(&state, "ship-lines", payload).await
 }
 
 /// Confirms that shipped lines have arrived and are kept: their money goes to the seller, and they cannot be given back any more.
@@ -74,10 +72,9 @@ pub async fn confirm_delivery(
     OptionalBody(delivery): OptionalBody<Delivery>,
 ) -> Answer {
     delivery.check()?;
-    let hash = fingerprint(&delivery)?;
     let lines = delivery.lines.unwrap_or_default();
     let payload = OrderCommandPayload::ConfirmDelivery(wire::ConfirmDelivery { lines });
-    context.give(&state, "confirm-delivery", payload, &hash).await
+    context.give(&state, "confirm-delivery", payload).await
 }
 
 /// Asks the sellers to take shipped lines back. A seller agrees by a refund, or by saying nothing for 14 days.
@@ -95,12 +92,11 @@ pub async fn request_return(
     OptionalBody(request): OptionalBody<LinesWithReason>,
 ) -> Answer {
     request.check()?;
-    let hash = fingerprint(&request)?;
     let payload = OrderCommandPayload::RequestReturn(wire::RequestReturn {
         lines: request.lines.unwrap_or_default(),
         reason: request.reason,
     });
-    context.give(&state, "request-return", payload, &hash).await
+    context.give(&state, "request-return", payload).await
 }
 
 /// Refuses to take lines back. The buyer cannot ask for them again.
@@ -118,12 +114,11 @@ pub async fn reject_return(
     OptionalBody(rejection): OptionalBody<LinesWithReason>,
 ) -> Answer {
     rejection.check()?;
-    let hash = fingerprint(&rejection)?;
     let payload = OrderCommandPayload::RejectReturn(wire::RejectReturn {
         lines: rejection.lines.unwrap_or_default(),
         reason: rejection.reason,
     });
-    context.give(&state, "reject-return", payload, &hash).await
+    context.give(&state, "reject-return", payload).await
 }
 
 /// Pays lines back and takes their goods back: a buyer those that are not shipped yet, a seller own lines that are not delivered.
@@ -141,12 +136,11 @@ pub async fn refund(
     OptionalBody(refund): OptionalBody<LinesWithReason>,
 ) -> Answer {
     refund.check()?;
-    let hash = fingerprint(&refund)?;
     let payload = OrderCommandPayload::RefundLines(wire::RefundLines {
         lines: refund.lines.unwrap_or_default(),
         reason: refund.reason,
     });
-    context.give(&state, "refund-lines", payload, &hash).await
+    context.give(&state, "refund-lines", payload).await
 }
 
 /// Who asks, for which order, under which key.
@@ -186,33 +180,24 @@ impl FromRequestParts<EdgeState> for Context {
 impl Context {
     /// Puts the command into the log and waits for what becomes of it. The same request again, under the same key, is the same
     /// command; without a key each request is one of its own.
-    async fn give(self, state: &EdgeState, kind: &str, payload: OrderCommandPayload, hash: &str) -> Answer {
+    async fn give(self, state: &EdgeState, kind: &str, payload: OrderCommandPayload) -> Answer {
         let (id, request_id) = (self.order_id, self.request_id);
-        let order = find(state, &id).await?;
-        let scope = scope(self.operation, &self.caller, &order)?;
-        may_be_about(&order)?;
+        let before = state.reader().order_view(&id).await?.ok_or_else(Problem::not_found)?;
+        let scope = scope(self.operation, &self.caller, &before.order)?;
+        may_be_about(&before.order)?;
         let subject = format!("{id}/{}", self.caller.account_id);
         let named = ids::command_id(kind, &subject, self.key.as_deref().unwrap_or(&request_id));
         // The request is part of the id, so that another request under the same key is known for what it is.
-        let command_id = format!("{named}.{hash}");
-        let before = state.reader().order_view(&id, None).await?;
-        if before.is_some_and(|view| is_another(&view, named.as_str(), &command_id)) {
+        let command_id = format!("{named}.{}", fingerprint(&payload)?);
+        if is_another(&before, named.as_str(), &command_id) {
             return Err(key_reused());
         }
-        let command: OrderCommand = Envelope {
-            id: command_id.clone(),
-            seq: 0,
-            at: state.now_ms(),
-            actor: self.caller.actor(),
-            causation: request_id,
-            correlation: id.clone(),
-            payload,
-        };
+        let command = command(state, &self.caller, command_id.clone(), &id, request_id, payload);
         let seen = state.append(&id, &command).await?.seen();
-        match state.reader().order_view(&id, Some(&seen)).await {
+        match state.reader().order_view_as_of(&id, &seen).await {
             Ok(Some(view)) => outcome(view, &command_id, scope, &self.caller),
             Ok(None) => Err(Problem::not_found()),
-            Err(problem) if problem.code() == Code::OutcomePending => Ok(stored(id, order.status)),
+            Err(problem) if problem.code() == Code::OutcomePending => Ok(stored(id, before.order.status)),
             Err(problem) => Err(problem),
         }
     }
@@ -224,12 +209,11 @@ fn outcome(view: OrderView, command_id: &str, scope: OrderScope, caller: &Caller
     if view.waiting.iter().any(is_it) {
         return Ok(stored(view.order.order_id.clone(), view.order.status));
     }
-    let version = etag(view.order.version);
     if !view.line_commands.iter().any(is_it) {
-        return Err(refused().header(version.0, version.1.parse().map_err(Problem::internal)?));
+        return Err(with_version(refused(), view.order.version));
     }
     let order = own_part(view.order, scope, caller)?;
-    Ok(([version], Json(OrderBody::from(order))).into_response())
+    Ok(([etag(order.version)], Json(OrderBody::from(order))).into_response())
 }
 
 fn is_another(view: &OrderView, named: &str, command_id: &str) -> bool {
@@ -259,8 +243,8 @@ fn refused() -> Problem {
     )
 }
 
-fn fingerprint(body: &impl serde::Serialize) -> Result<String, Problem> {
-    let bytes = serde_json::to_vec(body).map_err(Problem::internal)?;
+fn fingerprint(payload: &OrderCommandPayload) -> Result<String, Problem> {
+    let bytes = serde_json::to_vec(payload).map_err(Problem::internal)?;
     Ok(ids::request_hash(&bytes).chars().take(FINGERPRINT_CHARS).collect())
 }
 

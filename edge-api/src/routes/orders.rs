@@ -3,8 +3,8 @@
 
 use axum::Router;
 use axum::extract::{Extension, State};
-use axum::http::StatusCode;
 use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
 use commerce::ids::{self, AccountId};
@@ -113,7 +113,8 @@ pub async fn place(
         request_hash,
     };
     let payload = OrderCommandPayload::PlaceOrder(payload);
-    let command = command(&state, &caller, ("place-order", &order_id, &key), request_id, payload);
+    let id = ids::command_id("place-order", &order_id, &key).to_string();
+    let command = command(&state, &caller, id, &order_id, request_id, payload);
     state.append(&order_id, &command).await?;
     Ok(accepted(order_id))
 }
@@ -206,8 +207,7 @@ pub async fn events(
 }
 
 /// Cancels an order as long as no line of it was shipped or given back: before it is paid it unwinds, after that it is paid back
-/// and restocked. The answer comes when the
-/// request is stored; what becomes of it shows in the order.
+/// and restocked. The answer comes when the request is stored; what becomes of it shows in the order.
 #[utoipa::path(
     post, path = "/orders/{id}/cancel", tag = "orders", request_body = Option<Cancellation>,
     params(
@@ -229,18 +229,27 @@ pub async fn cancel(
     let order = find(&state, &id).await?;
     scope(operation, &caller, &order)?;
     if !is_cancellable(&order) {
-        let (name, version) = etag(order.version);
         let problem = Problem::new(Code::OrderTooLate, "The order has gone too far to be cancelled.");
-        return Err(problem.header(name, version.parse().map_err(Problem::internal)?));
+        return Err(with_version(problem, order.version));
     }
     let payload = OrderCommandPayload::CancelOrder(CancelOrder {
         reason: cancellation.reason,
     });
     // Without a key all cancellations of an order are one: sent twice, it counts once.
     let key = key.unwrap_or_default();
-    let command = command(&state, &caller, ("cancel-order", &id, &key), request_id, payload);
+    let command_id = ids::command_id("cancel-order", &id, &key).to_string();
+    let command = command(&state, &caller, command_id, &id, request_id, payload);
     state.append(&id, &command).await?;
     Ok(stored(id, order.status))
+}
+
+/// A conflict says with which version of the order.
+pub(super) fn with_version(problem: Problem, version: i64) -> Problem {
+    let (name, version) = etag(version);
+    match HeaderValue::try_from(version) {
+        Ok(version) => problem.header(name, version),
+        Err(error) => Problem::internal(error),
+    }
 }
 
 /// The answer to a command of which is known that it is stored, and no more.
@@ -269,7 +278,7 @@ pub(super) async fn see(state: &EdgeState, operation: &Operation, caller: &Calle
     Ok(Seen { order, scope, own })
 }
 
-pub(super) async fn find(state: &EdgeState, id: &str) -> Result<Order, Problem> {
+async fn find(state: &EdgeState, id: &str) -> Result<Order, Problem> {
     state.reader().order(id).await?.ok_or_else(Problem::not_found)
 }
 
@@ -330,16 +339,17 @@ fn requested_lines(order: NewOrder) -> Vec<RequestedLine> {
         .collect()
 }
 
-/// A command about an order. Kind, order and key make its id, so that a repeated request is a repeated command.
-fn command(
+/// A command about an order. What is the same whenever a request is repeated makes its id, so that it is a repeated command.
+pub(super) fn command(
     state: &EdgeState,
     caller: &Caller,
-    (kind, order_id, key): (&str, &str, &str),
+    id: String,
+    order_id: &str,
     request_id: String,
     payload: OrderCommandPayload,
 ) -> OrderCommand {
     Envelope {
-        id: ids::command_id(kind, order_id, key).to_string(),
+        id,
         seq: 0,
         at: state.now_ms(),
         actor: caller.actor(),

@@ -20,6 +20,7 @@ use crate::metrics::{AuthEvent, auth_event};
 use crate::model::account::Tokens;
 use crate::model::second_factor::{Confirmation, Enrolled, EnrolmentBody, EnrolmentRequest, Removal};
 use crate::problem::{Answer, Code, Problem};
+use crate::reading::LoginRecord;
 use crate::sessions::Guesser;
 use crate::state::EdgeState;
 
@@ -42,8 +43,8 @@ pub async fn begin(
     Body(request): Body<EnrolmentRequest>,
 ) -> Answer<Json<EnrolmentBody>> {
     let login_key = login_key(&state, &caller).await?;
-    confirm(&state, &caller, &login_key, request.password).await?;
-    has_none(&state, &login_key).await?;
+    let record = confirm(&state, &caller, &login_key, request.password).await?;
+    has_none(Some(&record))?;
     let enrolment = Enrolment::begin(&state)?;
     Ok(Json(EnrolmentBody {
         enrolment: enrolment.seal(&state, &caller.account_id)?,
@@ -71,7 +72,7 @@ pub async fn confirmation(
     let enrolment = enrolment.ok_or_else(|| wrong_code("The enrolment is not this account's, or its time is over."))?;
     let step = totp::step_of(enrolment.secret.as_slice(), confirmation.code.trim(), state.now_ms());
     let step = step.ok_or_else(|| wrong_code("This is not the code of the secret at this moment."))?;
-    has_none(&state, &login_key).await?;
+    has_none(state.reader().login(&login_key, &Freshness::Committed).await?.as_ref())?;
     let (codes, attempt) = (recovery_codes(&state)?, state.random_id()?);
     let payload = AccountCommandPayload::EnrolSecondFactor(EnrolSecondFactor {
         attempt: attempt.clone(),
@@ -130,8 +131,7 @@ pub async fn removal(
     Ok(Json(start_session(&state, record, login_key, false).await?))
 }
 
-async fn has_none(state: &EdgeState, login_key: &str) -> Result<(), Problem> {
-    let record = state.reader().login(login_key, &Freshness::Committed).await?;
+fn has_none(record: Option<&LoginRecord>) -> Result<(), Problem> {
     if record.is_some_and(|record| record.second_factor.is_some()) {
         return Err(enrolled_already());
     }

@@ -82,11 +82,13 @@ impl OutputWatch {
         }
     }
 
-    /// Takes note of a record that was processed.
+    /// Whether a processed record is to be told of. It is asked of every record.
+    pub(crate) fn follows(&self, record: &InputRecord<'_>) -> bool {
+        self.follows_inputs && !record.headers.is_empty()
+    }
+
+    /// Takes note of a record that was processed and [is followed](Self::follows).
     pub(crate) fn see_input(&mut self, task: TaskId, record: &InputRecord<'_>) {
-        if !self.follows_inputs || record.headers.is_empty() {
-            return;
-        }
         if let (Some(observer), Some(topic)) = (&mut self.observer, self.layout.topic(record.topic)) {
             observer.input(task, &topic.name, record);
         }

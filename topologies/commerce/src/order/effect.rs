@@ -133,8 +133,9 @@ pub(crate) fn line_asks(state: &OrderState) -> Vec<(LineNo, LineAsk)> {
 /// The command by which a line gets what it waits for.
 pub(crate) fn line_command(state: &OrderState, (number, ask): (LineNo, LineAsk), attempt: u32) -> Option<Effect> {
     let line = state.line(number)?;
-    let (_, seller, amount) = line.sale()?;
+    let (seller, amount) = line.sale()?;
     let order_id = state.order_id.clone();
+    let id = |step: &str| step_command_id(&state.order_id, step, Some(number), attempt);
     Some(match ask {
         LineAsk::Refund => {
             let refund_id = line_refund_id(&order_id, number);
@@ -143,7 +144,7 @@ pub(crate) fn line_command(state: &OrderState, (number, ask): (LineNo, LineAsk),
                 refund_id,
                 amount,
             };
-            payment_of_line(state, &state.buyer_id, ("refund", number, attempt), command)
+            wallet(id("refund"), &state.buyer_id, command)
         }
         LineAsk::Return => {
             let command = StockCommand::Return { order_id, line: number };
@@ -157,7 +158,7 @@ pub(crate) fn line_command(state: &OrderState, (number, ask): (LineNo, LineAsk),
                 seller_id: seller.clone(),
                 amount,
             };
-            payment_of_line(state, &state.buyer_id, ("settle", number, attempt), command)
+            wallet(id("settle"), &state.buyer_id, command)
         }
         LineAsk::Credit => {
             let settlement_id = settlement_id(&order_id, number);
@@ -166,21 +167,8 @@ pub(crate) fn line_command(state: &OrderState, (number, ask): (LineNo, LineAsk),
                 settlement_id,
                 amount,
             };
-            payment_of_line(state, seller, ("credit", number, attempt), command)
+            wallet(id("credit"), seller, command)
         }
-    })
-}
-
-fn payment_of_line(
-    state: &OrderState,
-    account_id: &AccountId,
-    (step, line, attempt): (&str, LineNo, u32),
-    command: PaymentCommand,
-) -> Effect {
-    Effect::Payment(PaymentAsk {
-        id: step_command_id(&state.order_id, step, Some(line), attempt),
-        account_id: account_id.clone(),
-        command,
     })
 }
 
@@ -275,9 +263,13 @@ fn stock(
 
 fn payment(state: &OrderState, step: &str, attempt: u32, command: PaymentCommand) -> Effect {
     let id = step_command_id(&state.order_id, step, None, attempt);
+    wallet(id, &state.buyer_id, command)
+}
+
+fn wallet(id: RecordId, account_id: &AccountId, command: PaymentCommand) -> Effect {
     Effect::Payment(PaymentAsk {
         id,
-        account_id: state.buyer_id.clone(),
+        account_id: account_id.clone(),
         command,
     })
 }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AccountId, LineNo};
+use crate::ids::AccountId;
 use crate::money::Money;
 use crate::order::state::{LineStatus, OrderLine};
 
@@ -133,8 +133,8 @@ impl OrderLine {
         }
     }
 
-    /// What is asked for it, by whom: the line, its seller and its price.
-    pub(crate) fn sale(&self) -> Option<(LineNo, &AccountId, Money)> {
-        Some((self.line, self.seller_id.as_ref()?, self.total()?))
+    /// Who gets how much for it.
+    pub(crate) fn sale(&self) -> Option<(&AccountId, Money)> {
+        Some((self.seller_id.as_ref()?, self.total()?))
     }
 }

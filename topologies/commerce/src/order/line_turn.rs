@@ -3,7 +3,7 @@
 use crate::ids::{LineNo, line_of_refund, line_of_settlement};
 use crate::order::event::OrderEvent;
 use crate::order::fold::saga;
-use crate::order::fulfilment::{Fulfilment, LineMoney};
+use crate::order::fulfilment::Fulfilment;
 use crate::order::line_command::LineCommand;
 use crate::order::state::{CommandRefusal, OrderLine, SagaStep, WAITING_MAX, WaitingCommand};
 use crate::order::table::{Decision, InputKind, decide};
@@ -74,20 +74,6 @@ impl Turn {
             | PaymentFact::Captured { .. }
             | PaymentFact::Voided { .. } => None,
         }
-    }
-
-    /// An answer about the money of one line. It must be the price of its pieces, to the unit.
-    pub(super) fn line_payment(&mut self, number: LineNo, fact: PaymentFact) {
-        let line = self.state.line(number);
-        let money = line.map_or(LineMoney::WithOrder, |line| line.fulfilment.money);
-        let decision = decide(self.step_before, InputKind::of_payment(&fact, Some(money)));
-        let differs = fact.amount() != line.and_then(OrderLine::total);
-        let decision = if decision == Decision::Record && differs {
-            Decision::Alarm
-        } else {
-            decision
-        };
-        self.carry_out(decision, Some(OrderEvent::Payment(fact)), None);
     }
 
     /// Whoever has said nothing for long enough has agreed: shipped lines are delivered, and returns are taken back.

@@ -11,7 +11,7 @@ use crate::order::fulfilment::{LineAsk, LineMoney};
 use crate::order::input::{CancelOrder, OrderInput, PlaceOrder};
 use crate::order::placing::without_order;
 use crate::order::state::{
-    CancelReason, CommandRefusal, Deadline, LineStatus, OrderState, PaymentStatus, SagaStep, WaitingCommand,
+    CancelReason, CommandRefusal, Deadline, LineStatus, OrderLine, OrderState, PaymentStatus, SagaStep, WaitingCommand,
 };
 use crate::order::table::{Decision, InputKind, decide};
 use crate::payment::PaymentFact;
@@ -155,15 +155,17 @@ impl Turn {
     }
 
     fn payment(&mut self, fact: PaymentFact) {
-        if let Some(line) = self.line_of(&fact) {
-            return self.line_payment(line, fact);
-        }
-        let decision = decide(self.step_of_money(), InputKind::of_payment(&fact, None));
-        // What the wallet holds, takes or gives back must be the total, to the unit.
-        let differs = fact
-            .amount()
-            .zip(self.state.total)
-            .is_some_and(|(amount, total)| amount != total);
+        let number = self.line_of(&fact);
+        let line = number.and_then(|number| self.state.line(number));
+        let money = number.map(|_| line.map_or(LineMoney::WithOrder, |line| line.fulfilment.money));
+        let decision = decide(self.step_of_money(), InputKind::of_payment(&fact, money));
+        // What the wallet holds, takes or gives away must be the total, or the price of the line's pieces, to the unit.
+        let due = if number.is_some() {
+            line.and_then(OrderLine::total)
+        } else {
+            self.state.total
+        };
+        let differs = fact.amount().zip(due).is_some_and(|(amount, due)| amount != due);
         let decision = if decision == Decision::Record && differs {
             Decision::Alarm
         } else {

@@ -170,102 +170,54 @@ impl Turn<'_> {
     }
 
     pub(super) fn refund(self, order_id: OrderId, refund_id: RefundId, amount: Money) -> PaymentStep {
-        let Some(payment) = self.payment.clone() else {
-            return self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::UnknownPayment);
-        };
-        match payment.status {
-            Standing::Captured => match payment.refunds.get(&refund_id) {
-                Some(known) if *known == amount.amount && !planted::is(Bug::RefundedTwice) => {
-                    let account_id = self.account_id.clone();
-                    self.answer(
-                        order_id,
-                        PaymentFact::Refunded {
-                            account_id,
-                            refund_id,
-                            amount,
-                        },
-                    )
-                }
-                Some(_) if !planted::is(Bug::RefundedTwice) => {
-                    self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::Conflict)
-                }
-                _ => self.refund_first(order_id, refund_id, amount, payment),
-            },
-            Standing::Held => self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::InvalidAmount),
-            Standing::Voided => self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::AlreadyVoided),
-            Standing::Declined(_) => self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::UnknownPayment),
-        }
-    }
-
-    fn refund_first(
-        mut self,
-        order_id: OrderId,
-        refund_id: RefundId,
-        amount: Money,
-        mut payment: Payment,
-    ) -> PaymentStep {
-        let left = payment.in_escrow();
-        let same_currency = payment
-            .amount
-            .is_some_and(|captured| captured.currency == amount.currency);
-        let is_left = (0..=left).contains(&amount.amount) || planted::is(Bug::RefundedTwice);
-        let allowed = same_currency && is_left && payment.refunds.len() < PARTS_MAX;
-        let mut wallet = self
-            .wallet
-            .clone()
-            .unwrap_or_else(|| Wallet::empty(self.account_id.clone()));
-        if !allowed || wallet.book(amount.currency, amount.amount, 0, self.now).is_err() {
-            return self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::InvalidAmount);
-        }
-        let entry = ledger::entry(&wallet, LedgerKind::Refund, Some(&order_id), refund_id.as_str(), amount);
-        payment.refunds.insert(refund_id.clone(), amount.amount);
-        payment.changed_at = self.now;
-        (self.wallet, self.payment) = (Some(wallet), Some(payment));
-        let account_id = self.account_id.clone();
-        PaymentStep {
-            entry: Some(entry),
-            ..self.answer(
-                order_id,
-                PaymentFact::Refunded {
-                    account_id,
-                    refund_id,
+        let refusal = match self.payment.as_ref().map(|payment| payment.status) {
+            Some(Standing::Captured) => {
+                let fact = PaymentFact::Refunded {
+                    account_id: self.account_id.clone(),
+                    refund_id: refund_id.clone(),
                     amount,
-                },
-            )
-        }
+                };
+                return self.part(order_id, Part::Refund(refund_id), amount, fact);
+            }
+            Some(Standing::Held) => PaymentRefusal::InvalidAmount,
+            Some(Standing::Voided) => PaymentRefusal::AlreadyVoided,
+            Some(Standing::Declined(_)) | None => PaymentRefusal::UnknownPayment,
+        };
+        self.refuse(order_id, PaymentOperation::Refund, refusal)
     }
 
-    /// Sets money of the escrow aside. The wallet itself does not change, but the entry takes a number of it.
+    /// Sets money of the escrow aside.
     pub(super) fn settle(
         self,
         order_id: OrderId,
         (settlement_id, seller_id): (SettlementId, AccountId),
         amount: Money,
     ) -> PaymentStep {
-        let Some(payment) = self.payment.clone() else {
-            return self.refuse(order_id, PaymentOperation::Settle, PaymentRefusal::UnknownPayment);
-        };
-        let known = payment.settlements.get(&settlement_id).copied();
-        let is_known = known.is_some() && !planted::is(Bug::SettledTwice);
-        if is_known && known != Some(amount.amount) {
-            return self.refuse(order_id, PaymentOperation::Settle, PaymentRefusal::Conflict);
-        }
         let fact = PaymentFact::Settled {
             account_id: self.account_id.clone(),
             settlement_id: settlement_id.clone(),
             seller_id,
             amount,
         };
-        if is_known {
-            self.answer(order_id, fact)
-        } else {
-            self.settle_first((order_id, settlement_id), amount, payment, fact)
+        self.part(order_id, Part::Settlement(settlement_id), amount, fact)
+    }
+
+    /// A part of what was taken leaves the escrow, once.
+    fn part(self, order_id: OrderId, part: Part, amount: Money, fact: PaymentFact) -> PaymentStep {
+        let Some(payment) = self.payment.clone() else {
+            return self.refuse(order_id, part.operation(), PaymentRefusal::UnknownPayment);
+        };
+        match part.known(&payment).filter(|_| !planted::is(part.bug())) {
+            Some(known) if known == amount.amount => self.answer(order_id, fact),
+            Some(_) => self.refuse(order_id, part.operation(), PaymentRefusal::Conflict),
+            None => self.part_first(order_id, part, amount, payment, fact),
         }
     }
 
-    fn settle_first(
+    fn part_first(
         mut self,
-        (order_id, settlement_id): (OrderId, SettlementId),
+        order_id: OrderId,
+        part: Part,
         amount: Money,
         mut payment: Payment,
         fact: PaymentFact,
@@ -273,18 +225,17 @@ impl Turn<'_> {
         let same_currency = payment
             .amount
             .is_some_and(|captured| captured.currency == amount.currency);
-        let is_left = (0..=payment.in_escrow()).contains(&amount.amount) || planted::is(Bug::SettledTwice);
-        let allowed = same_currency && is_left && payment.settlements.len() < PARTS_MAX;
+        let is_left = (0..=payment.in_escrow()).contains(&amount.amount) || planted::is(part.bug());
+        let allowed = same_currency && is_left && part.made(&payment) < PARTS_MAX;
         let mut wallet = self
             .wallet
             .clone()
             .unwrap_or_else(|| Wallet::empty(self.account_id.clone()));
-        if !allowed || wallet.book(amount.currency, 0, 0, self.now).is_err() {
-            return self.refuse(order_id, PaymentOperation::Settle, PaymentRefusal::InvalidAmount);
+        if !allowed || wallet.book(amount.currency, part.gain(amount), 0, self.now).is_err() {
+            return self.refuse(order_id, part.operation(), PaymentRefusal::InvalidAmount);
         }
-        let operation = settlement_id.as_str();
-        let entry = ledger::entry(&wallet, LedgerKind::Settlement, Some(&order_id), operation, amount);
-        payment.settlements.insert(settlement_id, amount.amount);
+        let entry = ledger::entry(&wallet, part.kind(), Some(&order_id), part.id(), amount);
+        part.keep(&mut payment, amount);
         payment.changed_at = self.now;
         (self.wallet, self.payment) = (Some(wallet), Some(payment));
         PaymentStep {
@@ -367,6 +318,75 @@ impl Turn<'_> {
             payment,
             event: Some(event),
             entry: None,
+        }
+    }
+}
+
+/// A part of what an order was paid with.
+enum Part {
+    /// Back to the buyer, whose wallet this is.
+    Refund(RefundId),
+    /// On to a seller. This wallet does not change, but the entry takes a number of it.
+    Settlement(SettlementId),
+}
+
+impl Part {
+    fn id(&self) -> &str {
+        match self {
+            Self::Refund(id) => id.as_str(),
+            Self::Settlement(id) => id.as_str(),
+        }
+    }
+
+    fn operation(&self) -> PaymentOperation {
+        match self {
+            Self::Refund(_) => PaymentOperation::Refund,
+            Self::Settlement(_) => PaymentOperation::Settle,
+        }
+    }
+
+    fn kind(&self) -> LedgerKind {
+        match self {
+            Self::Refund(_) => LedgerKind::Refund,
+            Self::Settlement(_) => LedgerKind::Settlement,
+        }
+    }
+
+    /// What comes back into this wallet.
+    fn gain(&self, amount: Money) -> i64 {
+        match self {
+            Self::Refund(_) => amount.amount,
+            Self::Settlement(_) => 0,
+        }
+    }
+
+    /// The minor units of this part, if it was made before.
+    fn known(&self, payment: &Payment) -> Option<i64> {
+        match self {
+            Self::Refund(id) => payment.refunds.get(id).copied(),
+            Self::Settlement(id) => payment.settlements.get(id).copied(),
+        }
+    }
+
+    /// Parts of this kind that were made before.
+    fn made(&self, payment: &Payment) -> usize {
+        match self {
+            Self::Refund(_) => payment.refunds.len(),
+            Self::Settlement(_) => payment.settlements.len(),
+        }
+    }
+
+    fn keep(self, payment: &mut Payment, amount: Money) {
+        match self {
+            Self::Refund(id) => payment.refunds.insert(id, amount.amount),
+            Self::Settlement(id) => payment.settlements.insert(id, amount.amount),
+        };
+    }
+
+    fn bug(&self) -> Bug {
+        match self {
+            Self::Refund(_) => Bug::RefundedTwice,
+            Self::Settlement(_) => Bug::SettledTwice,
         }
     }
 }

@@ -43,7 +43,9 @@ impl RecordTurn {
                 return ControlFlow::Break(());
             }
         }
-        if let Some(task) = tasks.owner(record) {
+        if watch.follows(record)
+            && let Some(task) = tasks.owner(record)
+        {
             watch.see_input(task, record);
         }
         if record.timestamp_ms >= 0 && self.oldest_ms.is_none_or(|oldest_ms| record.timestamp_ms < oldest_ms) {

@@ -23,96 +23,66 @@ pub(super) fn command(step: SagaStep) -> Decision {
 }
 
 pub(super) fn refunded(step: SagaStep, money: LineMoney) -> Decision {
-    match (way(step), money) {
-        // From an earlier life of this order: the command that asked for it will be read again, and will ask again.
-        (Way::Forward | Way::Paid, LineMoney::WithOrder) => Decision::TooEarly,
-        (Way::Paid, LineMoney::RefundAsked) => Decision::Record,
-        (Way::Paid | Way::Over, LineMoney::Refunded) => Decision::Duplicate,
-        // What is the seller's does not go back.
-        (Way::Paid, LineMoney::SettlementAsked | LineMoney::CreditAsked | LineMoney::Settled) => Decision::Alarm,
-        // No line asks for its money but in a paid order.
-        (
-            Way::Forward,
-            LineMoney::RefundAsked
-            | LineMoney::Refunded
-            | LineMoney::SettlementAsked
-            | LineMoney::CreditAsked
-            | LineMoney::Settled,
-        ) => Decision::Alarm,
-        (
-            Way::Back,
-            LineMoney::WithOrder
-            | LineMoney::RefundAsked
-            | LineMoney::Refunded
-            | LineMoney::SettlementAsked
-            | LineMoney::CreditAsked
-            | LineMoney::Settled,
-        ) => Decision::Alarm,
-        (
-            Way::Over,
+    match way(step) {
+        Way::Forward => before_payment(money),
+        Way::Paid => match money {
+            // From an earlier life of this order: the command that asked for it will be read again, and will ask again.
+            LineMoney::WithOrder => Decision::TooEarly,
+            LineMoney::RefundAsked => Decision::Record,
+            LineMoney::Refunded => Decision::Duplicate,
+            // What is the seller's does not go back.
+            LineMoney::SettlementAsked | LineMoney::CreditAsked | LineMoney::Settled => Decision::Alarm,
+        },
+        Way::Back => Decision::Alarm,
+        Way::Over => match money {
+            LineMoney::Refunded => Decision::Duplicate,
             LineMoney::WithOrder
             | LineMoney::RefundAsked
             | LineMoney::SettlementAsked
             | LineMoney::CreditAsked
-            | LineMoney::Settled,
-        ) => Decision::Alarm,
+            | LineMoney::Settled => Decision::Alarm,
+        },
     }
 }
 
 pub(super) fn settled(step: SagaStep, money: LineMoney) -> Decision {
-    match (way(step), money) {
-        (Way::Forward | Way::Paid, LineMoney::WithOrder) => Decision::TooEarly,
-        (Way::Paid, LineMoney::SettlementAsked) => Decision::Record,
-        (Way::Paid, LineMoney::CreditAsked | LineMoney::Settled) => Decision::Duplicate,
-        // What is the buyer's again does not go to the seller.
-        (Way::Paid, LineMoney::RefundAsked | LineMoney::Refunded) => Decision::Alarm,
-        // No line asks for its money but in a paid order.
-        (
-            Way::Forward,
-            LineMoney::RefundAsked
-            | LineMoney::Refunded
-            | LineMoney::SettlementAsked
-            | LineMoney::CreditAsked
-            | LineMoney::Settled,
-        ) => Decision::Alarm,
-        (
-            Way::Back | Way::Over,
-            LineMoney::WithOrder
-            | LineMoney::RefundAsked
-            | LineMoney::Refunded
-            | LineMoney::SettlementAsked
-            | LineMoney::CreditAsked
-            | LineMoney::Settled,
-        ) => Decision::Alarm,
+    match way(step) {
+        Way::Forward => before_payment(money),
+        Way::Paid => match money {
+            LineMoney::WithOrder => Decision::TooEarly,
+            LineMoney::SettlementAsked => Decision::Record,
+            LineMoney::CreditAsked | LineMoney::Settled => Decision::Duplicate,
+            // What is the buyer's again does not go to the seller.
+            LineMoney::RefundAsked | LineMoney::Refunded => Decision::Alarm,
+        },
+        Way::Back | Way::Over => Decision::Alarm,
     }
 }
 
 pub(super) fn credited(step: SagaStep, money: LineMoney) -> Decision {
-    match (way(step), money) {
-        (Way::Forward | Way::Paid, LineMoney::WithOrder) => Decision::TooEarly,
-        // The settlement that is asked for is answered again, and asks for this again.
-        (Way::Paid, LineMoney::SettlementAsked) => Decision::TooEarly,
-        (Way::Paid, LineMoney::CreditAsked) => Decision::Record,
-        (Way::Paid, LineMoney::Settled) => Decision::Duplicate,
-        (Way::Paid, LineMoney::RefundAsked | LineMoney::Refunded) => Decision::Alarm,
-        // No line asks for its money but in a paid order.
-        (
-            Way::Forward,
-            LineMoney::RefundAsked
-            | LineMoney::Refunded
-            | LineMoney::SettlementAsked
-            | LineMoney::CreditAsked
-            | LineMoney::Settled,
-        ) => Decision::Alarm,
-        (
-            Way::Back | Way::Over,
-            LineMoney::WithOrder
-            | LineMoney::RefundAsked
-            | LineMoney::Refunded
-            | LineMoney::SettlementAsked
-            | LineMoney::CreditAsked
-            | LineMoney::Settled,
-        ) => Decision::Alarm,
+    match way(step) {
+        Way::Forward => before_payment(money),
+        Way::Paid => match money {
+            LineMoney::WithOrder => Decision::TooEarly,
+            // The settlement that is asked for is answered again, and asks for this again.
+            LineMoney::SettlementAsked => Decision::TooEarly,
+            LineMoney::CreditAsked => Decision::Record,
+            LineMoney::Settled => Decision::Duplicate,
+            LineMoney::RefundAsked | LineMoney::Refunded => Decision::Alarm,
+        },
+        Way::Back | Way::Over => Decision::Alarm,
+    }
+}
+
+/// No line asks for its money before the order is paid, but a saga that reads its inputs again may hear of it.
+fn before_payment(money: LineMoney) -> Decision {
+    match money {
+        LineMoney::WithOrder => Decision::TooEarly,
+        LineMoney::RefundAsked
+        | LineMoney::Refunded
+        | LineMoney::SettlementAsked
+        | LineMoney::CreditAsked
+        | LineMoney::Settled => Decision::Alarm,
     }
 }
 

@@ -14,10 +14,9 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use edge_api::http::layers::write_problem;
 use edge_api::problem::{Code, Problem};
 use runtime::queries::Queries;
 use serde::Serialize;
@@ -130,19 +129,11 @@ fn value(seen: &impl Serialize) -> anyhow::Result<Value> {
 }
 
 fn respond(seen: anyhow::Result<Value>) -> Response {
-    let mut response = match seen {
+    match seen {
         Ok(seen) => Json(seen).into_response(),
         Err(error) => {
             let problem = Problem::new(Code::Unavailable, format!("{error:#}"));
-            let mut response = (StatusCode::SERVICE_UNAVAILABLE, Json(problem.body("operator"))).into_response();
-            let kind = HeaderValue::from_static("application/problem+json");
-            response.headers_mut().insert(CONTENT_TYPE, kind);
-            response
+            write_problem(problem.into_response(), "operator")
         }
-    };
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
-    response
+    }
 }
