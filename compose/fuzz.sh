@@ -18,7 +18,7 @@ fuzz() {
     demo_dir=$(mktemp -d)
     unset SLUICE_KAFKA SLUICE_REGISTRY SLUICE_REDIS
     # Whoever tries everything makes more requests than a customer, and says from where each comes.
-    export SLUICE_QUOTA=1000000 SLUICE_PROXIES=1
+    export SLUICE_QUOTA=1000000 SLUICE_PROXIES=1 SLUICE_PAYMENT_PROVIDER=sandbox
     start_demo_server "$demo_dir"
     local status=0 role
     for role in BUYER SELLER; do

@@ -51,6 +51,8 @@ pub struct EdgeParts {
     pub sealing: SealingKeys,
     /// Whether a seller has to have a second factor.
     pub sellers_need_second_factor: bool,
+    /// Whether orders may be paid by card: somebody talks to a payment provider.
+    pub takes_cards: bool,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes ids and secrets unguessable.
@@ -361,6 +363,10 @@ impl EdgeState {
 
     pub(crate) fn uses(&self) -> &TokenUses {
         &self.0.uses
+    }
+
+    pub(crate) fn takes_cards(&self) -> bool {
+        self.0.parts.takes_cards
     }
 
     pub(crate) fn recent(&self) -> &RecentRequests {

@@ -100,7 +100,7 @@ pub fn by_subject(subject: &str) -> Option<&'static TopicSpec> {
     TOPICS.iter().copied().find(|topic| topic.subject == subject)
 }
 
-static TOPICS: [&TopicSpec; 16] = [
+static TOPICS: [&TopicSpec; 18] = [
     &ACCOUNT_COMMANDS,
     &ACCOUNT_EVENTS,
     &ACCOUNTS,
@@ -113,6 +113,8 @@ static TOPICS: [&TopicSpec; 16] = [
     &PAYMENT_EVENTS,
     &PRODUCT_COMMANDS,
     &PRODUCTS,
+    &PROVIDER_ANSWERS,
+    &PROVIDER_CALLS,
     &REVOCATIONS,
     &STOCK_COMMANDS,
     &STOCK_EVENTS,
@@ -164,23 +166,23 @@ topic!(
 );
 topic!(
     /// Commands of buyers.
-    ORDER_COMMANDS, "order-commands", "OrderCommand", key "order id", Command, WEEK, ["v1", "v2"]
+    ORDER_COMMANDS, "order-commands", "OrderCommand", key "order id", Command, WEEK, ["v1", "v2", "v3"]
 );
 topic!(
     /// What happened to orders: the record of truth.
-    ORDER_EVENTS, "order-events", "OrderEvent", key "order id", Event, FOREVER, ["v1", "v2"]
+    ORDER_EVENTS, "order-events", "OrderEvent", key "order id", Event, FOREVER, ["v1", "v2", "v3"]
 );
 topic!(
     /// Orders as views and consumers read them.
-    ORDERS, "orders", "Order", key "order id", State, Cleanup::Compact, ["v1", "v2"]
+    ORDERS, "orders", "Order", key "order id", State, Cleanup::Compact, ["v1", "v2", "v3"]
 );
 topic!(
     /// Commands to wallets.
-    PAYMENT_COMMANDS, "payment-commands", "PaymentCommand", key "account id of the owner", Command, WEEK, ["v1", "v2"]
+    PAYMENT_COMMANDS, "payment-commands", "PaymentCommand", key "account id of the owner", Command, WEEK, ["v1", "v2", "v3"]
 );
 topic!(
     /// What happened to payments; deposits and withdrawals are keyed by account id.
-    PAYMENT_EVENTS, "payment-events", "PaymentEvent", key "order id", Event, FOREVER, ["v1", "v2"]
+    PAYMENT_EVENTS, "payment-events", "PaymentEvent", key "order id", Event, FOREVER, ["v1", "v2", "v3"]
 );
 topic!(
     /// Commands of sellers.
@@ -189,6 +191,14 @@ topic!(
 topic!(
     /// Products with price and stock.
     PRODUCTS, "products", "Product", key "product id", State, Cleanup::Compact, ["v1"]
+);
+topic!(
+    /// What the payment provider has said, for the payments topology.
+    PROVIDER_ANSWERS, "provider-answers", "ProviderAnswer", key "account id of the buyer", Reply, WEEK, ["v1"]
+);
+topic!(
+    /// What the payments topology asks of the payment provider.
+    PROVIDER_CALLS, "provider-calls", "ProviderCall", key "account id of the buyer", Command, WEEK, ["v1"]
 );
 topic!(
     /// Sessions that ended before their time.

@@ -97,7 +97,7 @@ pub async fn place(
     IdempotencyKey(key): IdempotencyKey,
     Body(order): Body<NewOrder>,
 ) -> Answer {
-    order.check()?;
+    order.check(state.takes_cards())?;
     let order_id = ids::order_id(&AccountId::from(caller.account_id.as_str()), &key).to_string();
     let request_hash = ids::request_hash(&serde_json::to_vec(&order).map_err(Problem::internal)?);
     match state.reader().placed_order(&order_id).await? {
@@ -107,10 +107,11 @@ pub async fn place(
     }
     let payload = PlaceOrder {
         buyer_id: caller.account_id.clone(),
-        lines: requested_lines(order),
         // The buyer pays in whatever currency the products have.
         currency: String::new(),
+        card: order.card.clone(),
         request_hash,
+        lines: requested_lines(order),
     };
     let payload = OrderCommandPayload::PlaceOrder(payload);
     let id = ids::command_id("place-order", &order_id, &key).to_string();

@@ -66,6 +66,7 @@ pub struct Setting {
     pub console: bool,
     pub sealing: SealingKeys,
     pub sellers_need_second_factor: bool,
+    pub takes_cards: bool,
 }
 
 impl Default for Setting {
@@ -79,6 +80,7 @@ impl Default for Setting {
             console: true,
             sealing: SealingKey::from_seed(SEED).unwrap().into(),
             sellers_need_second_factor: false,
+            takes_cards: false,
         }
     }
 }
@@ -139,6 +141,7 @@ impl Shop {
             keys: setting.keys,
             sealing: setting.sealing,
             sellers_need_second_factor: setting.sellers_need_second_factor,
+            takes_cards: setting.takes_cards,
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::new(|| "# no metrics\n".to_owned()),

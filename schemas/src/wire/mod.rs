@@ -11,6 +11,7 @@ pub mod fulfilment;
 pub mod order;
 pub mod payment;
 pub mod product;
+pub mod provider;
 pub mod revocation;
 pub mod stock;
 

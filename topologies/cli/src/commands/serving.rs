@@ -297,6 +297,7 @@ impl Server {
             keys: signing_keys(settings, serving)?,
             sealing: sealing_keys(settings, serving)?,
             sellers_need_second_factor: serving.seller_second_factor,
+            takes_cards: serving.payment_provider.is_some(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             metrics,

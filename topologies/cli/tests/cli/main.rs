@@ -10,6 +10,7 @@
 
 mod accounts;
 mod audit;
+mod cards;
 mod consume;
 mod help;
 mod journey;

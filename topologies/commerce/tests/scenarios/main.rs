@@ -24,6 +24,7 @@ mod a_second_post_of_the_same_order;
 mod accounts_are_taken_once;
 mod an_operator_is_called;
 mod an_order_is_paid;
+mod an_order_is_paid_by_card;
 mod deposits_count_once;
 mod descriptions;
 mod lines_are_shipped_kept_or_given_back;

@@ -135,6 +135,14 @@ impl Shop {
     }
 
     pub fn place(&mut self, order: &str, buyer: &str, lines: &[(&str, i64)]) {
+        self.place_by(order, buyer, lines, None);
+    }
+
+    pub fn place_by_card(&mut self, order: &str, buyer: &str, lines: &[(&str, i64)], card: &str) {
+        self.place_by(order, buyer, lines, Some(card.to_owned()));
+    }
+
+    fn place_by(&mut self, order: &str, buyer: &str, lines: &[(&str, i64)], card: Option<String>) {
         let line = |(line, (product, quantity)): (i32, &(&str, i64))| order::RequestedLine {
             line,
             product_id: (*product).to_owned(),
@@ -145,6 +153,7 @@ impl Shop {
             lines: (1..).zip(lines).map(line).collect(),
             currency: String::new(),
             request_hash: format!("{lines:?}"),
+            card,
         };
         let payload = order::OrderCommandPayload::PlaceOrder(place);
         self.send(order, actor(buyer, Role::Buyer), &format!("place-{order}"), payload);

@@ -223,6 +223,7 @@ impl Gateway {
             keys: TokenKey::from_seed(SEED).into(),
             sealing: SealingKey::from_seed(SEED).ok()?.into(),
             sellers_need_second_factor: false,
+            takes_cards: false,
             clock: Arc::new(ProcessClock(world.clone(), process)),
             entropy: Arc::new(Chance(world)),
             metrics: Arc::new(String::new),

@@ -213,6 +213,7 @@ impl Act {
             lines: self.lines(),
             currency: String::new(),
             request_hash: key,
+            card: None,
         });
         let command = self.envelope(&order_id, &buyer, Role::Buyer, "place", payload);
         self.store(&order_id, &command);
