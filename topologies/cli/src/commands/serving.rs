@@ -16,9 +16,10 @@ use edge_api::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use runtime::limits::{SHUTDOWN_WAIT_MAX, ThreadLimits};
+use runtime::outside::{Outside, Worker};
 use runtime::queries::{Hosting, Queries, RemoteQueries};
 use runtime::registry::TableResolver;
-use runtime::{GlobalStreamThread, GlobalTable as _, Machine, OsMachine, StreamApplication, ThreadContext};
+use runtime::{GlobalStreamThread, GlobalTable as _, Machine, OsMachine, StreamApplication, ThreadContext, together};
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::{Layout, Topology};
 use tokio::net::TcpListener;
@@ -86,11 +87,15 @@ pub(crate) fn serve(
         return Ok(ExitCode::from(exit::SUCCESS));
     };
     let (traces, exporter) = export(serving, &runtime)?.unzip();
-    let server = Server::start(settings, serving, &runs_here, prepared, traces)?;
+    let workers = Vec::new();
+    let mut server = Server::start(settings, serving, &runs_here, prepared, (traces, workers))?;
     let sampler = Sampler::start(server.sources(settings))?;
     runtime.spawn(upkeep(recorded));
     let ended = runtime.block_on(server.run(settings, serving, (entrance, shutdown), metrics, &addresses, began));
     drop(sampler);
+    if let Some(outside) = server.outside.take() {
+        runtime.block_on(outside.finish());
+    }
     let stopped = server.stop();
     if let Some(exporter) = exporter {
         exporter.finish();
@@ -147,6 +152,8 @@ struct Server {
     hosting: Arc<Hosting>,
     memory: StoreMemory,
     traces: Option<Arc<Traces>>,
+    /// Only where there is a worker.
+    outside: Option<Outside>,
     applications: Vec<StreamApplication>,
 }
 
@@ -156,7 +163,7 @@ impl Server {
         serving: &Serving,
         runs_here: &impl Fn(&str) -> bool,
         prepared: Prepared,
-        traces: Option<Arc<Traces>>,
+        (traces, workers): (Option<Arc<Traces>>, Vec<Arc<dyn Worker>>),
     ) -> anyhow::Result<Self> {
         let Prepared {
             platform,
@@ -165,12 +172,14 @@ impl Server {
             placed,
         } = prepared;
         let hosting = platform::hosting(&placed);
+        let outside = outside(platform.as_ref(), workers)?;
         let mut server = Self {
             platform,
             schemas,
             hosting,
             memory: StoreMemory::new(StoreBudget::default())?,
             traces,
+            outside,
             applications: Vec::new(),
         };
         for (topology, layout) in placed.into_iter().filter(|(topology, _)| runs_here(topology.name())) {
@@ -193,7 +202,9 @@ impl Server {
             self.memory.clone(),
         )?;
         let limits = limits(topology.name(), settings, serving);
-        let observer = observer(topology.name(), &self.schemas, self.traces.as_ref());
+        let watching = observer(topology.name(), &self.schemas, self.traces.as_ref());
+        let calling = self.outside.as_ref().map(Outside::observer);
+        let observer = together(watching.into_iter().chain(calling).collect());
         let context = ThreadContext {
             topology,
             layout,
@@ -331,6 +342,16 @@ impl Server {
         }
         ended
     }
+}
+
+/// Starts the workers that carry out what topologies of this process ask of the outside.
+fn outside(platform: &dyn Platform, workers: Vec<Arc<dyn Worker>>) -> anyhow::Result<Option<Outside>> {
+    if workers.is_empty() {
+        return Ok(None);
+    }
+    let machine: Arc<dyn Machine> = Arc::new(OsMachine);
+    let on = tokio::runtime::Handle::current();
+    Ok(Some(Outside::start(workers, &platform.commands()?, &machine, &on)))
 }
 
 /// Orders wait for every topology but the views.
