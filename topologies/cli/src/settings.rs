@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use edge_api::limits::{PROXIES_MAX, QUOTA_DEFAULT};
 
+use crate::provider::Provider;
+
 /// Where things are. Every flag has an environment variable; a flag wins.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Services")]

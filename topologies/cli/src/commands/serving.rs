@@ -9,6 +9,7 @@ use ::schemas::SchemaTable;
 use ::schemas::registry::SchemaRegistry;
 use ::schemas::topics as page;
 use anyhow::Context;
+use commerce::topologies::payments;
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{SystemClock, SystemEntropy};
 use edge_api::{
@@ -31,6 +32,7 @@ use crate::commands::serving::watched::WatchedViews;
 use crate::exit::{self, Refusal};
 use crate::observability::{self, Exporter, Render, Sampler, Sources, Traces, observer};
 use crate::platform::{self, Platform};
+use crate::provider::ProviderWorker;
 use crate::settings::{Serving, Settings};
 use crate::signals::Signals;
 use crate::terminal;
@@ -87,7 +89,7 @@ pub(crate) fn serve(
         return Ok(ExitCode::from(exit::SUCCESS));
     };
     let (traces, exporter) = export(serving, &runtime)?.unzip();
-    let workers = Vec::new();
+    let workers = workers(serving, &prepared.schemas, &runs_here);
     let mut server = Server::start(settings, serving, &runs_here, prepared, (traces, workers))?;
     let sampler = Sampler::start(server.sources(settings))?;
     runtime.spawn(upkeep(recorded));
@@ -342,6 +344,14 @@ impl Server {
         }
         ended
     }
+}
+
+/// Who carries out what the topologies of this process ask of the outside.
+fn workers(serving: &Serving, schemas: &Arc<SchemaTable>, runs_here: &impl Fn(&str) -> bool) -> Vec<Arc<dyn Worker>> {
+    let provider = serving.payment_provider.filter(|_| runs_here(payments::NAME));
+    let to_provider =
+        provider.map(|provider| Arc::new(ProviderWorker::new(provider.open(), schemas)) as Arc<dyn Worker>);
+    to_provider.into_iter().collect()
 }
 
 /// Starts the workers that carry out what topologies of this process ask of the outside.

@@ -20,6 +20,7 @@ pub(crate) fn tables() -> [Table; 7] {
         table("engine", runtime::engine_metrics::METRICS),
         table("stores and log", SAMPLED_METRICS),
         table("orders", ORDER_METRICS),
+        table("payment provider", crate::provider::METRICS),
         table("edge", edge_api::metrics::METRICS),
         table("outside", runtime::outside::METRICS),
         table("traces", TRACE_METRICS),

@@ -103,7 +103,9 @@ impl Worker for ProviderWorker {
             for outcome in &said {
                 ANSWERS.count(&[operation, word(*outcome)]).increment(1);
             }
-            let answers = said.into_iter().filter_map(|outcome| self.answer(&wire, &asked, outcome));
+            let answers = said
+                .into_iter()
+                .filter_map(|outcome| self.answer(&wire, &asked, outcome));
             answers.collect()
         })
     }
