@@ -186,7 +186,7 @@ topic!(
 );
 topic!(
     /// Commands of sellers.
-    PRODUCT_COMMANDS, "product-commands", "ProductCommand", key "product id", Command, WEEK, ["v1"]
+    PRODUCT_COMMANDS, "product-commands", "ProductCommand", key "product id", Command, WEEK, ["v1", "v2"]
 );
 topic!(
     /// Products with price and stock.
@@ -210,7 +210,7 @@ topic!(
 );
 topic!(
     /// The stock ledger.
-    STOCK_EVENTS, "stock-events", "StockEvent", key "product id", Event, FOREVER, ["v1", "v2"]
+    STOCK_EVENTS, "stock-events", "StockEvent", key "product id", Event, FOREVER, ["v1", "v2", "v3"]
 );
 topic!(
     /// Answers of the stock to the orders topology.

@@ -98,6 +98,19 @@ impl<'a> Reader<'a> {
         self.get(views::PRODUCTS, product_id, fresh, views::product).await
     }
 
+    /// A product with the id of the command that last changed its name or price, as fresh as asked.
+    pub async fn changed_product(
+        &self,
+        product_id: &str,
+        fresh: &Freshness,
+    ) -> Result<Option<(Product, Option<String>)>, Problem> {
+        self.get(views::PRODUCTS, product_id, fresh, |bytes| {
+            let changed_by = views::product_changed_by(bytes)?.map(|id| id.0);
+            Ok((views::product(bytes)?, changed_by))
+        })
+        .await
+    }
+
     /// A wallet with every operation in it that was accepted by now.
     pub async fn wallet(&self, account_id: &str) -> Result<Option<WalletView>, Problem> {
         let fresh = everything_by_now(self.log, topics::PAYMENT_COMMANDS.name, account_id).await?;

@@ -239,6 +239,11 @@ pub fn product(bytes: &[u8]) -> Result<product::Product, SerdeError> {
     Ok(wire::product::snapshot(&product))
 }
 
+/// Reads the last change of a product's name or price from an entry of [`PRODUCTS`], by the id of its command.
+pub fn product_changed_by(bytes: &[u8]) -> Result<Option<RecordId>, SerdeError> {
+    Ok(decode::<Product>(bytes)?.changed_by)
+}
+
 /// Reads an entry of [`WALLETS`].
 pub fn wallet(bytes: &[u8]) -> Result<WalletView, SerdeError> {
     let wallet: Wallet = decode(bytes)?;
@@ -313,6 +318,12 @@ fn after_cursor(prefix: &[u8], cursor: &str) -> Option<Vec<u8>> {
     // The first key behind one key is that key with a zero byte after it.
     from.push(0);
     Some(from)
+}
+
+/// The key of an order in an owner's [`ORDERS_BY_BUYER`] or [`ORDERS_BY_SELLER`].
+#[must_use]
+pub fn listed_key(owner: &str, order: &order::Order) -> Vec<u8> {
+    keys::listed(owner, order.created_at, &order.order_id)
 }
 
 /// Reads an entry of [`ORDERS_BY_BUYER`] or [`ORDERS_BY_SELLER`].

@@ -359,6 +359,7 @@ fn every_stock_event_reads_back() {
         ProductRefusal::StockWouldBeNegative,
         ProductRefusal::Conflict,
         ProductRefusal::Invalid,
+        ProductRefusal::OtherVersion,
     ] {
         kinds.push(StockEventKind::Refused(refusal));
     }

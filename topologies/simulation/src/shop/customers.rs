@@ -165,6 +165,7 @@ impl Act {
             let change = product::ChangeProduct {
                 name: None,
                 price: Some(krw(self.draw(500..4_000))),
+                if_version: None,
             };
             let payload = product::ProductCommandPayload::ChangeProduct(change);
             self.send(
