@@ -38,11 +38,11 @@ install_schemathesis() {
     "$venv/bin/pip" install --quiet "schemathesis==$schemathesis_version"
 }
 
-# Without the phase that follows links: the description has none, and those that Schemathesis makes up lead astray.
+# All phases: single requests, and walks along the links of the description.
 run_schemathesis() { # role, further arguments
     local role=$1
     shift
     SLUICE_URL=$demo_url SLUICE_ROLE=$role SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$sluice_root/compose/schemathesis \
         "$schemathesis" --config-file "$sluice_root/compose/schemathesis/schemathesis.toml" run "$demo_url/openapi.json" \
-        --checks all --phases examples,coverage,fuzzing --max-examples "$fuzz_examples" --continue-on-failure "$@"
+        --checks all --phases examples,coverage,fuzzing,stateful --max-examples "$fuzz_examples" --continue-on-failure "$@"
 }
