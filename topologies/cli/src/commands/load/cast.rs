@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use edge_api::clock::{SystemEntropy, hex, random_bytes};
 use reqwest::StatusCode;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -22,11 +23,13 @@ const QUANTITY_MAX: u64 = 3;
 const ONE_WITHOUT_IN: u32 = 10;
 
 /// Everything that orders are made of.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Cast {
     /// Names this run: part of every e-mail address and idempotency key.
     pub(super) run: String,
+    #[serde(with = "shared")]
     rich: Vec<Arc<Account>>,
+    #[serde(with = "shared")]
     poor: Vec<Arc<Account>>,
     stocked: Vec<String>,
     sold_out: Vec<String>,
@@ -44,8 +47,27 @@ pub(super) struct Draft {
 }
 
 impl Cast {
+    /// The cast of a file under a new name, or a new one, which is kept there.
+    pub(super) async fn of(shop: &Arc<Shop>, arguments: &LoadArguments) -> anyhow::Result<Self> {
+        let Some(file) = &arguments.cast else {
+            return Self::assemble(shop, arguments).await;
+        };
+        if let Ok(kept) = std::fs::read(file) {
+            let kept: Self = serde_json::from_slice(&kept)
+                .with_context(|| format!("{} is no cast; remove it to make a new one", file.display()))?;
+            let seed: [u8; 6] = random_bytes(&SystemEntropy)?;
+            return Ok(Self {
+                run: hex(&seed),
+                ..kept
+            });
+        }
+        let cast = Self::assemble(shop, arguments).await?;
+        std::fs::write(file, serde_json::to_vec(&cast)?).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(cast)
+    }
+
     /// Makes the accounts and the products.
-    pub(super) async fn assemble(shop: &Arc<Shop>, arguments: &LoadArguments) -> anyhow::Result<Self> {
+    async fn assemble(shop: &Arc<Shop>, arguments: &LoadArguments) -> anyhow::Result<Self> {
         let seed: [u8; 6] = random_bytes(&SystemEntropy)?;
         let run = hex(&seed);
         let poor = if arguments.declines > 0 {
@@ -113,6 +135,24 @@ impl Cast {
             key,
             body: json!({ "lines": lines }),
         })
+    }
+}
+
+/// Shared accounts as a list in a file.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Account;
+
+    pub(super) fn serialize<S: Serializer>(accounts: &[Arc<Account>], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(accounts.iter().map(AsRef::as_ref))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Arc<Account>>, D::Error> {
+        let accounts = Vec::<Account>::deserialize(from)?;
+        Ok(accounts.into_iter().map(Arc::new).collect())
     }
 }
 
