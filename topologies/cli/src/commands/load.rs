@@ -73,6 +73,11 @@ pub(crate) struct LoadArguments {
     #[arg(long, value_name = "%", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     stock_outs: u8,
 
+    /// Percentage of orders that a card of the sandbox pays (`--payment-provider sandbox`): most are approved, some are declined,
+    /// answered twice, or asked about again.
+    #[arg(long, value_name = "%", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    cards: u8,
+
     /// Seconds for which a request is sent again before its order counts as failed, and for which a final status is waited for.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,

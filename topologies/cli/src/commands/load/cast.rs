@@ -35,6 +35,7 @@ pub(super) struct Cast {
     sold_out: Vec<String>,
     declines: u64,
     stock_outs: u64,
+    cards: u64,
     lines: u32,
 }
 
@@ -102,6 +103,7 @@ impl Cast {
             run,
             declines: arguments.declines.into(),
             stock_outs: arguments.stock_outs.into(),
+            cards: arguments.cards.into(),
             lines: arguments.lines,
         };
         maker.progress.finish();
@@ -129,12 +131,12 @@ impl Cast {
             lines.pop();
             lines.push(json!({ "product_id": product, "quantity": 1 }));
         }
+        let mut body = json!({ "lines": lines });
+        if dice.roll(100) < self.cards {
+            body["card"] = dice.card().into();
+        }
         let (buyer, key) = (Arc::clone(buyer), format!("load-{}-{number}", self.run));
-        Ok(Draft {
-            buyer,
-            key,
-            body: json!({ "lines": lines }),
-        })
+        Ok(Draft { buyer, key, body })
     }
 }
 
@@ -238,6 +240,15 @@ impl Dice {
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % sides.max(1)
+    }
+
+    fn card(&mut self) -> &'static str {
+        match self.roll(100) {
+            0..80 => "sandbox_approved",
+            80..90 => "sandbox_declined",
+            90..98 => "sandbox_twice",
+            _ => "sandbox_timeout",
+        }
     }
 
     fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
