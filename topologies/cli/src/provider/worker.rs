@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use commerce::authority::Actor;
 use commerce::ids::RecordId;
-use commerce::payment::{ProviderCall, ProviderOutcome};
+use commerce::payment::{PaymentOperation, ProviderCall, ProviderOutcome};
 use commerce::topologies::payments;
 use commerce::wire::{Meta, provider};
 use runtime::metric::Metric;
@@ -22,6 +22,16 @@ const ANSWERS: Metric = Metric::counter(
     "What the payment provider has said: done, declined, or nothing, after which it is asked again.",
 );
 
+/// What a provider is asked to do.
+const OPERATIONS: [PaymentOperation; 4] = [
+    PaymentOperation::Authorize,
+    PaymentOperation::Capture,
+    PaymentOperation::Void,
+    PaymentOperation::Refund,
+];
+
+const NO_ANSWER: &str = "none";
+
 /// All of them.
 pub(crate) const METRICS: &[Metric] = &[ANSWERS];
 
@@ -35,6 +45,11 @@ pub(crate) struct ProviderWorker {
 impl ProviderWorker {
     /// Carries calls to `provider`.
     pub(crate) fn new(provider: Arc<dyn PaymentProvider>, schemas: &Arc<SchemaTable>) -> Self {
+        for operation in OPERATIONS {
+            for outcome in ["done", "declined", NO_ANSWER] {
+                drop(ANSWERS.count(&[operation.word(), outcome]));
+            }
+        }
         Self {
             provider,
             calls: AvroSerde::new(schemas),
@@ -94,7 +109,7 @@ impl Worker for ProviderWorker {
             let said = self.provider.carry_out(asked.clone()).await;
             let operation = asked.step.operation().word();
             if said.is_empty() {
-                ANSWERS.count(&[operation, "none"]).increment(1);
+                ANSWERS.count(&[operation, NO_ANSWER]).increment(1);
                 tracing::warn!(
                     order_id = %asked.order_id, operation, attempt = asked.attempt,
                     "the payment provider does not say what became of a call: it is asked again"
