@@ -7,6 +7,7 @@ mod json_lines;
 mod observability;
 mod platform;
 mod progress;
+mod protection;
 mod settings;
 mod signals;
 mod terminal;

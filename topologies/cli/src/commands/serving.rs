@@ -12,12 +12,14 @@ use anyhow::Context;
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{SystemClock, SystemEntropy};
 use edge_api::{
-    CommandSerdes, EdgeParts, EdgeState, Entrance, MemorySessions, RedisSessions, SessionStore, SessionTimes,
+    CommandSerdes, EdgeParts, EdgeState, Entrance, MemorySessions, RedisAccess, RedisSessions, SessionStore,
+    SessionTimes,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use runtime::limits::{SHUTDOWN_WAIT_MAX, ThreadLimits};
 use runtime::queries::{Hosting, Queries, RemoteQueries};
 use runtime::registry::TableResolver;
+use runtime::tls::scheme;
 use runtime::{GlobalStreamThread, GlobalTable as _, Machine, OsMachine, StreamApplication, ThreadContext};
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::{Layout, Topology};
@@ -30,6 +32,7 @@ use crate::commands::serving::watched::WatchedViews;
 use crate::exit::{self, Refusal};
 use crate::observability::{self, Exporter, Render, Sampler, Sources, Traces, observer};
 use crate::platform::{self, Platform};
+use crate::protection::{self, Transport, refuse_plaintext_listeners};
 use crate::settings::{Serving, Settings};
 use crate::signals::Signals;
 use crate::terminal;
@@ -69,6 +72,8 @@ pub(crate) fn serve(
     runs_here: impl Fn(&str) -> bool,
     with_edge: bool,
 ) -> anyhow::Result<ExitCode> {
+    refuse_plaintext_listeners(settings, serving, with_edge)?;
+    let transport = Transport::load(settings)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
     let began = Instant::now();
     // Bound first: a taken port is the most common mistake and should not cost a restore.
@@ -76,17 +81,21 @@ pub(crate) fn serve(
     let listener = with_edge
         .then(|| runtime.block_on(bind(serving.listen, "--listen")))
         .transpose()?;
-    let addresses = Addresses::of(listener.as_ref(), &admin_listener)?;
+    let addresses = Addresses::of(listener.as_ref(), &admin_listener)?.spoken(serving, &transport);
+    let listening = listener
+        .map(|listener| protection::api(listener, serving))
+        .transpose()?;
+    let admin_listening = transport.admin(admin_listener)?;
     let recorded = observability::install()?;
     let metrics = observability::render(recorded.clone());
     let entered = runtime.enter();
-    let entrance = Entrance::open(listener, admin_listener, Arc::clone(&metrics));
+    let entrance = Entrance::open(listening, admin_listening, Arc::clone(&metrics));
     let shutdown = shutdown(Signals::listen()?);
     let Some(prepared) = prepare(settings, &runs_here, &entrance, &shutdown)? else {
         return Ok(ExitCode::from(exit::SUCCESS));
     };
-    let (traces, exporter) = export(serving, &runtime)?.unzip();
-    let server = Server::start(settings, serving, &runs_here, prepared, traces)?;
+    let (traces, exporter) = export(serving, &transport, &runtime)?.unzip();
+    let server = Server::start(settings, serving, &runs_here, (prepared, transport), traces)?;
     let sampler = Sampler::start(server.sources(settings))?;
     runtime.spawn(upkeep(recorded));
     let ended = runtime.block_on(server.run(settings, serving, (entrance, shutdown), metrics, &addresses, began));
@@ -106,13 +115,20 @@ pub(crate) fn serve(
 }
 
 /// The way to the collector, where there is one.
-fn export(serving: &Serving, on: &tokio::runtime::Runtime) -> anyhow::Result<Option<(Arc<Traces>, Exporter)>> {
+fn export(
+    serving: &Serving,
+    transport: &Transport,
+    on: &tokio::runtime::Runtime,
+) -> anyhow::Result<Option<(Arc<Traces>, Exporter)>> {
     let started = serving
         .otlp_endpoint
         .as_ref()
         // As a variable that is set to nothing gives it.
         .filter(|endpoint| !endpoint.is_empty())
-        .map(|endpoint| Exporter::start(endpoint, serving.trace_ratio, &serving.instance_id, on.handle().clone()));
+        .map(|endpoint| {
+            let (tls, on) = (transport.services(), on.handle().clone());
+            Exporter::start((endpoint, tls), serving.trace_ratio, &serving.instance_id, on)
+        });
     started.transpose().context("--otlp-endpoint")
 }
 
@@ -145,6 +161,7 @@ struct Server {
     platform: Arc<dyn Platform>,
     schemas: Arc<SchemaTable>,
     hosting: Arc<Hosting>,
+    transport: Transport,
     memory: StoreMemory,
     traces: Option<Arc<Traces>>,
     applications: Vec<StreamApplication>,
@@ -155,7 +172,7 @@ impl Server {
         settings: &Settings,
         serving: &Serving,
         runs_here: &impl Fn(&str) -> bool,
-        prepared: Prepared,
+        (prepared, transport): (Prepared, Transport),
         traces: Option<Arc<Traces>>,
     ) -> anyhow::Result<Self> {
         let Prepared {
@@ -169,6 +186,7 @@ impl Server {
             platform,
             schemas,
             hosting,
+            transport,
             memory: StoreMemory::new(StoreBudget::default())?,
             traces,
             applications: Vec::new(),
@@ -256,7 +274,9 @@ impl Server {
     }
 
     fn queries(&self) -> anyhow::Result<Queries> {
-        let remote = self.platform.owners()?.map(RemoteQueries::new).transpose()?;
+        let owners = self.platform.owners()?;
+        let remote = owners.map(|owners| RemoteQueries::new(owners, self.transport.instances()));
+        let remote = remote.transpose()?;
         Ok(Queries::new(Arc::clone(&self.hosting), remote))
     }
 
@@ -276,14 +296,15 @@ impl Server {
         revocations: Arc<Revocations>,
         metrics: Render,
     ) -> anyhow::Result<EdgeState> {
-        let times = SessionTimes::default();
-        let sessions: Arc<dyn SessionStore> = match &settings.redis {
-            Some(url) => Arc::new(RedisSessions::connect(url, &settings.application_id, times).context("--redis")?),
-            None => Arc::new(MemorySessions::new(times)),
-        };
+        let sessions = self.sessions(settings)?;
         let mut admin_routes = runtime::queries::http::router(&queries);
         if !serving.no_console {
-            admin_routes = admin_routes.merge(operator::router(&self.platform, &queries, settings, serving)?);
+            admin_routes = admin_routes.merge(operator::router(
+                &self.platform,
+                &queries,
+                settings,
+                (serving, self.transport.instances()),
+            )?);
         }
         let parts = EdgeParts {
             log: self.platform.commands()?,
@@ -308,6 +329,21 @@ impl Server {
             admin_routes,
         };
         Ok(EdgeState::new(parts)?)
+    }
+
+    fn sessions(&self, settings: &Settings) -> anyhow::Result<Arc<dyn SessionStore>> {
+        let times = SessionTimes::default();
+        let Some(url) = &settings.redis else {
+            return Ok(Arc::new(MemorySessions::new(times)));
+        };
+        let password = settings.redis_password()?;
+        let access = RedisAccess {
+            url,
+            password: password.as_deref(),
+            tls: self.transport.services(),
+        };
+        let sessions = RedisSessions::connect(&access, &settings.application_id, times).context("--redis")?;
+        Ok(Arc::new(sessions))
     }
 
     /// Resolves to a sentence when a topology has failed for good.
@@ -367,10 +403,12 @@ async fn first<T>(mut futures: Vec<std::pin::Pin<Box<impl Future<Output = T>>>>)
     .await
 }
 
-/// Where the process listens.
+/// Where the process listens, and what is spoken there.
 struct Addresses {
     api: Option<SocketAddr>,
     admin: SocketAddr,
+    api_scheme: &'static str,
+    admin_scheme: &'static str,
 }
 
 impl Addresses {
@@ -378,7 +416,18 @@ impl Addresses {
         Ok(Self {
             api: api.map(TcpListener::local_addr).transpose()?,
             admin: admin.local_addr()?,
+            api_scheme: "http",
+            admin_scheme: "http",
         })
+    }
+
+    fn spoken(self, serving: &Serving, transport: &Transport) -> Self {
+        let is_secured = serving.tls_certificate_file.is_some();
+        Self {
+            api_scheme: if is_secured { "https" } else { "http" },
+            admin_scheme: scheme(transport.instances()),
+            ..self
+        }
     }
 }
 
@@ -388,12 +437,13 @@ async fn announce(is_ready: impl Fn() -> bool, addresses: &Addresses, began: Ins
         tokio::time::sleep(READY_INTERVAL).await;
     }
     let (seconds, admin) = (began.elapsed().as_secs_f32(), addresses.admin);
+    let (api_scheme, admin_scheme) = (addresses.api_scheme, addresses.admin_scheme);
     let api = addresses
         .api
-        .map_or_else(String::new, |api| format!("API http://{api}  "));
+        .map_or_else(String::new, |api| format!("API {api_scheme}://{api}  "));
     // Standard output may be closed; being ready does not depend on it.
     drop(terminal::line(format!(
-        "ready in {seconds:.1} s: {api}admin http://{admin}"
+        "ready in {seconds:.1} s: {api}admin {admin_scheme}://{admin}"
     )));
 }
 
