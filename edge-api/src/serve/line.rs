@@ -40,7 +40,7 @@ impl Line {
         router: watch::Receiver<Router>,
         watcher: Watcher,
         mut stopped: watch::Receiver<bool>,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    ) -> impl Future<Output = ()> + Send + use<> {
         let line = self.clone();
         async move {
             let ended = match line {
@@ -91,7 +91,7 @@ fn current(router: &watch::Receiver<Router>) -> Router {
 /// Whoever came in the clear is not told to come over TLS next time: a browser would not believe it (RFC 6797, 7.2), and where there is
 /// no TLS it would be wrong.
 fn forgetful(router: &watch::Receiver<Router>) -> Router {
-    let without = |mut response: Response| async {
+    let without = |mut response: Response| async move {
         response.headers_mut().remove(STRICT_TRANSPORT_SECURITY);
         response
     };

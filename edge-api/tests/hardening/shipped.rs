@@ -106,7 +106,17 @@ fn what_is_shipped_leaves_out_what_tries_it_out() {
     let build = "cargo build --locked -p sluice --no-default-features";
     assert!(dockerfile.contains(build), "the image is not built with: {build}");
     let tree = Command::new(env!("CARGO"))
-        .args(["tree", "--package", "sluice", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .args([
+            "tree",
+            "--package",
+            "sluice",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
         .args(["--no-default-features", "--locked", "--offline"])
         .current_dir(root())
         .output()

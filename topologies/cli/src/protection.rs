@@ -35,12 +35,12 @@ impl Transport {
     /// Reads the files.
     pub(crate) fn load(settings: &Settings) -> anyhow::Result<Self> {
         let protection = &settings.protection;
-        let authority = |path: &Option<PathBuf>| path.as_deref().map(Authority::load).transpose();
-        let own = authority(&protection.internal_ca_file).context("--internal-ca-file")?;
-        let of_services = authority(&protection.service_ca_file).context("--service-ca-file")?;
+        let authority = |path: Option<&PathBuf>| path.map(|path| Authority::load(path)).transpose();
+        let own = authority(protection.internal_ca_file.as_ref()).context("--internal-ca-file")?;
+        let of_services = authority(protection.service_ca_file.as_ref()).context("--service-ca-file")?;
         let identity = identity(
-            &protection.internal_certificate_file,
-            &protection.internal_key_file,
+            protection.internal_certificate_file.as_ref(),
+            protection.internal_key_file.as_ref(),
             "internal",
         )?;
         let services = of_services.or_else(|| own.clone());
@@ -83,16 +83,30 @@ impl Transport {
 
 /// The API on this listener.
 pub(crate) fn api(listener: TcpListener, serving: &Serving) -> anyhow::Result<Listening> {
-    match identity(&serving.tls_certificate_file, &serving.tls_key_file, "tls")? {
+    match identity(
+        serving.tls_certificate_file.as_ref(),
+        serving.tls_key_file.as_ref(),
+        "tls",
+    )? {
         Some(identity) => Ok(Listening::over_tls(listener, public_server(identity)?)),
         None if serving.proxies > 0 => Ok(Listening::behind_proxies(listener)),
         None => Ok(listener.into()),
     }
 }
 
+/// The files of this process's own certificates, by what they are for.
+pub(crate) fn certificates(settings: &Settings, serving: &Serving) -> Vec<(&'static str, PathBuf)> {
+    let files = [
+        ("api", &serving.tls_certificate_file),
+        ("internal", &settings.protection.internal_certificate_file),
+    ];
+    let given = files.into_iter().filter_map(|(name, path)| Some((name, path.clone()?)));
+    given.collect()
+}
+
 fn identity(
-    certificate: &Option<PathBuf>,
-    key: &Option<PathBuf>,
+    certificate: Option<&PathBuf>,
+    key: Option<&PathBuf>,
     flags: &str,
 ) -> anyhow::Result<Option<Arc<Identity>>> {
     match (certificate, key) {

@@ -9,13 +9,15 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::routing::get;
 use e2e::certificates::{Authority as Issuer, Issued, Validity};
 use runtime::registry::{HttpRegistry, RegistryLimits};
-use runtime::tls::{Authority, ClientTls, Identity, IdentityFiles, http_client, inside_server, public_server};
+use runtime::tls::{
+    Authority, ClientTls, Identity, IdentityFiles, certificate_end, http_client, inside_server, public_server,
+};
 use schemas::registry::SchemaRegistry as _;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -305,6 +307,17 @@ async fn serve_registry(identity: Arc<Identity>) -> SocketAddr {
         }
     });
     address
+}
+
+#[test]
+fn a_certificate_says_when_it_ends() {
+    let ground = Ground::new();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let end = |validity| {
+        let issued = ground.ours.issue_valid("one", &[HOST], validity).unwrap();
+        certificate_end(&issued.certificate).unwrap()
+    };
+    assert!(end(Validity::Expired) < now && now < end(Validity::Valid));
 }
 
 #[test]

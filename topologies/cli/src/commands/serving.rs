@@ -96,7 +96,7 @@ pub(crate) fn serve(
     };
     let (traces, exporter) = export(serving, &transport, &runtime)?.unzip();
     let server = Server::start(settings, serving, &runs_here, (prepared, transport), traces)?;
-    let sampler = Sampler::start(server.sources(settings))?;
+    let sampler = Sampler::start(server.sources(settings, serving))?;
     runtime.spawn(upkeep(recorded));
     let ended = runtime.block_on(server.run(settings, serving, (entrance, shutdown), metrics, &addresses, began));
     drop(sampler);
@@ -264,12 +264,13 @@ impl Server {
         }
     }
 
-    fn sources(&self, settings: &Settings) -> Sources {
+    fn sources(&self, settings: &Settings, serving: &Serving) -> Sources {
         Sources {
             platform: Arc::clone(&self.platform),
             hosting: Arc::clone(&self.hosting),
             memory: self.memory.clone(),
             state_dir: settings.state_dir(),
+            certificates: protection::certificates(settings, serving),
         }
     }
 

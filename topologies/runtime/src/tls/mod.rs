@@ -8,6 +8,7 @@ mod authority;
 mod client;
 mod identity;
 mod server;
+mod validity;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub use authority::Authority;
 pub use client::{ClientTls, http_client, scheme};
 pub use identity::{Identity, IdentityFiles};
 pub use server::{inside_server, public_server};
+pub use validity::certificate_end;
 
 /// Nothing older is spoken by a listener or a client of ours.
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
