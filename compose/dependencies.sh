@@ -35,6 +35,8 @@ missing_build_packages() {
     have cmake || echo cmake
     have pkg-config || echo pkg-config
     have_libclang || echo libclang-dev
+    # librdkafka speaks TLS with the machine's OpenSSL, so that its fixes come with the machine's updates.
+    pkg-config --exists libssl 2>/dev/null || echo libssl-dev
     rocksdb_present || missing_fetch_packages
 }
 

@@ -9,6 +9,7 @@
 #   KAFKA_DATA      data directory; kept between starts ($SLUICE_STACK_DIR/kafka, which is in the cache directory)
 #   KAFKA_HEAP      384m
 #   KAFKA_EXTRA     lines appended to server.properties
+#   KAFKA_USERS     "name password" a line: who may come in with SCRAM-SHA-512, told to a node when it is formatted
 #   KAFKA_CLUSTER_ID   the id of a cluster whose voters KAFKA_EXTRA lists; without it the node is a cluster of its own
 #   KAFKA_VERSION, LOG4J2_VERSION   instead of the pinned ones
 set -euo pipefail
@@ -60,10 +61,13 @@ run() {
 
 # Writes meta.properties and, for a cluster of its own, the set of one voter. --ignore-formatted finishes a format that was interrupted.
 format() { # server.properties
-    local alone=(--standalone)
+    local alone=(--standalone) users=() name password
     [ -z "${KAFKA_CLUSTER_ID:-}" ] || alone=()
+    while read -r name password; do
+        [ -z "$name" ] || users+=(--add-scram "SCRAM-SHA-512=[name=$name,password=$password]")
+    done <<<"${KAFKA_USERS:-}"
     "$(java_command)" -Xshare:auto -XX:TieredStopAtLevel=1 "$logging" -cp "$jars/*" kafka.tools.StorageTool \
-        format "${alone[@]}" --ignore-formatted -t "${KAFKA_CLUSTER_ID:-$(random_cluster_id)}" -c "$1" >/dev/null
+        format "${alone[@]}" "${users[@]}" --ignore-formatted -t "${KAFKA_CLUSTER_ID:-$(random_cluster_id)}" -c "$1" >/dev/null
 }
 
 main "$@"

@@ -5,6 +5,7 @@
 # Environment:
 #   REGISTRY_PORT (8081), REGISTRY_MANAGEMENT_PORT (REGISTRY_PORT + 1000)
 #   REGISTRY_KAFKA           bootstrap servers: schemas live in a Kafka topic. Without it they are in memory only
+#   REGISTRY_HTTPS_PORT, REGISTRY_CERTIFICATE, REGISTRY_KEY   HTTPS on this port too, with this certificate and key (PEM)
 #   REGISTRY_COMPATIBILITY   BACKWARD_TRANSITIVE. Apicurio's own default is NONE, which accepts anything
 set -euo pipefail
 # shellcheck source=compose/steps.sh
@@ -61,6 +62,10 @@ run() {
     local storage=(-Dapicurio.storage.kind=sql -Dapicurio.storage.sql.kind=h2)
     [ -z "${REGISTRY_KAFKA:-}" ] || storage=(-Dapicurio.storage.kind=kafkasql
         "-Dapicurio.kafkasql.bootstrap.servers=$REGISTRY_KAFKA" -Dapicurio.kafkasql.consumer.poll.timeout=1000)
+    local secured=()
+    [ -z "${REGISTRY_HTTPS_PORT:-}" ] || secured=("-Dquarkus.http.ssl-port=$REGISTRY_HTTPS_PORT"
+        "-Dquarkus.http.ssl.certificate.files=$REGISTRY_CERTIFICATE" "-Dquarkus.http.ssl.certificate.key-files=$REGISTRY_KEY"
+        -Dquarkus.http.insecure-requests=enabled)
     # A second of patience with its own (empty) snapshot topic instead of five; the first compiler tier only:
     # it starts in 10 s instead of 27, and does little afterwards.
     cd "$home"
@@ -68,7 +73,7 @@ run() {
         -Dquarkus.log.level=WARN -Dquarkus.http.access-log.enabled=false \
         -Dquarkus.http.host=127.0.0.1 "-Dquarkus.http.port=$port" -Dquarkus.management.host=127.0.0.1 \
         "-Dquarkus.management.port=${REGISTRY_MANAGEMENT_PORT:-$((port + 1000))}" \
-        "-Dapicurio.rules.global.compatibility=${REGISTRY_COMPATIBILITY:-BACKWARD_TRANSITIVE}" "${storage[@]}" -jar "$jar"
+        "-Dapicurio.rules.global.compatibility=${REGISTRY_COMPATIBILITY:-BACKWARD_TRANSITIVE}" "${storage[@]}" "${secured[@]}" -jar "$jar"
 }
 
 main "$@"

@@ -1,9 +1,10 @@
 //! The two routers of a gateway: the API, and the operators' side; and what stands in for them before it is there.
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, IF_NONE_MATCH};
 use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -15,6 +16,7 @@ use crate::auth::gate::gate;
 use crate::console;
 use crate::http::headers::EXPOSED;
 use crate::http::layers::{limit_time, observe, panicked, secured, write_problem};
+use crate::http::peer::Standing;
 use crate::problem::{Code, Problem};
 use crate::routes;
 use crate::state::{EdgeState, RenderMetrics};
@@ -42,10 +44,24 @@ pub fn app(state: EdgeState) -> Router {
         .with_state(state)
 }
 
-/// Health, readiness, metrics, and whatever the deployment adds. It has no authentication: bind it to the inside.
+/// Health, readiness, metrics, and whatever the deployment adds. Over TLS only whoever has shown a certificate sees more than
+/// [`PROBES`]; in the clear there is no authentication: bind it to the inside.
 pub fn admin(state: EdgeState) -> Router {
     let further = state.admin_routes();
-    secure(routes::health::router().with_state(state).merge(further))
+    let routes = routes::health::router().with_state(state).merge(further);
+    secure(routes.layer(from_fn(let_in)))
+}
+
+/// What a stranger may ask on the operators' side: whoever starts and stops processes has no certificate.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+
+async fn let_in(request: Request, next: Next) -> Response {
+    let is_stranger = request.extensions().get() == Some(&Standing::Stranger);
+    if is_stranger && !PROBES.contains(&request.uri().path()) {
+        let detail = "This needs a client certificate of the internal authority.";
+        return write_problem(Problem::new(Code::Forbidden, detail).into_response(), "operator");
+    }
+    next.run(request).await
 }
 
 /// The API before there is a gateway. Every answer ends its connection, so that the next one meets the gateway.
@@ -61,7 +77,11 @@ pub(crate) fn starting_api() -> Router {
 /// The operators' side before there is a gateway: alive, not ready, and why.
 pub(crate) fn starting_admin(reason: watch::Receiver<String>, metrics: RenderMetrics) -> Router {
     let close = SetResponseHeaderLayer::overriding(CONNECTION, HeaderValue::from_static("close"));
-    secure(routes::health::starting(reason, metrics).layer(close))
+    secure(
+        routes::health::starting(reason, metrics)
+            .layer(from_fn(let_in))
+            .layer(close),
+    )
 }
 
 /// Routes that nobody observes, with the headers of data.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use planted::Bug;
 use runtime::commands::{Acknowledged, CommandError, CommandLog, CommandRecord};
 use runtime::queries::Freshness;
-use schemas::topics::ORDER_COMMANDS;
+use schemas::topics::{ACCOUNT_COMMANDS, ORDER_COMMANDS, PAYMENT_COMMANDS, PRODUCT_COMMANDS, REVOCATIONS, TopicSpec};
 use schemas::wire::Wire;
 use schemas::wire::account::AccountCommand;
 use schemas::wire::envelope::Envelope;
@@ -40,6 +40,15 @@ pub struct CommandSerdes {
 }
 
 impl CommandSerdes {
+    /// The topics that a gateway writes.
+    pub const TOPICS: [&'static TopicSpec; 5] = [
+        &ACCOUNT_COMMANDS,
+        &ORDER_COMMANDS,
+        &PAYMENT_COMMANDS,
+        &PRODUCT_COMMANDS,
+        &REVOCATIONS,
+    ];
+
     /// Avro, with the schema ids that `table` knows.
     #[must_use]
     pub fn avro(table: &Arc<SchemaTable>) -> Self {

@@ -38,6 +38,9 @@ pub const REPEAT_CHECK_TIMEOUT: Duration = Duration::from_millis(250);
 /// Connections to one listener at the same time; more wait in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 10_000;
 
+/// How long a client may take for the TLS handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How long a client may take to send the head of a request, and how long a connection may be idle.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -1,24 +1,59 @@
-//! Serves a gateway on its two listeners, over HTTP/1.1: first that it starts, then everything.
+//! Serves a gateway on its two listeners, over HTTP/1.1, in the clear or over TLS: first that it starts, then everything.
+
+mod line;
 
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
 use axum::Router;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
-use tower::ServiceExt as _;
 
+use self::line::Line;
 use crate::app::{admin, app, starting_admin, starting_api};
 use crate::http::peer::Peer;
-use crate::limits::{ACCEPT_RETRY, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT, SHUTDOWN_TIMEOUT};
+use crate::limits::{ACCEPT_RETRY, CONNECTIONS_MAX, SHUTDOWN_TIMEOUT};
 use crate::state::{EdgeState, RenderMetrics};
+
+/// A listener, and what protects the connections to it.
+pub struct Listening {
+    listener: TcpListener,
+    line: Line,
+}
+
+impl Listening {
+    /// Connections over TLS.
+    #[must_use]
+    pub fn over_tls(listener: TcpListener, tls: Arc<ServerConfig>) -> Self {
+        Self {
+            listener,
+            line: Line::Tls(tls.into()),
+        }
+    }
+
+    /// Connections in the clear, from proxies that speak TLS to the clients.
+    #[must_use]
+    pub fn behind_proxies(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            line: Line::BehindProxies,
+        }
+    }
+}
+
+/// Connections in the clear, all the way.
+impl From<TcpListener> for Listening {
+    fn from(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            line: Line::Clear,
+        }
+    }
+}
 
 /// What a process listens on, from its first moment.
 ///
@@ -40,7 +75,7 @@ impl Entrance {
     /// Begins to accept connections, on `api` where the process has a public side; `metrics` are shown from the first moment.
     /// Called inside a runtime.
     #[must_use]
-    pub fn open(api: Option<TcpListener>, admin: TcpListener, metrics: RenderMetrics) -> Self {
+    pub fn open(api: Option<Listening>, admin: Listening, metrics: RenderMetrics) -> Self {
         let (obstacle, reason) = watch::channel("starting".to_owned());
         let (stop, stopped) = watch::channel(false);
         Self {
@@ -82,19 +117,21 @@ impl Entrance {
 }
 
 impl Door {
-    fn open(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) -> Self {
+    fn open(listening: Listening, router: Router, stopped: watch::Receiver<bool>) -> Self {
         let (router, current) = watch::channel(router);
         Self {
             router,
-            serving: tokio::spawn(serve_router(listener, current, stopped)),
+            serving: tokio::spawn(serve_router(listening, current, stopped)),
         }
     }
 }
 
 /// Accepts connections until `stopped`, then waits for the requests that have begun.
-async fn serve_router(listener: TcpListener, router: watch::Receiver<Router>, mut stopped: watch::Receiver<bool>) {
+async fn serve_router(listening: Listening, router: watch::Receiver<Router>, mut stopped: watch::Receiver<bool>) {
+    let Listening { listener, line } = listening;
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let handshakes = stopped.clone();
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
@@ -102,7 +139,13 @@ async fn serve_router(listener: TcpListener, router: watch::Receiver<Router>, mu
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
         match accepted {
-            Ok((stream, place)) => spawn(stream, place, router.borrow().clone(), &connections),
+            Ok((stream, peer, place)) => {
+                let talk = line.talk(stream, peer, router.clone(), connections.watcher(), handshakes.clone());
+                tokio::spawn(async move {
+                    talk.await;
+                    drop(place);
+                });
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_RETRY).await;
@@ -116,34 +159,10 @@ async fn serve_router(listener: TcpListener, router: watch::Receiver<Router>, mu
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> io::Result<((TcpStream, Peer), OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, address) = listener.accept().await?;
     // An answer is written whole, so there is nothing to gain from holding back its last packet.
     stream.set_nodelay(true)?;
-    Ok(((stream, Peer(address.ip())), place))
-}
-
-fn spawn(
-    (stream, peer): (TcpStream, Peer),
-    place: OwnedSemaphorePermit,
-    router: Router,
-    connections: &GracefulShutdown,
-) {
-    let service = router.map_request(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        request
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let connection = connections.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection broke off");
-        }
-        drop(place);
-    });
+    Ok((stream, Peer(address.ip()), place))
 }

@@ -97,7 +97,8 @@ async fn whoever_guesses_elsewhere_does_not_shut_the_owner_out_of_a_device_that_
 async fn fifty_guesses_at_once_through_two_gateways_reach_the_hash_ten_times_at_most() {
     let redis = RedisServer::start().await;
     let shop = async || {
-        let sessions = RedisSessions::connect(&redis.url(), "sluice:", SessionTimes::default()).unwrap();
+        let sessions =
+            RedisSessions::connect(&redis.url().as_str().into(), "sluice:", SessionTimes::default()).unwrap();
         Shop::with_sessions(Arc::new(sessions)).await
     };
     let (here, there) = (shop().await, shop().await);

@@ -13,7 +13,7 @@ use support::Shop;
 use support::redis_server::RedisServer;
 
 async fn shop_on(redis: &RedisServer) -> Shop {
-    let sessions = RedisSessions::connect(&redis.url(), "sluice:", SessionTimes::default()).unwrap();
+    let sessions = RedisSessions::connect(&redis.url().as_str().into(), "sluice:", SessionTimes::default()).unwrap();
     Shop::with_sessions(Arc::new(sessions)).await
 }
 

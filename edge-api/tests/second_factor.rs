@@ -166,7 +166,8 @@ async fn codes_of_the_steps_around_this_one_are_taken_and_no_others() {
 async fn twenty_logins_at_once_through_two_gateways_with_one_code_begin_one_session() {
     let redis = RedisServer::start().await;
     let gateway = async || {
-        let sessions = RedisSessions::connect(&redis.url(), "sluice:", SessionTimes::default()).unwrap();
+        let sessions =
+            RedisSessions::connect(&redis.url().as_str().into(), "sluice:", SessionTimes::default()).unwrap();
         Shop::with_sessions(Arc::new(sessions)).await
     };
     let (here, there) = (gateway().await, gateway().await);

@@ -28,8 +28,9 @@ impl Served {
         let addresses = (api.local_addr().unwrap(), admin.local_addr().unwrap());
         let (sender, asked) = oneshot::channel::<()>();
         let until = async move { drop(asked.await) };
-        let serving =
-            tokio::spawn(Entrance::open(Some(api), admin, Arc::new(String::new)).serve(shop.state.clone(), until));
+        let serving = tokio::spawn(
+            Entrance::open(Some(api.into()), admin.into(), Arc::new(String::new)).serve(shop.state.clone(), until),
+        );
         // It is ready only when its API has opened: a request before that would be told to wait.
         while !exchange(addresses.1, READY).await.starts_with("HTTP/1.1 200") {
             tokio::task::yield_now().await;
@@ -119,7 +120,7 @@ async fn before_there_is_a_gateway_the_process_is_alive_and_says_what_it_waits_f
     let buyer = shop.buyer().await;
     let (api, admin) = (listener().await, listener().await);
     let addresses = (api.local_addr().unwrap(), admin.local_addr().unwrap());
-    let entrance = Entrance::open(Some(api), admin, Arc::new(String::new));
+    let entrance = Entrance::open(Some(api.into()), admin.into(), Arc::new(String::new));
     entrance.waits_because("no broker answers");
     let alive = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
     assert!(exchange(addresses.1, alive).await.starts_with("HTTP/1.1 200"));

@@ -63,7 +63,7 @@ async fn on_each_store<F: Future<Output = ()>>(check: impl Fn(Started) -> F) {
     let redis = RedisServer::start().await;
     let stores: [Arc<dyn SessionStore>; 2] = [
         Arc::new(MemorySessions::default()),
-        Arc::new(RedisSessions::connect(&redis.url(), "test:", SessionTimes::default()).unwrap()),
+        Arc::new(RedisSessions::connect(&redis.url().as_str().into(), "test:", SessionTimes::default()).unwrap()),
     ];
     for store in stores {
         let id = unique("session");

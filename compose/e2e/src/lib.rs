@@ -5,15 +5,18 @@
 //! Avro; [`books`] checks them; [`browser`] is a real one; [`proxy`] stands between clients and a broker and does what networks do. The checker shares no code with the engine or the shop: it knows the schemas and the rules,
 //! nothing else.
 
+pub mod acls;
 pub mod books;
 pub mod browser;
 mod caller;
+pub mod certificates;
 pub mod chaos;
 mod cluster;
 mod command;
 mod process;
 pub mod proxy;
 mod random;
+pub mod sbom;
 mod server;
 mod stack;
 pub mod topics;

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::blocking::Client;
+use reqwest::{Certificate, Identity};
 use serde_json::{Value, json};
 
 use crate::caller::{Answer, Caller};
+use crate::certificates::Issued;
 use crate::process::{Sluice, wait_until};
 use crate::stack::{Stack, free_port};
 
@@ -24,6 +26,8 @@ pub struct Server {
     state: PathBuf,
     api: String,
     admin: String,
+    /// What is spoken on both.
+    scheme: &'static str,
     http: Client,
 }
 
@@ -74,8 +78,23 @@ impl Server {
             state,
             api,
             admin,
+            scheme: "http",
             http: Client::builder().timeout(ANSWER_WAIT).no_proxy().build()?,
         })
+    }
+
+    /// The same process as one that speaks TLS on both listeners; this authority counts, and whoever asks shows this certificate.
+    pub fn over_tls(mut self, authority: &Path, shown: &Issued) -> anyhow::Result<Self> {
+        let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
+        let identity = [read(&shown.certificate)?, read(&shown.key)?].concat();
+        self.http = Client::builder()
+            .timeout(ANSWER_WAIT)
+            .no_proxy()
+            .tls_certs_only([Certificate::from_pem(&read(authority)?)?])
+            .identity(Identity::from_pem(&identity)?)
+            .build()?;
+        self.scheme = "https";
+        Ok(self)
     }
 
     /// Starts it and waits until it is ready.
@@ -107,13 +126,13 @@ impl Server {
 
     /// The answer of its admin listener.
     pub fn ask_admin(&self, path: &str) -> anyhow::Result<Answer> {
-        Answer::to(self.http.get(format!("http://{}{path}", self.admin)))
+        Answer::to(self.http.get(format!("{}{path}", self.admin_url())))
     }
 
     /// The base URL of its API.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.api)
+        format!("{}://{}", self.scheme, self.api)
     }
 
     /// Where its admin listener is.
@@ -125,7 +144,7 @@ impl Server {
     /// The base URL of its operators' side.
     #[must_use]
     pub fn admin_url(&self) -> String {
-        format!("http://{}", self.admin)
+        format!("{}://{}", self.scheme, self.admin)
     }
 
     /// Its state directory.

@@ -47,6 +47,8 @@ pub struct Stack {
     running: BTreeMap<Part, Lifeline>,
     /// Bootstrap servers of brokers that are not the stack's own.
     brokers: Option<String>,
+    /// What launchers are told beyond where to listen.
+    told: BTreeMap<Part, Vec<(String, String)>>,
     directory: TempDir,
 }
 
@@ -69,6 +71,7 @@ impl Stack {
             ports: ports.into_iter().collect::<anyhow::Result<_>>()?,
             running: BTreeMap::new(),
             brokers: None,
+            told: BTreeMap::new(),
             directory,
         })
     }
@@ -82,6 +85,14 @@ impl Stack {
         stack.revive(Part::Redis)?;
         stack.revive(Part::Registry)?;
         Ok(stack)
+    }
+
+    /// Tells the launcher of a part something from its next start on.
+    pub fn tell(&mut self, part: Part, variables: &[(&str, String)]) {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        self.told.entry(part).or_default().extend(variables);
     }
 
     /// Kills a part at once: nothing of it is flushed or told to anybody.
@@ -131,6 +142,12 @@ impl Stack {
         self.directory.path()
     }
 
+    /// The second port of a part, for what it serves beside its first.
+    #[must_use]
+    pub fn second_port(&self, part: Part) -> u16 {
+        self.ports.get(&part).map_or(0, |ports| ports.1)
+    }
+
     /// The variables with which `sluice` finds the parts.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
@@ -150,7 +167,9 @@ impl Stack {
         run(&["audit"], &environment)
     }
 
-    fn port(&self, part: Part) -> u16 {
+    /// The port at which a part answers on loopback.
+    #[must_use]
+    pub fn port(&self, part: Part) -> u16 {
         self.ports.get(&part).map_or(0, |ports| ports.0)
     }
 
@@ -171,6 +190,7 @@ impl Stack {
             environment.push((name.to_owned(), data.display().to_string()));
         }
         environment.push(("REGISTRY_KAFKA".to_owned(), self.kafka()));
+        environment.extend(self.told.get(&part).into_iter().flatten().cloned());
         let script = workspace().join("compose").join(part.name()).join("start.sh");
         Lifeline::start(vec![script.display().to_string()], &environment, &self.log(part))
     }

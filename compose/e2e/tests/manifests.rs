@@ -300,3 +300,276 @@ fn names_in_order(list: &Value) -> Vec<String> {
         .map(|entry| entry.as_str().unwrap().to_owned())
         .collect()
 }
+
+/// Settings that every process has, from `sluice.env`.
+fn settings() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(workspace().join("compose/kubernetes/sluice.env")).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The manifest of this kind and name.
+fn manifest(kind: &str, name: &str) -> Value {
+    let found = manifests()
+        .into_iter()
+        .find(|manifest| manifest["kind"] == kind && manifest["metadata"]["name"] == name);
+    found.unwrap_or_else(|| panic!("there is no {kind} {name}"))
+}
+
+/// The variables of the only container.
+fn variables(workload: &Value) -> BTreeMap<String, String> {
+    let list = workload["spec"]["template"]["spec"]["containers"][0]["env"].as_sequence();
+    let named = list.into_iter().flatten().filter_map(|entry| {
+        let (name, value) = (entry["name"].as_str()?, entry["value"].as_str()?);
+        Some((name.to_owned(), value.to_owned()))
+    });
+    named.collect()
+}
+
+#[test]
+fn nothing_in_the_cluster_is_spoken_to_in_the_clear() {
+    let settings = settings();
+    let manifests = manifests();
+    let workloads = ["StatefulSet", "Deployment", "Job"];
+    let pods = manifests
+        .iter()
+        .filter(|manifest| workloads.iter().any(|kind| manifest["kind"] == *kind));
+    let own = pods.map(variables);
+    let all: Vec<(String, String)> = own.flatten().chain(settings.clone()).collect();
+    assert!(all.iter().all(|(name, _)| name != "SLUICE_ALLOW_PLAINTEXT"), "{all:?}");
+    assert!(settings["SLUICE_REGISTRY"].starts_with("https://"));
+    assert!(settings["SLUICE_REDIS"].starts_with("rediss://"));
+    // The program itself refuses to start on them without TLS: topologies/cli/tests/cli/protection.rs.
+    for name in [
+        "SLUICE_INTERNAL_CA_FILE",
+        "SLUICE_INTERNAL_CERTIFICATE_FILE",
+        "SLUICE_SERVICE_CA_FILE",
+    ] {
+        assert!(settings[name].starts_with("/etc/sluice/"), "{name}");
+    }
+    for manifest in &manifests {
+        for container in containers(manifest) {
+            for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
+                let asked = &container[probe]["httpGet"];
+                assert!(asked.is_null() || asked["scheme"] == "HTTPS", "{manifest:?}: {probe}");
+            }
+        }
+    }
+}
+
+#[test]
+fn clients_get_a_certificate_that_browsers_trust_and_no_port_in_the_clear() {
+    let edge = manifest("Deployment", "sluice-edge");
+    let file = variables(&edge)["SLUICE_TLS_CERTIFICATE_FILE"].clone();
+    let (folder, _) = file.rsplit_once('/').unwrap();
+    let container = &edge["spec"]["template"]["spec"]["containers"][0];
+    let mounts = container["volumeMounts"].as_sequence().unwrap();
+    let mount = mounts.iter().find(|mount| mount["mountPath"] == folder).unwrap();
+    let volumes = edge["spec"]["template"]["spec"]["volumes"].as_sequence().unwrap();
+    let volume = volumes.iter().find(|volume| volume["name"] == mount["name"]).unwrap();
+    let public = manifest("Certificate", "sluice-public");
+    assert_eq!(volume["secret"]["secretName"], public["spec"]["secretName"]);
+    // Of a public authority, not of our own.
+    assert_eq!(public["spec"]["issuerRef"]["kind"], "ClusterIssuer");
+    let service = manifest("Service", "sluice-edge");
+    let ports = service["spec"]["ports"].as_sequence().unwrap();
+    assert_eq!(ports.len(), 1);
+    assert_eq!(
+        (&ports[0]["port"], &ports[0]["targetPort"]),
+        (&Value::from(443), &Value::from("https"))
+    );
+}
+
+#[test]
+fn instances_are_asked_by_the_names_that_their_certificate_has() {
+    let set = manifest("StatefulSet", "sluice-topologies");
+    let advertised = variables(&set)["SLUICE_ADVERTISE"].clone();
+    let (_, rest) = advertised.split_once(')').unwrap();
+    let (name, port) = rest.rsplit_once(':').unwrap();
+    let certificate = manifest("Certificate", "sluice-topologies");
+    assert_eq!(certificate["spec"]["dnsNames"][0], Value::from(format!("*{name}")));
+    let container = &set["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(
+        container["ports"][0]["containerPort"].as_u64().unwrap().to_string(),
+        port
+    );
+    let authority = &manifest("Certificate", "sluice-authority")["spec"];
+    assert_eq!(authority["isCA"], true);
+    let inside = ["sluice-topologies", "sluice-edge", "sluice-operator"];
+    for name in inside {
+        let issuer = &manifest("Certificate", name)["spec"]["issuerRef"];
+        assert_eq!(
+            (&issuer["kind"], &issuer["name"]),
+            (&Value::from("Issuer"), &Value::from("sluice-authority")),
+            "{name}"
+        );
+    }
+    // Nobody else has a certificate that lets in to the operators' side.
+    let others = manifests().into_iter().filter(|manifest| {
+        let ours = manifest["spec"]["issuerRef"]["name"] == "sluice-authority";
+        manifest["kind"] == "Certificate" && ours && !inside.iter().any(|name| manifest["metadata"]["name"] == *name)
+    });
+    assert_eq!(others.count(), 0);
+}
+
+/// One direction of one policy.
+fn rules(policy: &Value, direction: &str) -> Vec<Value> {
+    policy["spec"][direction].as_sequence().cloned().unwrap_or_default()
+}
+
+fn policies() -> Vec<Value> {
+    let of_kind = |manifest: &Value| manifest["kind"] == "NetworkPolicy";
+    manifests().into_iter().filter(of_kind).collect()
+}
+
+/// Where pods of this name may go, as `namespace or pod:port`.
+fn destinations(pod: &str) -> BTreeSet<String> {
+    let mut places = BTreeSet::new();
+    for policy in policies() {
+        let chosen = &policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/name"];
+        if !(chosen.is_null() || chosen == pod) {
+            continue;
+        }
+        for rule in rules(&policy, "egress") {
+            for (place, port) in places_of(&rule, "to") {
+                places.insert(format!("{place}:{port}"));
+            }
+        }
+    }
+    places
+}
+
+fn places_of(rule: &Value, side: &str) -> Vec<(String, u64)> {
+    let ports = rule["ports"].as_sequence().expect("a rule names its ports").clone();
+    let peers = rule[side].as_sequence().expect("a rule names its peers").clone();
+    let name = |peer: &Value| {
+        let namespace = &peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"];
+        let pod = &peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"];
+        namespace.as_str().or(pod.as_str()).expect("a peer is named").to_owned()
+    };
+    let pairs = peers.iter().flat_map(|peer| ports.iter().map(move |port| (peer, port)));
+    pairs
+        .map(|(peer, port)| (name(peer), port["port"].as_u64().unwrap()))
+        .collect()
+}
+
+#[test]
+fn pods_go_where_their_settings_send_them_and_nowhere_else() {
+    let nothing = manifest("NetworkPolicy", "sluice-nothing-else");
+    assert!(nothing["spec"]["podSelector"].as_mapping().unwrap().is_empty());
+    assert_eq!(names_in_order(&nothing["spec"]["policyTypes"]), ["Ingress", "Egress"]);
+    assert!(nothing["spec"]["egress"].is_null() && nothing["spec"]["ingress"].is_null());
+    let settings = settings();
+    let place = |name: &str| {
+        let address = settings[name]
+            .rsplit("://")
+            .next()
+            .unwrap()
+            .split('/')
+            .next()
+            .unwrap()
+            .to_owned();
+        let (host, port) = address.rsplit_once(':').unwrap();
+        format!("{}:{port}", host.split('.').nth(1).unwrap())
+    };
+    let set = |places: &[&str]| places.iter().map(|place| (*place).to_owned()).collect::<BTreeSet<_>>();
+    let everybody = [&place("SLUICE_KAFKA"), &place("SLUICE_REGISTRY"), "kube-system:53"];
+    let topologies = "sluice-topologies:9464";
+    assert_eq!(destinations("sluice-prepare"), set(&everybody));
+    assert_eq!(
+        destinations("sluice-topologies"),
+        set(&[&everybody[..], &[topologies]].concat())
+    );
+    assert_eq!(
+        destinations("sluice-edge"),
+        set(&[&everybody[..], &[topologies, &place("SLUICE_REDIS")]].concat())
+    );
+}
+
+#[test]
+fn only_the_api_is_open_to_everybody() {
+    let mut open = Vec::new();
+    for policy in policies() {
+        for rule in rules(&policy, "ingress") {
+            if rule["from"].is_null() {
+                open.push((
+                    policy["metadata"]["name"].clone(),
+                    rule["ports"][0]["port"].as_u64().unwrap(),
+                ));
+                continue;
+            }
+            let may = ["sluice-edge", "sluice-topologies", "monitoring"];
+            for (peer, port) in places_of(&rule, "from") {
+                assert!(may.contains(&peer.as_str()) && port == 9464, "{peer}:{port}");
+            }
+        }
+    }
+    assert_eq!(open, [(Value::from("sluice-edge"), 8080)]);
+}
+
+#[test]
+fn logs_leave_every_machine_over_tls_for_a_place_that_the_pods_cannot_reach() {
+    assert_eq!(settings()["SLUICE_LOG_FORMAT"], "json");
+    let text = manifest("ConfigMap", "sluice-logs")["data"]["fluent-bit.yaml"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let pipeline: Value = serde_yaml_ng::from_str(&text).unwrap();
+    let pipeline = &pipeline["pipeline"];
+    assert_eq!(pipeline["inputs"][0]["path"], "/var/log/containers/*_sluice_*.log");
+    let outputs = pipeline["outputs"].as_sequence().unwrap();
+    let output = &outputs[0];
+    assert_eq!(outputs.len(), 1);
+    for switch in ["tls", "tls.verify"] {
+        assert_eq!(output[switch], "on", "{switch}");
+    }
+    for file in ["tls.ca_file", "tls.crt_file", "tls.key_file"] {
+        assert!(output[file].as_str().unwrap().starts_with("/etc/sluice/"), "{file}");
+    }
+    assert_eq!(output["require_ack_response"], true);
+    let host = output["host"].as_str().unwrap().split('.').nth(1).unwrap();
+    let place = format!("{host}:{}", output["port"].as_u64().unwrap());
+    assert!(destinations("sluice-logs").contains(&place), "{place}");
+    for pod in ["sluice-edge", "sluice-topologies", "sluice-prepare"] {
+        assert!(!destinations(pod).contains(&place), "{pod} reaches {place}");
+    }
+    // Who reads what everybody writes can change none of it, and is nobody else for the inside.
+    let set = manifest("DaemonSet", "sluice-logs");
+    for mount in set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
+        .as_sequence()
+        .unwrap()
+    {
+        let is_own = mount["name"] == "kept";
+        assert_eq!(mount["readOnly"] == true, !is_own, "{mount:?}");
+    }
+}
+
+#[test]
+fn secrets_are_files_and_stand_in_no_manifest() {
+    let known = [
+        "SLUICE_SIGNING_KEY_FILE",
+        "SLUICE_SEALING_KEY_FILE",
+        "SLUICE_REDIS_PASSWORD_FILE",
+        "SLUICE_TLS_KEY_FILE",
+    ];
+    let edge = variables(&manifest("Deployment", "sluice-edge"));
+    for name in known {
+        assert!(edge[name].starts_with("/etc/sluice/"), "{name}");
+    }
+    assert!(settings()["SLUICE_KAFKA_PROPERTY_FILE"].starts_with("/etc/sluice/"));
+    let manifests = manifests();
+    assert!(manifests.iter().all(|manifest| manifest["kind"] != "Secret"));
+    let principals = ["sluice-edge-kafka", "sluice-topologies-kafka", "sluice-prepare-kafka"];
+    for principal in principals {
+        let has_it = |manifest: &&Value| {
+            serde_yaml_ng::to_string(manifest)
+                .unwrap()
+                .contains(&format!("secretName: {principal}\n"))
+        };
+        assert_eq!(manifests.iter().filter(has_it).count(), 1, "{principal}");
+    }
+    for url in [&settings()["SLUICE_REDIS"], &settings()["SLUICE_REGISTRY"]] {
+        assert!(!url.contains('@'), "{url}");
+    }
+}

@@ -12,6 +12,15 @@ use crate::state::EdgeState;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub IpAddr);
 
+/// Who the other end of a connection over TLS is, put in by the listener. A connection in the clear has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It has shown a certificate of the authority that the listener asks for.
+    Known,
+    /// It has shown none.
+    Stranger,
+}
+
 /// The client's address: the connection's, or what the outermost of the proxies in front of the gateway has written into
 /// `X-Forwarded-For`. What came before that is the client's own word and not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::limits::{ACCESS_TOKEN_TTL_MS, ROTATION_GRACE_MS, SESSION_ABSOLUTE_MS,
 
 pub use guesses::{Admission, Guess, Guesser};
 pub use memory::MemorySessions;
-pub use redis::RedisSessions;
+pub use redis::{RedisAccess, RedisSessions};
 
 mod guesses;
 mod memory;

@@ -5,7 +5,11 @@ use std::pin::Pin;
 use std::sync::LazyLock;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{AsyncCommands as _, RedisError, Script, Value};
+use redis::{
+    AsyncCommands as _, ClientTlsConfig, ConnectionAddr, IntoConnectionInfo as _, RedisError, Script, TlsCertificates,
+    Value,
+};
+use runtime::tls::ClientTls;
 
 use super::{
     Admission, Call, Exchange, Exchanged, Guess, Guesser, Handle, NewSession, OpenSession, SessionOwner, SessionStore,
@@ -25,6 +29,53 @@ static MARK_USED: LazyLock<Script> = LazyLock::new(|| {
     Script::new("if redis.call('HGET', KEYS[1], 'token') == ARGV[1] then redis.call('HSET', KEYS[1], 'used', '1') end")
 });
 
+/// Where a Redis is, and how to get in.
+#[derive(Clone, Copy, Default)]
+pub struct RedisAccess<'a> {
+    /// `redis://host:port/db`, or `rediss://` for TLS. It may have a user and a password in it.
+    pub url: &'a str,
+    /// A password that is not in the URL, which processes and logs show.
+    pub password: Option<&'a str>,
+    /// With TLS: whom to believe and what to show. Without it, whom the machine believes.
+    pub tls: Option<&'a ClientTls>,
+}
+
+impl<'a> From<&'a str> for RedisAccess<'a> {
+    fn from(url: &'a str) -> Self {
+        Self { url, ..Self::default() }
+    }
+}
+
+impl RedisAccess<'_> {
+    fn client(&self) -> Result<redis::Client, RedisError> {
+        let mut info = self.url.into_connection_info()?;
+        if let Some(password) = self.password {
+            let settings = info.redis_settings().clone().set_password(password);
+            info = info.set_redis_settings(settings);
+        }
+        let is_secured = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+        match self.tls.filter(|_| is_secured) {
+            Some(tls) => redis::Client::build_with_tls(info, certificates(tls)),
+            None => redis::Client::open(info),
+        }
+    }
+}
+
+/// As they are now: a certificate that is renewed later is shown to Redis after a restart.
+fn certificates(tls: &ClientTls) -> TlsCertificates {
+    let client_tls = tls.identity().map(|identity| {
+        let (client_cert, client_key) = identity.pem();
+        ClientTlsConfig {
+            client_cert,
+            client_key,
+        }
+    });
+    TlsCertificates {
+        client_tls,
+        root_cert: Some(tls.authority().pem().to_vec()),
+    }
+}
+
 /// Sessions in Redis. It connects when it is first used and again whenever the connection is lost;
 /// a call while Redis is away fails within the connect timeout.
 #[derive(Clone)]
@@ -35,10 +86,10 @@ pub struct RedisSessions {
 }
 
 impl RedisSessions {
-    /// Sessions in the Redis at `url` (`redis://host:port/db`), under keys that begin with `prefix`.
+    /// Sessions in the Redis of `access`, under keys that begin with `prefix`.
     /// Must be called inside a tokio runtime. Redis need not be there yet.
-    pub fn connect(url: &str, prefix: &str, times: SessionTimes) -> Result<Self, SessionsUnavailable> {
-        let client = redis::Client::open(url).map_err(|error| unavailable(&error))?;
+    pub fn connect(access: &RedisAccess<'_>, prefix: &str, times: SessionTimes) -> Result<Self, SessionsUnavailable> {
+        let client = access.client().map_err(|error| unavailable(&error))?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(REDIS_CONNECT_TIMEOUT))
             .set_response_timeout(Some(REDIS_RESPONSE_TIMEOUT))

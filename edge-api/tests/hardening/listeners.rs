@@ -38,7 +38,7 @@ impl Opened {
         Self {
             api: api.local_addr().unwrap(),
             admin: admin.local_addr().unwrap(),
-            entrance: Entrance::open(Some(api), admin, Arc::new(String::new)),
+            entrance: Entrance::open(Some(api.into()), admin.into(), Arc::new(String::new)),
         }
     }
 
@@ -72,11 +72,12 @@ async fn a_gateway_that_starts_and_the_operators_side_have_the_headers_of_data_t
             "cache-control: no-store",
             "content-security-policy: default-src 'none'",
             "referrer-policy: no-referrer",
-            "strict-transport-security: max-age=63072000; includeSubDomains",
             "x-content-type-options: nosniff",
         ] {
             assert!(answer.contains(header), "{path}: {header} in {answer}");
         }
+        // It is for TLS alone: edge-api/tests/tls.rs.
+        assert!(!answer.contains("strict-transport-security"), "{path}: {answer}");
     };
     look(api, "/me").await;
     look(admin, "/readyz").await;

@@ -1,6 +1,8 @@
 //! The text of what is shipped.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Whose code is in the program.
 const SHIPPED: [&str; 9] = [
@@ -96,4 +98,40 @@ fn the_image_has_the_program_and_nothing_of_the_repository() {
         ]
     );
     assert!(last.lines().any(|line| line == "USER sluice"));
+}
+
+#[test]
+fn what_is_shipped_leaves_out_what_tries_it_out() {
+    let dockerfile = std::fs::read_to_string(root().join("compose/Dockerfile")).unwrap();
+    let build = "cargo build --locked -p sluice --no-default-features";
+    assert!(dockerfile.contains(build), "the image is not built with: {build}");
+    let tree = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--package",
+            "sluice",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
+        .args(["--no-default-features", "--locked", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let printed = String::from_utf8(tree.stdout).unwrap();
+    let crates: BTreeSet<&str> = printed.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(crates.contains("edge-api") && crates.contains("runtime"), "{crates:?}");
+    for trial in ["simulation", "e2e", "benchmark", "rcgen", "proptest"] {
+        assert!(!crates.contains(trial), "{trial} is in the program");
+    }
+    // The commands go with the crate that they need.
+    let commands = std::fs::read_to_string(root().join("topologies/cli/src/commands/mod.rs")).unwrap();
+    for name in ["load", "sim"] {
+        let declared = format!("#[cfg(feature = \"trials\")]\npub(crate) mod {name};");
+        assert!(commands.contains(&declared), "{name}");
+    }
 }

@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{accounts, audit, consume, load, metrics, offsets, run, schemas, sim, topics, topology};
+use crate::commands::{accounts, audit, consume, metrics, offsets, run, schemas, topics, topology};
+#[cfg(feature = "trials")]
+use crate::commands::{load, sim};
 use crate::exit;
 use crate::settings::{Serving, Settings};
 
@@ -45,10 +47,12 @@ pub(crate) enum Command {
     /// Check whether the books are right: orders, stock, money, changelogs and stores.
     Audit(audit::AuditArguments),
     /// Run the engine on a simulated cluster in which everything goes wrong, seed by seed.
+    #[cfg(feature = "trials")]
     Sim(sim::SimArguments),
     /// List every metric that a serving process shows.
     Metrics(metrics::MetricsArguments),
     /// Post orders to an edge and measure how long they take.
+    #[cfg(feature = "trials")]
     Load(load::LoadArguments),
     /// Print a completion script for a shell.
     Completions {
@@ -60,6 +64,10 @@ pub(crate) enum Command {
 impl Arguments {
     /// Whether what runs is a simulation.
     pub(crate) fn is_simulated(&self) -> bool {
-        matches!(self.command, Command::Sim(_))
+        #[cfg(feature = "trials")]
+        let is_simulated = matches!(self.command, Command::Sim(_));
+        #[cfg(not(feature = "trials"))]
+        let is_simulated = false;
+        is_simulated
     }
 }

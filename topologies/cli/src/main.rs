@@ -7,6 +7,7 @@ mod json_lines;
 mod observability;
 mod platform;
 mod progress;
+mod protection;
 mod provider;
 mod settings;
 mod signals;

@@ -1,11 +1,15 @@
 //! Settings that every command shares: where the services are and where state is kept.
 
+mod protection;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use edge_api::limits::{PROXIES_MAX, QUOTA_DEFAULT};
 
+pub(crate) use self::protection::{Connection, Protection};
 use crate::provider::Provider;
 
 /// Where things are. Every flag has an environment variable; a flag wins.
@@ -59,6 +63,21 @@ pub(crate) struct Settings {
     )]
     pub(crate) partitions: Option<i32>,
 
+    /// File with the password of Redis, which then need not be in its URL.
+    #[arg(long, env = "SLUICE_REDIS_PASSWORD_FILE", value_name = "FILE", global = true)]
+    pub(crate) redis_password_file: Option<PathBuf>,
+
+    /// File with further settings of the Kafka client, NAME=VALUE a line, so that secrets are in no command and no variable;
+    /// --kafka-property wins.
+    #[arg(
+        long = "kafka-property-file",
+        env = "SLUICE_KAFKA_PROPERTY_FILE",
+        value_name = "FILE,...",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) kafka_property_files: Vec<PathBuf>,
+
     /// A further setting of the Kafka client by its own name, for security and the like; can be given several times.
     #[arg(
         long = "kafka-property",
@@ -83,6 +102,9 @@ pub(crate) struct Settings {
         global = true
     )]
     pub(crate) log_format: LogFormat,
+
+    #[command(flatten)]
+    pub(crate) protection: Protection,
 }
 
 /// How log lines are written.
@@ -116,7 +138,17 @@ pub(crate) struct Serving {
     )]
     pub(crate) listen: SocketAddr,
 
-    /// Address of health, readiness, metrics and the queries of other instances. Keep it inside the cluster.
+    /// File with the certificate that --listen shows (PEM, behind it those that lead to its authority): the API is https then, TLS
+    /// 1.2 and 1.3. A renewed one is shown within seconds.
+    #[arg(long, env = "SLUICE_TLS_CERTIFICATE_FILE", value_name = "FILE")]
+    pub(crate) tls_certificate_file: Option<PathBuf>,
+
+    /// File with the private key of --tls-certificate-file (PEM).
+    #[arg(long, env = "SLUICE_TLS_KEY_FILE", value_name = "FILE")]
+    pub(crate) tls_key_file: Option<PathBuf>,
+
+    /// Address of health, readiness, metrics and the queries of other instances. Keep it inside the cluster. With --internal-ca-file
+    /// and --internal-certificate-file it is https, and whoever has no certificate of that authority sees health and readiness alone.
     #[arg(
         long,
         env = "SLUICE_ADMIN_LISTEN",
@@ -249,6 +281,16 @@ impl Settings {
         self.state_dir
             .clone()
             .unwrap_or_else(|| data().unwrap_or_default().join("sluice"))
+    }
+
+    /// The password of Redis, from its file.
+    pub(crate) fn redis_password(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.redis_password_file else {
+            return Ok(None);
+        };
+        let password = std::fs::read_to_string(path)
+            .with_context(|| format!("--redis-password-file: cannot read {}", path.display()))?;
+        Ok(Some(password.trim_end_matches(['\r', '\n']).to_owned()))
     }
 
     /// Whether results are printed as JSON.

@@ -28,6 +28,7 @@ mod state;
 mod stream_thread;
 mod task_manager;
 mod thread_metrics;
+pub mod tls;
 
 pub use application::{MakeLog, StreamApplication, live};
 pub use global_table::{GlobalConsumer, GlobalStreamThread, GlobalTable, MakeGlobalConsumer};

@@ -74,7 +74,7 @@ impl Server {
     }
 
     fn client(&self) -> HttpRegistry {
-        HttpRegistry::with_limits(&format!("http://{}/", self.address), QUICK).unwrap()
+        HttpRegistry::with_limits(&format!("http://{}/", self.address), None, QUICK).unwrap()
     }
 
     fn stop(&mut self) {
@@ -288,7 +288,7 @@ fn a_registry_that_does_not_answer_costs_a_bounded_time() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let began = Instant::now();
-    let asked = HttpRegistry::with_limits(&url, QUICK).unwrap().schema(1);
+    let asked = HttpRegistry::with_limits(&url, None, QUICK).unwrap().schema(1);
     assert!(matches!(asked, Err(RegistryError::Unavailable(_))));
     assert!(began.elapsed() < Duration::from_secs(5));
 }

@@ -20,14 +20,20 @@ const PROMETHEUS_WAIT: Duration = Duration::from_secs(90);
 const DEAD_LETTER_WAIT: Duration = Duration::from_secs(60);
 
 /// What a healthy system does not show, and why.
-const ABSENT_WHEN_HEALTHY: [(&str, &str); 1] = [(
-    "sluice_edge_view_errors_total",
-    "no read of state was left without an answer",
-)];
+const ABSENT_WHEN_HEALTHY: [(&str, &str); 2] = [
+    (
+        "sluice_edge_view_errors_total",
+        "no read of state was left without an answer",
+    ),
+    (CERTIFICATES, NO_CERTIFICATES),
+];
+const CERTIFICATES: &str = "sluice_certificate_end_seconds";
+const NO_CERTIFICATES: &str = "it is spoken to in the clear, on loopback; `secured.rs` has certificates";
 
 /// Selectors that match nothing on a healthy system, and why. `rules/tests/alerts.yml` shows that the alerts which stand on them
 /// fire.
-const EMPTY_WHEN_HEALTHY: [(&str, &str); 2] = [
+const EMPTY_WHEN_HEALTHY: [(&str, &str); 3] = [
+    (CERTIFICATES, NO_CERTIFICATES),
     (
         "sluice_http_requests_total{status=~\"5..\"}",
         "no request failed on our side",

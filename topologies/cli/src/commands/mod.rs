@@ -3,12 +3,14 @@
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod consume;
+#[cfg(feature = "trials")]
 pub(crate) mod load;
 pub(crate) mod metrics;
 pub(crate) mod offsets;
 pub(crate) mod run;
 pub(crate) mod schemas;
 mod serving;
+#[cfg(feature = "trials")]
 pub(crate) mod sim;
 pub(crate) mod topics;
 pub(crate) mod topology;
@@ -34,8 +36,10 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Accounts(command) => accounts::run(&settings, &command),
         Command::Consume(arguments) => consume::run(&settings, &arguments),
         Command::Audit(arguments) => audit::run(&settings, &arguments),
+        #[cfg(feature = "trials")]
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Metrics(arguments) => metrics::run(&settings, &arguments),
+        #[cfg(feature = "trials")]
         Command::Load(arguments) => load::run(&settings, &arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "sluice", &mut std::io::stdout());

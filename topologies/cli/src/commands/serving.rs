@@ -13,13 +13,15 @@ use commerce::topologies::payments;
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{SystemClock, SystemEntropy};
 use edge_api::{
-    CommandSerdes, EdgeParts, EdgeState, Entrance, MemorySessions, RedisSessions, SessionStore, SessionTimes,
+    CommandSerdes, EdgeParts, EdgeState, Entrance, MemorySessions, RedisAccess, RedisSessions, SessionStore,
+    SessionTimes,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use runtime::limits::{SHUTDOWN_WAIT_MAX, ThreadLimits};
 use runtime::outside::{Outside, Worker};
 use runtime::queries::{Hosting, Queries, RemoteQueries};
 use runtime::registry::TableResolver;
+use runtime::tls::scheme;
 use runtime::{GlobalStreamThread, GlobalTable as _, Machine, OsMachine, StreamApplication, ThreadContext, together};
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::{Layout, Topology};
@@ -32,6 +34,7 @@ use crate::commands::serving::watched::WatchedViews;
 use crate::exit::{self, Refusal};
 use crate::observability::{self, Exporter, Render, Sampler, Sources, Traces, observer};
 use crate::platform::{self, Platform};
+use crate::protection::{self, Transport, refuse_plaintext_listeners};
 use crate::provider::ProviderWorker;
 use crate::settings::{Serving, Settings};
 use crate::signals::Signals;
@@ -72,6 +75,8 @@ pub(crate) fn serve(
     runs_here: impl Fn(&str) -> bool,
     with_edge: bool,
 ) -> anyhow::Result<ExitCode> {
+    refuse_plaintext_listeners(settings, serving, with_edge)?;
+    let transport = Transport::load(settings)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
     let began = Instant::now();
     // Bound first: a taken port is the most common mistake and should not cost a restore.
@@ -79,19 +84,23 @@ pub(crate) fn serve(
     let listener = with_edge
         .then(|| runtime.block_on(bind(serving.listen, "--listen")))
         .transpose()?;
-    let addresses = Addresses::of(listener.as_ref(), &admin_listener)?;
+    let addresses = Addresses::of(listener.as_ref(), &admin_listener)?.spoken(serving, &transport);
+    let listening = listener
+        .map(|listener| protection::api(listener, serving))
+        .transpose()?;
+    let admin_listening = transport.admin(admin_listener)?;
     let recorded = observability::install()?;
     let metrics = observability::render(recorded.clone());
     let entered = runtime.enter();
-    let entrance = Entrance::open(listener, admin_listener, Arc::clone(&metrics));
+    let entrance = Entrance::open(listening, admin_listening, Arc::clone(&metrics));
     let shutdown = shutdown(Signals::listen()?);
     let Some(prepared) = prepare(settings, &runs_here, &entrance, &shutdown)? else {
         return Ok(ExitCode::from(exit::SUCCESS));
     };
-    let (traces, exporter) = export(serving, &runtime)?.unzip();
+    let (traces, exporter) = export(serving, &transport, &runtime)?.unzip();
     let workers = workers(serving, &prepared.schemas, &runs_here);
-    let mut server = Server::start(settings, serving, &runs_here, prepared, (traces, workers))?;
-    let sampler = Sampler::start(server.sources(settings))?;
+    let mut server = Server::start(settings, serving, &runs_here, (prepared, transport), (traces, workers))?;
+    let sampler = Sampler::start(server.sources(settings, serving))?;
     runtime.spawn(upkeep(recorded));
     let ended = runtime.block_on(server.run(settings, serving, (entrance, shutdown), metrics, &addresses, began));
     drop(sampler);
@@ -113,13 +122,20 @@ pub(crate) fn serve(
 }
 
 /// The way to the collector, where there is one.
-fn export(serving: &Serving, on: &tokio::runtime::Runtime) -> anyhow::Result<Option<(Arc<Traces>, Exporter)>> {
+fn export(
+    serving: &Serving,
+    transport: &Transport,
+    on: &tokio::runtime::Runtime,
+) -> anyhow::Result<Option<(Arc<Traces>, Exporter)>> {
     let started = serving
         .otlp_endpoint
         .as_ref()
         // As a variable that is set to nothing gives it.
         .filter(|endpoint| !endpoint.is_empty())
-        .map(|endpoint| Exporter::start(endpoint, serving.trace_ratio, &serving.instance_id, on.handle().clone()));
+        .map(|endpoint| {
+            let (tls, on) = (transport.services(), on.handle().clone());
+            Exporter::start((endpoint, tls), serving.trace_ratio, &serving.instance_id, on)
+        });
     started.transpose().context("--otlp-endpoint")
 }
 
@@ -152,6 +168,7 @@ struct Server {
     platform: Arc<dyn Platform>,
     schemas: Arc<SchemaTable>,
     hosting: Arc<Hosting>,
+    transport: Transport,
     memory: StoreMemory,
     traces: Option<Arc<Traces>>,
     /// Only where there is a worker.
@@ -164,7 +181,7 @@ impl Server {
         settings: &Settings,
         serving: &Serving,
         runs_here: &impl Fn(&str) -> bool,
-        prepared: Prepared,
+        (prepared, transport): (Prepared, Transport),
         (traces, workers): (Option<Arc<Traces>>, Vec<Arc<dyn Worker>>),
     ) -> anyhow::Result<Self> {
         let Prepared {
@@ -179,6 +196,7 @@ impl Server {
             platform,
             schemas,
             hosting,
+            transport,
             memory: StoreMemory::new(StoreBudget::default())?,
             traces,
             outside,
@@ -259,17 +277,20 @@ impl Server {
         }
     }
 
-    fn sources(&self, settings: &Settings) -> Sources {
+    fn sources(&self, settings: &Settings, serving: &Serving) -> Sources {
         Sources {
             platform: Arc::clone(&self.platform),
             hosting: Arc::clone(&self.hosting),
             memory: self.memory.clone(),
             state_dir: settings.state_dir(),
+            certificates: protection::certificates(settings, serving),
         }
     }
 
     fn queries(&self) -> anyhow::Result<Queries> {
-        let remote = self.platform.owners()?.map(RemoteQueries::new).transpose()?;
+        let owners = self.platform.owners()?;
+        let remote = owners.map(|owners| RemoteQueries::new(owners, self.transport.instances()));
+        let remote = remote.transpose()?;
         Ok(Queries::new(Arc::clone(&self.hosting), remote))
     }
 
@@ -289,14 +310,15 @@ impl Server {
         revocations: Arc<Revocations>,
         metrics: Render,
     ) -> anyhow::Result<EdgeState> {
-        let times = SessionTimes::default();
-        let sessions: Arc<dyn SessionStore> = match &settings.redis {
-            Some(url) => Arc::new(RedisSessions::connect(url, &settings.application_id, times).context("--redis")?),
-            None => Arc::new(MemorySessions::new(times)),
-        };
+        let sessions = self.sessions(settings)?;
         let mut admin_routes = runtime::queries::http::router(&queries);
         if !serving.no_console {
-            admin_routes = admin_routes.merge(operator::router(&self.platform, &queries, settings, serving)?);
+            admin_routes = admin_routes.merge(operator::router(
+                &self.platform,
+                &queries,
+                settings,
+                (serving, self.transport.instances()),
+            )?);
         }
         let parts = EdgeParts {
             log: self.platform.commands()?,
@@ -322,6 +344,21 @@ impl Server {
             admin_routes,
         };
         Ok(EdgeState::new(parts)?)
+    }
+
+    fn sessions(&self, settings: &Settings) -> anyhow::Result<Arc<dyn SessionStore>> {
+        let times = SessionTimes::default();
+        let Some(url) = &settings.redis else {
+            return Ok(Arc::new(MemorySessions::new(times)));
+        };
+        let password = settings.redis_password()?;
+        let access = RedisAccess {
+            url,
+            password: password.as_deref(),
+            tls: self.transport.services(),
+        };
+        let sessions = RedisSessions::connect(&access, &settings.application_id, times).context("--redis")?;
+        Ok(Arc::new(sessions))
     }
 
     /// Resolves to a sentence when a topology has failed for good.
@@ -399,10 +436,12 @@ async fn first<T>(mut futures: Vec<std::pin::Pin<Box<impl Future<Output = T>>>>)
     .await
 }
 
-/// Where the process listens.
+/// Where the process listens, and what is spoken there.
 struct Addresses {
     api: Option<SocketAddr>,
     admin: SocketAddr,
+    api_scheme: &'static str,
+    admin_scheme: &'static str,
 }
 
 impl Addresses {
@@ -410,7 +449,18 @@ impl Addresses {
         Ok(Self {
             api: api.map(TcpListener::local_addr).transpose()?,
             admin: admin.local_addr()?,
+            api_scheme: "http",
+            admin_scheme: "http",
         })
+    }
+
+    fn spoken(self, serving: &Serving, transport: &Transport) -> Self {
+        let is_secured = serving.tls_certificate_file.is_some();
+        Self {
+            api_scheme: if is_secured { "https" } else { "http" },
+            admin_scheme: scheme(transport.instances()),
+            ..self
+        }
     }
 }
 
@@ -420,12 +470,13 @@ async fn announce(is_ready: impl Fn() -> bool, addresses: &Addresses, began: Ins
         tokio::time::sleep(READY_INTERVAL).await;
     }
     let (seconds, admin) = (began.elapsed().as_secs_f32(), addresses.admin);
+    let (api_scheme, admin_scheme) = (addresses.api_scheme, addresses.admin_scheme);
     let api = addresses
         .api
-        .map_or_else(String::new, |api| format!("API http://{api}  "));
+        .map_or_else(String::new, |api| format!("API {api_scheme}://{api}  "));
     // Standard output may be closed; being ready does not depend on it.
     drop(terminal::line(format!(
-        "ready in {seconds:.1} s: {api}admin http://{admin}"
+        "ready in {seconds:.1} s: {api}admin {admin_scheme}://{admin}"
     )));
 }
 

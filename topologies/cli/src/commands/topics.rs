@@ -1,7 +1,10 @@
-//! `sluice topics plan | apply`.
+//! `sluice topics plan | apply | acls`.
+
+mod acls;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Subcommand;
 use streams::PartitionCounts;
@@ -18,20 +21,32 @@ pub(crate) enum TopicsCommand {
     Plan,
     /// Create what is missing. A topic in another shape is refused, and then nothing is created.
     Apply,
+    /// Say what parts of the system have to be allowed on Kafka, as arguments of `kafka-acls.sh`, a call a line. Give each part a
+    /// principal of its own; Kafka is not asked. `| xargs -L 1 kafka-acls.sh --bootstrap-server ...` grants them.
+    Acls(acls::AclsArguments),
 }
 
 pub(crate) fn run(settings: &Settings, command: &TopicsCommand) -> anyhow::Result<ExitCode> {
-    let platform = platform::open(settings)?;
-    let found = platform.topics()?;
-    let plan = platform::plan(wanted(settings, &found)?, &found);
     match command {
         TopicsCommand::Plan => {
+            let (_, plan) = planned(settings)?;
             print(settings, &plan)?;
             let settled = plan.iter().all(|step| matches!(step, TopicPlan::Keep { .. }));
             Ok(ExitCode::from(if settled { exit::SUCCESS } else { exit::REFUSED }))
         }
-        TopicsCommand::Apply => apply(settings, platform.as_ref(), &plan),
+        TopicsCommand::Apply => {
+            let (platform, plan) = planned(settings)?;
+            apply(settings, platform.as_ref(), &plan)
+        }
+        TopicsCommand::Acls(arguments) => acls::run(settings, arguments),
     }
+}
+
+fn planned(settings: &Settings) -> anyhow::Result<(Arc<dyn Platform>, Vec<TopicPlan>)> {
+    let platform = platform::open(settings)?;
+    let found = platform.topics()?;
+    let plan = platform::plan(wanted(settings, &found)?, &found);
+    Ok((platform, plan))
 }
 
 fn apply(settings: &Settings, platform: &dyn Platform, plan: &[TopicPlan]) -> anyhow::Result<ExitCode> {

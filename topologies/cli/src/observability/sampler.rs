@@ -10,6 +10,7 @@ use anyhow::Context;
 use runtime::hosting_metrics::{LagMeter, show_states};
 use runtime::metric::{Metric, float};
 use runtime::queries::Hosting;
+use runtime::tls::certificate_end;
 use state_stores::StoreMemory;
 use streams::log::LogReader;
 
@@ -94,6 +95,11 @@ const DISK_SIZE_BYTES: Metric = Metric::gauge(
     &[],
     "Bytes of the disk of the state directory.",
 );
+const CERTIFICATE_END_SECONDS: Metric = Metric::gauge(
+    "sluice_certificate_end_seconds",
+    &["certificate"],
+    "When a certificate of this process ends, as it is in its file: of the API (api), of the inside (internal). Unix time.",
+);
 
 /// All of them.
 pub(crate) const METRICS: &[Metric] = &[
@@ -117,6 +123,7 @@ pub(crate) const METRICS: &[Metric] = &[
     BACKGROUND_ERRORS,
     DISK_FREE_BYTES,
     DISK_SIZE_BYTES,
+    CERTIFICATE_END_SECONDS,
 ];
 
 /// Whether the process is ready.
@@ -130,6 +137,8 @@ pub(crate) struct Sources {
     pub(crate) hosting: Arc<Hosting>,
     pub(crate) memory: StoreMemory,
     pub(crate) state_dir: PathBuf,
+    /// Files of certificates, by what they are for.
+    pub(crate) certificates: Vec<(&'static str, PathBuf)>,
 }
 
 /// The thread that looks. Dropping it ends the thread and waits for that: what it holds is closed after it.
@@ -186,6 +195,7 @@ impl Looking {
         show_states(&self.sources.hosting);
         self.look_at_stores();
         self.look_at_disk();
+        self.look_at_certificates();
         self.look_at_log();
         if let Err(error) = self.measure_lag() {
             // The log's own alert tells of a log that is away; here the last lag stays.
@@ -233,6 +243,15 @@ impl Looking {
         }
         BLOCK_CACHE_HITS.count(&[]).absolute(now.block_cache_hits);
         BLOCK_CACHE_MISSES.count(&[]).absolute(now.block_cache_misses);
+    }
+
+    fn look_at_certificates(&self) {
+        for (name, path) in &self.sources.certificates {
+            // A file that is being replaced is read again soon; the listener says what is wrong with one that stays so.
+            if let Ok(end) = certificate_end(path) {
+                CERTIFICATE_END_SECONDS.level(&[name]).set(end.as_secs_f64());
+            }
+        }
     }
 
     fn look_at_disk(&self) {

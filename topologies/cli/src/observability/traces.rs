@@ -10,6 +10,7 @@ use anyhow::Context;
 use reqwest::Client;
 use runtime::metric::Metric;
 use runtime::span::{Span, SpanKind, SpanSink};
+use runtime::tls::{ClientTls, http_client};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
@@ -66,11 +67,16 @@ pub(crate) struct Exporter {
 
 impl Exporter {
     /// Exports to the collector at `endpoint`, the base of `/v1/traces`, and follows this part of the traces that begin here.
-    pub(crate) fn start(endpoint: &str, ratio: f64, instance: &str, on: Handle) -> anyhow::Result<(Arc<Traces>, Self)> {
+    pub(crate) fn start(
+        (endpoint, tls): (&str, Option<&ClientTls>),
+        ratio: f64,
+        instance: &str,
+        on: Handle,
+    ) -> anyhow::Result<(Arc<Traces>, Self)> {
         let (queue, spans) = sync_channel(QUEUE_MAX);
         let export = Export {
             url: format!("{}/v1/traces", endpoint.trim_end_matches('/')),
-            http: Client::builder().no_proxy().timeout(EXPORT_TIMEOUT).build()?,
+            http: http_client(tls).timeout(EXPORT_TIMEOUT).build()?,
             resource: json!({ "attributes": [
                 attribute("service.name", "sluice"),
                 attribute("service.version", env!("CARGO_PKG_VERSION")),

@@ -17,6 +17,7 @@ use runtime::kafka::{
 };
 use runtime::queries::Owners;
 use runtime::registry::HttpRegistry;
+use runtime::tls::ClientTls;
 use runtime::{MakeGlobalConsumer, StreamApplication, ThreadContext};
 use streams::log::LogReader;
 use streams::{Layout, LogError};
@@ -25,6 +26,7 @@ use self::owners::GroupOwners;
 use self::probe::Probe;
 use super::{Cleanup, ClientHistory, GroupOffsets, Member, Platform, WantedTopic};
 use crate::exit::Refusal;
+use crate::protection::{Transport, kafka_properties, refuse_plaintext_services};
 use crate::settings::{Serving, Settings};
 
 /// Topics that were created or deleted are known as such to every broker after this time at the latest.
@@ -41,6 +43,8 @@ pub(crate) struct KafkaPlatform {
     config: KafkaConfig,
     admin: Arc<KafkaAdmin>,
     registry: Option<String>,
+    /// How the registry is reached.
+    tls: Option<ClientTls>,
     replication: i32,
     healths: Mutex<Vec<(String, Arc<KafkaHealth>)>>,
     probe: OnceLock<Arc<Probe>>,
@@ -50,7 +54,8 @@ impl KafkaPlatform {
     /// A platform on these brokers, which have to answer.
     pub(crate) fn open(bootstrap: &str, settings: &Settings) -> anyhow::Result<Self> {
         let mut config = KafkaConfig::new(bootstrap, &settings.application_id, "cli", 0);
-        config.extra = settings.kafka_properties.iter().cloned().collect();
+        config.extra = kafka_properties(settings)?;
+        refuse_plaintext_services(settings, &config.extra)?;
         config.check().map_err(|error| Refusal::refused(error.to_string()))?;
         let admin = Arc::new(KafkaAdmin::connect(&config).map_err(answered)?);
         let (registry, replication) = (settings.registry.clone(), settings.replication);
@@ -58,6 +63,7 @@ impl KafkaPlatform {
             config,
             admin,
             registry,
+            tls: Transport::load(settings)?.services().cloned(),
             replication,
             healths: Mutex::default(),
             probe: OnceLock::new(),
@@ -143,7 +149,8 @@ impl Platform for KafkaPlatform {
             )
         };
         let url = self.registry.as_deref().ok_or_else(missing)?;
-        let registry = HttpRegistry::new(url).map_err(|error| Refusal::refused(format!("--registry: {error}")))?;
+        let registry = HttpRegistry::new(url, self.tls.as_ref())
+            .map_err(|error| Refusal::refused(format!("--registry: {error}")))?;
         Ok(Arc::new(registry))
     }
 

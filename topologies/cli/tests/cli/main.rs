@@ -18,6 +18,7 @@ mod load;
 mod logging;
 mod offsets;
 mod process;
+mod protection;
 mod second_factor;
 mod shop;
 mod topics;

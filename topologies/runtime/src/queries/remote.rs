@@ -10,6 +10,7 @@ use streams::{Layout, TaskId};
 
 use super::http::{Question, QuestionKind};
 use super::{Entries, EntryRange, Freshness, QueryError, StoreAddress};
+use crate::tls::{ClientTls, http_client, scheme};
 
 /// Time for connecting to another instance.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -29,18 +30,21 @@ pub trait Owners: Send + Sync {
 /// Sends questions to owners over HTTP.
 pub struct RemoteQueries {
     owners: Arc<dyn Owners>,
+    scheme: &'static str,
     client: reqwest::Client,
 }
 
 impl RemoteQueries {
-    /// Queries to the instances that `owners` names. An error means that the HTTP client could not be made.
-    pub fn new(owners: Arc<dyn Owners>) -> Result<Self, QueryError> {
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .no_proxy()
-            .build();
+    /// Queries to the instances that `owners` names, over TLS with `tls` and in the clear without. An error means that the HTTP client
+    /// could not be made.
+    pub fn new(owners: Arc<dyn Owners>, tls: Option<&ClientTls>) -> Result<Self, QueryError> {
+        let client = http_client(tls).connect_timeout(CONNECT_TIMEOUT).build();
         let client = client.map_err(|error| QueryError::Unavailable(error.to_string()))?;
-        Ok(Self { owners, client })
+        Ok(Self {
+            owners,
+            scheme: scheme(tls),
+            client,
+        })
     }
 
     #[allow(clippy::too_many_arguments, reason = "a question has this many parts and one caller")]
@@ -89,7 +93,9 @@ impl RemoteQueries {
 
     async fn send<T: DeserializeOwned>(&self, owner: &str, question: &Question) -> Result<T, QueryError> {
         let unreachable = |error: reqwest::Error| QueryError::Unavailable(format!("instance {owner}: {error}"));
-        let request = self.client.post(format!("http://{owner}{}", super::http::PATH));
+        let request = self
+            .client
+            .post(format!("{}://{owner}{}", self.scheme, super::http::PATH));
         let request = request
             .timeout(question.timeout() + ANSWER_TIMEOUT)
             .body(question.to_bytes());

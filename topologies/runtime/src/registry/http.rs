@@ -16,6 +16,7 @@ use serde::Deserialize;
 use tokio::runtime::{Builder, Runtime};
 
 use super::fate::{Answer, Fate};
+use crate::tls::{ClientTls, http_client};
 
 const JSON: &str = "application/vnd.schemaregistry.v1+json";
 /// Code of a registry that has no schema with the id.
@@ -67,13 +68,14 @@ pub struct HttpRegistry {
 }
 
 impl HttpRegistry {
-    /// A registry at `url`, which is not asked yet.
-    pub fn new(url: &str) -> Result<Self, RegistryError> {
-        Self::with_limits(url, RegistryLimits::default())
+    /// A registry at `url`, which is not asked yet. Over `https` it has to have a certificate of the authority in `tls`, or of one that
+    /// the machine trusts where there is none.
+    pub fn new(url: &str, tls: Option<&ClientTls>) -> Result<Self, RegistryError> {
+        Self::with_limits(url, tls, RegistryLimits::default())
     }
 
     /// [`new`](Self::new) with other limits.
-    pub fn with_limits(url: &str, limits: RegistryLimits) -> Result<Self, RegistryError> {
+    pub fn with_limits(url: &str, tls: Option<&ClientTls>, limits: RegistryLimits) -> Result<Self, RegistryError> {
         let url = url.trim_end_matches('/').to_owned();
         let unusable =
             |cause: &dyn std::fmt::Display| RegistryError::Refused(format!("{url:?} is not usable: {cause}"));
@@ -81,13 +83,12 @@ impl HttpRegistry {
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(unusable(&"its scheme is neither http nor https"));
         }
-        // A registry stands beside the brokers; what the environment says about the way to the web does not apply.
         let settings = SrSettings::new_builder(url.clone())
             .no_proxy()
             .set_timeout(limits.attempt_timeout)
-            .build();
+            .build_with(http_client(tls));
         let settings = settings.map_err(|cause| unusable(&cause))?;
-        let client = Client::builder().no_proxy().timeout(limits.attempt_timeout).build();
+        let client = http_client(tls).timeout(limits.attempt_timeout).build();
         let client = client.map_err(|cause| unusable(&cause))?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -309,11 +310,11 @@ mod tests {
     #[test]
     fn a_url_without_a_registry_in_it_is_refused_at_once() {
         assert!(matches!(
-            HttpRegistry::new("localhost:8081"),
+            HttpRegistry::new("localhost:8081", None),
             Err(RegistryError::Refused(_))
         ));
         assert!(matches!(
-            HttpRegistry::new("ftp://registry"),
+            HttpRegistry::new("ftp://registry", None),
             Err(RegistryError::Refused(_))
         ));
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use runtime::queries::ThreadState;
+use runtime::tls::{ClientTls, http_client, scheme};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -19,16 +20,24 @@ const ASKED_MAX: usize = 32;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Asks other instances what they do.
-pub(super) struct Neighbours(reqwest::Client);
+#[derive(Clone)]
+pub(super) struct Neighbours {
+    client: reqwest::Client,
+    scheme: &'static str,
+}
 
 impl Neighbours {
-    pub(super) fn new() -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).no_proxy().build();
-        client.map(Self).context("cannot make an HTTP client")
+    pub(super) fn new(tls: Option<&ClientTls>) -> anyhow::Result<Self> {
+        let client = http_client(tls).timeout(ANSWER_TIMEOUT).build();
+        Ok(Self {
+            client: client.context("cannot make an HTTP client")?,
+            scheme: scheme(tls),
+        })
     }
 
     async fn ask(self, endpoint: String) -> (String, Option<Value>) {
-        let asked = self.0.get(format!("http://{endpoint}/operator/instance")).send().await;
+        let address = format!("{}://{endpoint}/operator/instance", self.scheme);
+        let asked = self.client.get(address).send().await;
         let answer = match asked {
             Ok(answer) if answer.status().is_success() => answer.json().await.ok(),
             Ok(_) | Err(_) => None,
@@ -124,7 +133,7 @@ fn members(desk: &Desk) -> anyhow::Result<BTreeMap<String, Option<Vec<Member>>>>
 async fn ask(desk: &Desk, endpoints: BTreeSet<String>) -> Vec<Other> {
     let mut asked = JoinSet::new();
     for endpoint in endpoints.into_iter().take(ASKED_MAX) {
-        asked.spawn(Neighbours(desk.neighbours.0.clone()).ask(endpoint));
+        asked.spawn(desk.neighbours.clone().ask(endpoint));
     }
     let answers = asked.join_all().await.into_iter();
     let mut others: Vec<Other> = answers.map(|(endpoint, answer)| Other { endpoint, answer }).collect();

@@ -19,6 +19,7 @@ use axum::routing::get;
 use edge_api::http::layers::write_problem;
 use edge_api::problem::{Code, Problem};
 use runtime::queries::Queries;
+use runtime::tls::ClientTls;
 use serde::Serialize;
 use serde_json::Value;
 use streams::log::LogReader;
@@ -65,14 +66,14 @@ pub(super) fn router(
     platform: &Arc<dyn Platform>,
     queries: &Queries,
     settings: &Settings,
-    serving: &Serving,
+    (serving, tls): (&Serving, Option<&ClientTls>),
 ) -> anyhow::Result<Router> {
     let desk = Desk {
         platform: Arc::clone(platform),
         queries: queries.clone(),
         settings: settings.clone(),
         endpoint: serving.endpoint(),
-        neighbours: Neighbours::new()?,
+        neighbours: Neighbours::new(tls)?,
         reader: Mutex::new(None),
         progress: Remembered::fresh_for(PROGRESS_FRESH),
         instances: Remembered::fresh_for(PROGRESS_FRESH),
