@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use reqwest::Client;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode};
 use runtime::metric::Metric;
 use runtime::span::{Span, SpanKind, SpanSink};
 use serde_json::{Value, json};
@@ -70,7 +71,11 @@ impl Exporter {
         let (queue, spans) = sync_channel(QUEUE_MAX);
         let export = Export {
             url: format!("{}/v1/traces", endpoint.trim_end_matches('/')),
-            http: Client::builder().no_proxy().timeout(EXPORT_TIMEOUT).build()?,
+            http: Client::builder()
+                .no_proxy()
+                .redirect(Policy::none())
+                .timeout(EXPORT_TIMEOUT)
+                .build()?,
             resource: json!({ "attributes": [
                 attribute("service.name", "sluice"),
                 attribute("service.version", env!("CARGO_PKG_VERSION")),
@@ -145,12 +150,12 @@ impl Export {
         let sent = self
             .on
             .block_on(async { self.http.post(&self.url).json(&body).send().await });
-        let outcome = match sent.and_then(reqwest::Response::error_for_status) {
-            Ok(_) => "exported",
-            Err(error) => {
-                tracing::debug!(%error, spans = batch.len(), "spans were not taken by the collector");
-                "failed"
-            }
+        let status = sent.as_ref().map(Response::status);
+        let outcome = if status.as_ref().is_ok_and(StatusCode::is_success) {
+            "exported"
+        } else {
+            tracing::debug!(?status, spans = batch.len(), "spans were not taken by the collector");
+            "failed"
         };
         SPANS.count(&[outcome]).increment(batch.len() as u64);
     }

@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
 use reqwest::{Client, Method};
 use schema_registry_converter::async_impl::schema_registry::{
     SrSettings, get_schema_by_id, get_schema_by_subject_and_version, post_schema,
@@ -85,9 +86,13 @@ impl HttpRegistry {
         let settings = SrSettings::new_builder(url.clone())
             .no_proxy()
             .set_timeout(limits.attempt_timeout)
-            .build();
+            .build_with(Client::builder().redirect(Policy::none()));
         let settings = settings.map_err(|cause| unusable(&cause))?;
-        let client = Client::builder().no_proxy().timeout(limits.attempt_timeout).build();
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .timeout(limits.attempt_timeout)
+            .build();
         let client = client.map_err(|cause| unusable(&cause))?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)

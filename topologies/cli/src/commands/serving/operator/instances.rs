@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use reqwest::redirect::Policy;
 use runtime::queries::ThreadState;
 use serde::Serialize;
 use serde_json::Value;
@@ -23,7 +24,11 @@ pub(super) struct Neighbours(reqwest::Client);
 
 impl Neighbours {
     pub(super) fn new() -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).no_proxy().build();
+        let client = reqwest::Client::builder()
+            .timeout(ANSWER_TIMEOUT)
+            .no_proxy()
+            .redirect(Policy::none())
+            .build();
         client.map(Self).context("cannot make an HTTP client")
     }
 
