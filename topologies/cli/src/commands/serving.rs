@@ -9,6 +9,7 @@ use ::schemas::SchemaTable;
 use ::schemas::registry::SchemaRegistry;
 use ::schemas::topics as page;
 use anyhow::Context;
+use edge_api::auth::passwords::BreachedPasswords;
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{SystemClock, SystemEntropy};
 use edge_api::{
@@ -297,6 +298,8 @@ impl Server {
             keys: signing_keys(settings, serving)?,
             sealing: sealing_keys(settings, serving)?,
             sellers_need_second_factor: serving.seller_second_factor,
+            breached_passwords: breached_passwords(serving)?,
+            shop_words: serving.shop_words.clone(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             metrics,
@@ -330,6 +333,16 @@ impl Server {
         }
         ended
     }
+}
+
+/// The passwords that nobody may choose any more, where there is a file of them.
+fn breached_passwords(serving: &Serving) -> anyhow::Result<Option<Arc<BreachedPasswords>>> {
+    let Some(path) = &serving.breached_passwords_file else {
+        return Ok(None);
+    };
+    let breached = BreachedPasswords::open(path);
+    let breached = breached.with_context(|| format!("--breached-passwords-file {} is not usable", path.display()))?;
+    Ok(Some(Arc::new(breached)))
 }
 
 /// Orders wait for every topology but the views.
