@@ -168,6 +168,19 @@ fn every_limit_that_the_document_tells_is_the_one_of_the_code() {
 }
 
 #[test]
+fn every_word_that_no_password_may_be_made_of_is_told() {
+    let document = document();
+    let told: BTreeSet<&str> = quoted(section(&document, "Passwords")).collect();
+    let rules = read_to_string(root().join("edge-api/src/auth/passwords/rules.rs")).unwrap();
+    let (_, words) = rules.split_once("const WORDS").unwrap();
+    let words: Vec<&str> = words.split(';').nth(1).unwrap().split('"').skip(1).step_by(2).collect();
+    assert!(words.len() > 20, "{words:?}");
+    for word in words {
+        assert!(told.contains(word), "{word}");
+    }
+}
+
+#[test]
 fn the_inventory_of_cryptography_has_every_crate_that_does_any() {
     let document = document();
     let inventory: BTreeSet<&str> = quoted(section(&document, "Keys and cryptography")).collect();

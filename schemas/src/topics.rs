@@ -146,7 +146,7 @@ macro_rules! topic {
 
 topic!(
     /// Commands to the accounts topology.
-    ACCOUNT_COMMANDS, "account-commands", "AccountCommand", key "login key", Command, WEEK, ["v1", "v2", "v3"]
+    ACCOUNT_COMMANDS, "account-commands", "AccountCommand", key "login key", Command, WEEK, ["v1", "v2", "v3", "v4"]
 );
 topic!(
     /// What happened to accounts.
@@ -158,7 +158,7 @@ topic!(
 );
 topic!(
     /// What logins are checked against. Readable by the accounts topology and the edge only.
-    CREDENTIALS, "credentials", "Credential", key "login key", State, Cleanup::Compact, ["v1", "v2"]
+    CREDENTIALS, "credentials", "Credential", key "login key", State, Cleanup::Compact, ["v1", "v2", "v3"]
 );
 topic!(
     /// Double-entry postings.

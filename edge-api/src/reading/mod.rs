@@ -6,7 +6,7 @@ use commerce::views::{self, OrderView, View, WalletView};
 use runtime::commands::CommandLog;
 use runtime::queries::{Freshness, QueryError, StoreAddress};
 use schemas::topics;
-use schemas::wire::account::{Account, AccountStatus, Credential, SecondFactor};
+use schemas::wire::account::{Account, AccountStatus, Credential, PasswordReset, SecondFactor};
 use schemas::wire::envelope::Actor;
 use schemas::wire::order::Order;
 use schemas::wire::product::Product;
@@ -39,6 +39,8 @@ pub struct LoginRecord {
     pub version: i64,
     /// What it needs besides the password, if anything.
     pub second_factor: Option<SecondFactor>,
+    /// By what its password can be replaced without the one before, if an operator has offered it.
+    pub reset: Option<PasswordReset>,
 }
 
 impl LoginRecord {
@@ -261,5 +263,6 @@ fn login_record(credential: Credential) -> Option<LoginRecord> {
         },
         version: credential.version,
         second_factor: credential.second_factor,
+        reset: credential.reset,
     })
 }

@@ -11,7 +11,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, HttpMethod, OpenApi, PathItem, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 
-use super::{account, auth, fulfilment, keys, me, orders, products, second_factor, seller, sessions, stream, wallet};
+use super::{
+    account, auth, fulfilment, keys, me, orders, products, reset, second_factor, seller, sessions, stream, wallet,
+};
 use crate::problem::ProblemBody;
 use crate::state::EdgeState;
 
@@ -39,7 +41,7 @@ static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(description);
     ),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, keys::keys, me::me,
-        account::change_password, account::disable,
+        account::change_password, account::disable, reset::reset,
         second_factor::begin, second_factor::confirmation, second_factor::removal, sessions::list, sessions::end_all, sessions::end,
         products::create, products::list, products::read, products::change, products::adjust,
         wallet::read, wallet::deposit, wallet::pay_out,

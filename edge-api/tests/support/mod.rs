@@ -17,6 +17,7 @@ pub mod redis_server;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use edge_api::auth::passwords::BreachedPasswords;
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use edge_api::{
@@ -67,6 +68,8 @@ pub struct Setting {
     pub sealing: SealingKeys,
     pub sellers_need_second_factor: bool,
     pub takes_cards: bool,
+    pub breached_passwords: Option<Arc<BreachedPasswords>>,
+    pub shop_words: Vec<String>,
 }
 
 impl Default for Setting {
@@ -81,6 +84,8 @@ impl Default for Setting {
             sealing: SealingKey::from_seed(SEED).unwrap().into(),
             sellers_need_second_factor: false,
             takes_cards: false,
+            breached_passwords: None,
+            shop_words: Vec::new(),
         }
     }
 }
@@ -142,6 +147,8 @@ impl Shop {
             sealing: setting.sealing,
             sellers_need_second_factor: setting.sellers_need_second_factor,
             takes_cards: setting.takes_cards,
+            breached_passwords: setting.breached_passwords,
+            shop_words: setting.shop_words,
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::new(|| "# no metrics\n".to_owned()),

@@ -5,6 +5,8 @@ mod commands;
 mod exit;
 mod json_lines;
 mod observability;
+mod panics;
+mod plain_fields;
 mod platform;
 mod progress;
 mod protection;

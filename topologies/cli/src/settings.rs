@@ -212,8 +212,8 @@ pub(crate) struct Serving {
     /// state directory.
     ///
     /// Of several files the first seals, and what any of them has sealed opens. To replace a key, give every gateway the new one
-    /// behind the old one, then before it. What the old one has sealed is never sealed anew by itself, so it stays for as long as
-    /// accounts have a second factor from its time. Without the key nobody of them logs in.
+    /// behind the old one, then before it. What the old one has sealed is sealed anew when its account logs in; leave the old one out
+    /// when every account with a second factor from its time has. Without the key nobody of the others logs in.
     #[arg(
         long = "sealing-key-file",
         env = "SLUICE_SEALING_KEY_FILE",
@@ -235,6 +235,23 @@ pub(crate) struct Serving {
     /// at all), `sandbox_late`, `sandbox_twice`; any other is declined.
     #[arg(long, env = "SLUICE_PAYMENT_PROVIDER", value_enum)]
     pub(crate) payment_provider: Option<Provider>,
+    /// File with the passwords that became known in breaches; nobody may choose one of them. Without it the 10,000 most common ones are
+    /// refused, which are in the program.
+    ///
+    /// It is Pwned Passwords of Have I Been Pwned as its downloader writes it in one file: a line `SHA-1:count` for each password,
+    /// ordered by the hash. It stays on disk, whatever its size. Replace it by renaming another one over it, and start the gateway
+    /// again.
+    #[arg(long, env = "SLUICE_BREACHED_PASSWORDS_FILE", value_name = "FILE")]
+    pub(crate) breached_passwords_file: Option<PathBuf>,
+
+    /// Words of this shop that no password may be made of, beside its program's own: its company, its brands, its places.
+    #[arg(
+        long = "shop-word",
+        env = "SLUICE_SHOP_WORDS",
+        value_name = "WORD,...",
+        value_delimiter = ','
+    )]
+    pub(crate) shop_words: Vec<String>,
 
     /// Web origins whose pages may call the API from a browser: scheme, host and perhaps port. None without it.
     #[arg(

@@ -10,6 +10,7 @@ use ::schemas::registry::SchemaRegistry;
 use ::schemas::topics as page;
 use anyhow::Context;
 use commerce::topologies::payments;
+use edge_api::auth::passwords::BreachedPasswords;
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{SystemClock, SystemEntropy};
 use edge_api::{
@@ -333,6 +334,8 @@ impl Server {
             sealing: sealing_keys(settings, serving)?,
             sellers_need_second_factor: serving.seller_second_factor,
             takes_cards: serving.payment_provider.is_some(),
+            breached_passwords: breached_passwords(serving)?,
+            shop_words: serving.shop_words.clone(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             metrics,
@@ -399,6 +402,16 @@ fn outside(platform: &dyn Platform, workers: Vec<Arc<dyn Worker>>) -> anyhow::Re
     let machine: Arc<dyn Machine> = Arc::new(OsMachine);
     let on = tokio::runtime::Handle::current();
     Ok(Some(Outside::start(workers, &platform.commands()?, &machine, &on)))
+}
+
+/// The passwords that nobody may choose any more, where there is a file of them.
+fn breached_passwords(serving: &Serving) -> anyhow::Result<Option<Arc<BreachedPasswords>>> {
+    let Some(path) = &serving.breached_passwords_file else {
+        return Ok(None);
+    };
+    let breached = BreachedPasswords::open(path);
+    let breached = breached.with_context(|| format!("--breached-passwords-file {} is not usable", path.display()))?;
+    Ok(Some(Arc::new(breached)))
 }
 
 /// Orders wait for every topology but the views.

@@ -68,6 +68,16 @@ impl Shop {
         self.post_login(name, Some(code)).await.status()
     }
 
+    /// What an attempt to replace a forgotten password is answered with.
+    pub(crate) async fn reset(&self, name: &str, code: &str, password: &str) -> StatusCode {
+        let body = json!({ "email": email(name), "reset_code": code, "new_password": password });
+        let asked = self
+            .client
+            .post(format!("{}/auth/password/reset", self.url))
+            .json(&body);
+        asked.send().await.unwrap().status()
+    }
+
     async fn post_login(&self, name: &str, code: Option<&str>) -> Response {
         let body = json!({ "email": email(name), "password": PASSWORD, "code": code });
         let asked = self.client.post(format!("{}/auth/login", self.url)).json(&body);

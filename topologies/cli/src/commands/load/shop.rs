@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
+use reqwest::redirect::Policy;
 use reqwest::{Client, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -107,6 +108,7 @@ impl Shop {
     pub(super) fn new(urls: &[String], patience: Duration) -> anyhow::Result<Self> {
         let client = Client::builder()
             .no_proxy()
+            .redirect(Policy::none())
             .pool_idle_timeout(Duration::from_secs(30))
             .build();
         Ok(Self {
