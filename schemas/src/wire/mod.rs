@@ -13,6 +13,7 @@ pub mod payment;
 pub mod product;
 pub mod revocation;
 pub mod stock;
+pub mod webhook;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{accounts, audit, consume, load, metrics, offsets, run, schemas, sim, topics, topology};
+use crate::commands::{
+    accounts, audit, consume, load, metrics, offsets, run, schemas, sim, topics, topology, webhooks,
+};
 use crate::exit;
 use crate::settings::{Serving, Settings};
 
@@ -40,6 +42,9 @@ pub(crate) enum Command {
     /// Show an account, disable it, or end its sessions.
     #[command(subcommand)]
     Accounts(accounts::AccountsCommand),
+    /// Show deliveries of webhooks that are on their way or were given up, and deliver again.
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
     /// Read a topic: Avro to JSON.
     Consume(consume::ConsumeArguments),
     /// Check whether the books are right: orders, stock, money, changelogs and stores.

@@ -9,6 +9,7 @@ use ::schemas::SchemaTable;
 use ::schemas::registry::SchemaRegistry;
 use ::schemas::topics as page;
 use anyhow::Context;
+use commerce::topologies::{views, webhooks};
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{SystemClock, SystemEntropy};
 use edge_api::{
@@ -34,6 +35,7 @@ use crate::platform::{self, Platform};
 use crate::settings::{Serving, Settings};
 use crate::signals::Signals;
 use crate::terminal;
+use crate::webhooks::{Endpoint, WebhookWorker};
 
 mod clock;
 mod keys;
@@ -51,7 +53,8 @@ const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// `sluice up`: every topology and the edge.
 pub(crate) fn up(settings: &Settings, serving: &Serving) -> anyhow::Result<ExitCode> {
-    serve(settings, serving, |_| true, true)
+    let is_wanted = |topology: &str| topology != webhooks::NAME || serving.webhooks_file.is_some();
+    serve(settings, serving, is_wanted, true)
 }
 
 /// `sluice edge`: no topology and the edge.
@@ -70,6 +73,7 @@ pub(crate) fn serve(
     runs_here: impl Fn(&str) -> bool,
     with_edge: bool,
 ) -> anyhow::Result<ExitCode> {
+    let endpoints = endpoints(serving, &runs_here)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
     let began = Instant::now();
     // Bound first: a taken port is the most common mistake and should not cost a restore.
@@ -87,7 +91,7 @@ pub(crate) fn serve(
         return Ok(ExitCode::from(exit::SUCCESS));
     };
     let (traces, exporter) = export(serving, &runtime)?.unzip();
-    let workers = Vec::new();
+    let workers = workers(endpoints, &prepared.schemas);
     let mut server = Server::start(settings, serving, &runs_here, prepared, (traces, workers))?;
     let sampler = Sampler::start(server.sources(settings))?;
     runtime.spawn(upkeep(recorded));
@@ -108,6 +112,21 @@ pub(crate) fn serve(
     } else {
         anyhow::bail!("a stream thread did not stop in time")
     }
+}
+
+/// Who is told of events of orders from here.
+fn endpoints(serving: &Serving, runs_here: &impl Fn(&str) -> bool) -> anyhow::Result<Vec<Endpoint>> {
+    let file = serving.webhooks_file.as_ref().filter(|_| runs_here(webhooks::NAME));
+    file.map_or(Ok(Vec::new()), |file| crate::webhooks::read(file))
+}
+
+/// Whoever carries out what the topologies of this process ask of the outside.
+fn workers(endpoints: Vec<Endpoint>, schemas: &Arc<SchemaTable>) -> Vec<Arc<dyn Worker>> {
+    let mut workers: Vec<Arc<dyn Worker>> = Vec::new();
+    if !endpoints.is_empty() {
+        workers.push(Arc::new(WebhookWorker::new(endpoints, schemas)));
+    }
+    workers
 }
 
 /// The way to the collector, where there is one.
@@ -353,14 +372,14 @@ fn outside(platform: &dyn Platform, workers: Vec<Arc<dyn Worker>>) -> anyhow::Re
     Ok(Some(Outside::start(workers, &platform.commands()?, &machine, &on)))
 }
 
-/// Orders wait for every topology but the views.
+/// Orders wait for every topology but the views and the webhooks.
 fn limits(topology: &str, settings: &Settings, serving: &Serving) -> ThreadLimits {
     let usual = match settings.kafka {
         Some(_) => ThreadLimits::default().commit_spacing,
         None => Duration::ZERO,
     };
     let spacing = serving.commit_spacing_ms.map_or(usual, Duration::from_millis);
-    let may_lag = topology == commerce::topologies::views::NAME;
+    let may_lag = [views::NAME, webhooks::NAME].contains(&topology);
     ThreadLimits {
         commit_interval: Duration::from_millis(serving.commit_interval_ms),
         commit_spacing: if may_lag { spacing.max(VIEWS_LAG) } else { spacing },

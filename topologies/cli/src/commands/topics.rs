@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use commerce::topologies::is_optional;
 use streams::PartitionCounts;
 
 use crate::commands::topology;
@@ -15,22 +16,31 @@ use crate::terminal;
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopicsCommand {
     /// Say what is there, what differs and what would be created. Exits with 2 when anything is to be done.
-    Plan,
+    Plan(TopicsArguments),
     /// Create what is missing. A topic in another shape is refused, and then nothing is created.
-    Apply,
+    Apply(TopicsArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopicsArguments {
+    /// With the topics of webhooks, which are left out as long as there are none.
+    #[arg(long)]
+    webhooks: bool,
 }
 
 pub(crate) fn run(settings: &Settings, command: &TopicsCommand) -> anyhow::Result<ExitCode> {
     let platform = platform::open(settings)?;
     let found = platform.topics()?;
-    let plan = platform::plan(wanted(settings, &found)?, &found);
+    let (TopicsCommand::Plan(arguments) | TopicsCommand::Apply(arguments)) = command;
+    let webhooks = arguments.webhooks || platform::has_webhooks(&found);
+    let plan = platform::plan(wanted(settings, &found, webhooks)?, &found);
     match command {
-        TopicsCommand::Plan => {
+        TopicsCommand::Plan(_) => {
             print(settings, &plan)?;
             let settled = plan.iter().all(|step| matches!(step, TopicPlan::Keep { .. }));
             Ok(ExitCode::from(if settled { exit::SUCCESS } else { exit::REFUSED }))
         }
-        TopicsCommand::Apply => apply(settings, platform.as_ref(), &plan),
+        TopicsCommand::Apply(_) => apply(settings, platform.as_ref(), &plan),
     }
 }
 
@@ -55,14 +65,21 @@ fn apply(settings: &Settings, platform: &dyn Platform, plan: &[TopicPlan]) -> an
 }
 
 /// The external topics and the internal ones of every topology, placed as they will be once the external ones are there.
-fn wanted(settings: &Settings, found: &BTreeMap<String, WantedTopic>) -> anyhow::Result<Vec<WantedTopic>> {
-    let mut wanted = platform::external(settings.partitions, found);
+fn wanted(
+    settings: &Settings,
+    found: &BTreeMap<String, WantedTopic>,
+    webhooks: bool,
+) -> anyhow::Result<Vec<WantedTopic>> {
+    let mut wanted = platform::external(settings.partitions, found, webhooks);
     let mut counts: PartitionCounts = wanted
         .iter()
         .map(|topic| (topic.name.clone(), topic.partitions))
         .collect();
     counts.extend(found.values().map(|topic| (topic.name.clone(), topic.partitions)));
     for topology in topology::all()? {
+        if is_optional(topology.name()) && !webhooks {
+            continue;
+        }
         let layout = topology.place(&settings.application(topology.name()), &counts)?;
         wanted.extend(platform::internal(&layout));
     }

@@ -14,7 +14,7 @@ pub(crate) struct Table {
 }
 
 /// Every metric that a process can show.
-pub(crate) fn tables() -> [Table; 7] {
+pub(crate) fn tables() -> [Table; 8] {
     let table = |part, metrics| Table { part, metrics };
     [
         table("engine", runtime::engine_metrics::METRICS),
@@ -22,6 +22,7 @@ pub(crate) fn tables() -> [Table; 7] {
         table("orders", ORDER_METRICS),
         table("edge", edge_api::metrics::METRICS),
         table("outside", runtime::outside::METRICS),
+        table("webhooks", crate::webhooks::METRICS),
         table("traces", TRACE_METRICS),
         table("process", PROCESS_METRICS),
     ]

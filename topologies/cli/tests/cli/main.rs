@@ -22,3 +22,4 @@ mod shop;
 mod topics;
 mod topology;
 mod tracing;
+mod webhooks;

@@ -11,6 +11,7 @@ pub mod payment;
 pub mod payment_event;
 pub mod product;
 pub mod stock;
+pub mod webhook;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
