@@ -54,7 +54,6 @@ pub(super) type Told = (Outcome, String);
 
 impl Endpoint {
     pub(super) fn new(name: String, url: Url, reach: Reach, secrets: Vec<Secret>, wish: Wish) -> anyhow::Result<Self> {
-        metrics::show_from_zero(&name);
         let http = Client::builder()
             .no_proxy()
             .redirect(Policy::none())

@@ -20,6 +20,7 @@ use streams::serde::Serde as _;
 use tokio::task::JoinSet;
 
 use super::endpoint::{Endpoint, Told};
+use super::metrics;
 
 /// Delivers events to endpoints.
 pub(crate) struct WebhookWorker {
@@ -40,7 +41,11 @@ struct Body<'a> {
 }
 
 impl WebhookWorker {
+    /// The endpoints' numbers are shown from here on, so there has to be somebody who records them.
     pub(crate) fn new(endpoints: Vec<Endpoint>, schemas: &Arc<SchemaTable>) -> Self {
+        for endpoint in &endpoints {
+            metrics::show_from_zero(&endpoint.name);
+        }
         Self {
             endpoints: endpoints.into_iter().map(Arc::new).collect(),
             calls: AvroSerde::new(schemas),
