@@ -14,6 +14,9 @@ pub const PARTITIONS_DEFAULT: i32 = 6;
 /// Seven days, in milliseconds: how long a command or a reply stays readable.
 pub const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
+/// Thirty days, in milliseconds: how long what was given up stays readable.
+pub const MONTH_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
 /// The `retention.ms` of a topic from which nothing is ever removed.
 pub const FOREVER_MS: i64 = -1;
 
@@ -88,6 +91,12 @@ pub fn topics() -> &'static [&'static TopicSpec] {
     &TOPICS
 }
 
+/// The topics that exist only where webhooks are wanted.
+#[must_use]
+pub fn webhooks() -> [&'static TopicSpec; 3] {
+    [&WEBHOOK_ANSWERS, &WEBHOOK_CALLS, &WEBHOOK_DEAD_LETTERS]
+}
+
 /// The topic with this name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static TopicSpec> {
@@ -100,7 +109,7 @@ pub fn by_subject(subject: &str) -> Option<&'static TopicSpec> {
     TOPICS.iter().copied().find(|topic| topic.subject == subject)
 }
 
-static TOPICS: [&TopicSpec; 18] = [
+static TOPICS: [&TopicSpec; 21] = [
     &ACCOUNT_COMMANDS,
     &ACCOUNT_EVENTS,
     &ACCOUNTS,
@@ -119,9 +128,13 @@ static TOPICS: [&TopicSpec; 18] = [
     &STOCK_COMMANDS,
     &STOCK_EVENTS,
     &STOCK_REPLIES,
+    &WEBHOOK_ANSWERS,
+    &WEBHOOK_CALLS,
+    &WEBHOOK_DEAD_LETTERS,
 ];
 
 const WEEK: Cleanup = Cleanup::Delete { retention_ms: WEEK_MS };
+const MONTH: Cleanup = Cleanup::Delete { retention_ms: MONTH_MS };
 const FOREVER: Cleanup = Cleanup::Delete {
     retention_ms: FOREVER_MS,
 };
@@ -215,6 +228,18 @@ topic!(
 topic!(
     /// Answers of the stock to the orders topology.
     STOCK_REPLIES, "stock-replies", "StockReply", key "order id", Reply, WEEK, ["v1", "v2"]
+);
+topic!(
+    /// What the webhooks' worker and operators say about deliveries.
+    WEBHOOK_ANSWERS, "webhook-answers", "WebhookAnswer", key "order id", Reply, WEEK, ["v1"]
+);
+topic!(
+    /// What the webhooks topology asks its worker to deliver.
+    WEBHOOK_CALLS, "webhook-calls", "WebhookCall", key "order id", Command, WEEK, ["v1"]
+);
+topic!(
+    /// Deliveries that were given up.
+    WEBHOOK_DEAD_LETTERS, "webhook-dead-letters", "WebhookDeadLetter", key "order id", Event, MONTH, ["v1"]
 );
 
 #[cfg(test)]

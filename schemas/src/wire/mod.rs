@@ -14,6 +14,7 @@ pub mod product;
 pub mod provider;
 pub mod revocation;
 pub mod stock;
+pub mod webhook;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

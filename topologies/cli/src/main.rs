@@ -15,6 +15,7 @@ mod settings;
 mod signals;
 mod terminal;
 mod times;
+mod webhooks;
 
 use std::process::ExitCode;
 

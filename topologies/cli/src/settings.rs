@@ -278,6 +278,11 @@ pub(crate) struct Serving {
     #[arg(long, env = "SLUICE_NO_CONSOLE")]
     pub(crate) no_console: bool,
 
+    /// JSON file of the endpoints outside that are told of what happens to orders, by signed requests (see the README). With it
+    /// the topology webhooks runs; without it there is none.
+    #[arg(long, env = "SLUICE_WEBHOOKS_FILE", value_name = "FILE")]
+    pub(crate) webhooks_file: Option<PathBuf>,
+
     /// Proxies in front of the API, each of which appends to X-Forwarded-For. The client's address, by which wrong passwords are
     /// counted, is the one that the outermost has written; without proxies the header is not read.
     #[arg(

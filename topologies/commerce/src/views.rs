@@ -122,7 +122,7 @@ pub struct OrderView {
 }
 
 /// One event of an order.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimelineItem {
     /// Its number, from 1.
     pub seq: i64,
@@ -214,7 +214,11 @@ pub fn timeline_key(order_id: &str, seq: u64) -> Vec<u8> {
 
 /// Reads an entry of [`TIMELINE`].
 pub fn timeline_item(bytes: &[u8]) -> Result<TimelineItem, SerdeError> {
-    let event: order::OrderEvent = decode(bytes)?;
+    timeline_item_of(decode(bytes)?)
+}
+
+/// An event as its order's timeline has it.
+pub fn timeline_item_of(event: order::OrderEvent) -> Result<TimelineItem, SerdeError> {
     let payload = serde_json::to_value(&event.payload).map_err(SerdeError::malformed)?;
     // A union is written as an object with one field: the name of the record, and the record.
     let serde_json::Value::Object(fields) = payload else {

@@ -9,7 +9,7 @@ use ::schemas::SchemaTable;
 use ::schemas::registry::SchemaRegistry;
 use ::schemas::topics as page;
 use anyhow::Context;
-use commerce::topologies::payments;
+use commerce::topologies::{payments, views, webhooks};
 use edge_api::auth::passwords::BreachedPasswords;
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{SystemClock, SystemEntropy};
@@ -40,6 +40,7 @@ use crate::provider::ProviderWorker;
 use crate::settings::{Serving, Settings};
 use crate::signals::Signals;
 use crate::terminal;
+use crate::webhooks::{Endpoint, WebhookWorker};
 
 mod clock;
 mod keys;
@@ -57,7 +58,8 @@ const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// `sluice up`: every topology and the edge.
 pub(crate) fn up(settings: &Settings, serving: &Serving) -> anyhow::Result<ExitCode> {
-    serve(settings, serving, |_| true, true)
+    let is_wanted = |topology: &str| topology != webhooks::NAME || serving.webhooks_file.is_some();
+    serve(settings, serving, is_wanted, true)
 }
 
 /// `sluice edge`: no topology and the edge.
@@ -78,6 +80,7 @@ pub(crate) fn serve(
 ) -> anyhow::Result<ExitCode> {
     refuse_plaintext_listeners(settings, serving, with_edge)?;
     let transport = Transport::load(settings)?;
+    let endpoints = endpoints(serving, &runs_here)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
     let began = Instant::now();
     // Bound first: a taken port is the most common mistake and should not cost a restore.
@@ -99,7 +102,7 @@ pub(crate) fn serve(
         return Ok(ExitCode::from(exit::SUCCESS));
     };
     let (traces, exporter) = export(serving, &transport, &runtime)?.unzip();
-    let workers = workers(serving, &prepared.schemas, &runs_here);
+    let workers = workers(serving, endpoints, &prepared.schemas, &runs_here);
     let mut server = Server::start(settings, serving, &runs_here, (prepared, transport), (traces, workers))?;
     let sampler = Sampler::start(server.sources(settings, serving))?;
     runtime.spawn(upkeep(recorded));
@@ -120,6 +123,29 @@ pub(crate) fn serve(
     } else {
         anyhow::bail!("a stream thread did not stop in time")
     }
+}
+
+/// Who is told of events of orders from here.
+fn endpoints(serving: &Serving, runs_here: &impl Fn(&str) -> bool) -> anyhow::Result<Vec<Endpoint>> {
+    let file = serving.webhooks_file.as_ref().filter(|_| runs_here(webhooks::NAME));
+    file.map_or(Ok(Vec::new()), |file| crate::webhooks::read(file))
+}
+
+/// Whoever carries out what the topologies of this process ask of the outside.
+fn workers(
+    serving: &Serving,
+    endpoints: Vec<Endpoint>,
+    schemas: &Arc<SchemaTable>,
+    runs_here: &impl Fn(&str) -> bool,
+) -> Vec<Arc<dyn Worker>> {
+    let mut workers: Vec<Arc<dyn Worker>> = Vec::new();
+    if let Some(provider) = serving.payment_provider.filter(|_| runs_here(payments::NAME)) {
+        workers.push(Arc::new(ProviderWorker::new(provider.open(), schemas)));
+    }
+    if !endpoints.is_empty() {
+        workers.push(Arc::new(WebhookWorker::new(endpoints, schemas)));
+    }
+    workers
 }
 
 /// The way to the collector, where there is one.
@@ -386,14 +412,6 @@ impl Server {
     }
 }
 
-/// Who carries out what the topologies of this process ask of the outside.
-fn workers(serving: &Serving, schemas: &Arc<SchemaTable>, runs_here: &impl Fn(&str) -> bool) -> Vec<Arc<dyn Worker>> {
-    let provider = serving.payment_provider.filter(|_| runs_here(payments::NAME));
-    let to_provider =
-        provider.map(|provider| Arc::new(ProviderWorker::new(provider.open(), schemas)) as Arc<dyn Worker>);
-    to_provider.into_iter().collect()
-}
-
 /// Starts the workers that carry out what topologies of this process ask of the outside.
 fn outside(platform: &dyn Platform, workers: Vec<Arc<dyn Worker>>) -> anyhow::Result<Option<Outside>> {
     if workers.is_empty() {
@@ -414,14 +432,14 @@ fn breached_passwords(serving: &Serving) -> anyhow::Result<Option<Arc<BreachedPa
     Ok(Some(Arc::new(breached)))
 }
 
-/// Orders wait for every topology but the views.
+/// Orders wait for every topology but the views and the webhooks.
 fn limits(topology: &str, settings: &Settings, serving: &Serving) -> ThreadLimits {
     let usual = match settings.kafka {
         Some(_) => ThreadLimits::default().commit_spacing,
         None => Duration::ZERO,
     };
     let spacing = serving.commit_spacing_ms.map_or(usual, Duration::from_millis);
-    let may_lag = topology == commerce::topologies::views::NAME;
+    let may_lag = [views::NAME, webhooks::NAME].contains(&topology);
     ThreadLimits {
         commit_interval: Duration::from_millis(serving.commit_interval_ms),
         commit_spacing: if may_lag { spacing.max(VIEWS_LAG) } else { spacing },

@@ -23,6 +23,7 @@ pub(crate) fn tables() -> [Table; 8] {
         table("payment provider", crate::provider::METRICS),
         table("edge", edge_api::metrics::METRICS),
         table("outside", runtime::outside::METRICS),
+        table("webhooks", crate::webhooks::METRICS),
         table("traces", TRACE_METRICS),
         table("process", PROCESS_METRICS),
     ]

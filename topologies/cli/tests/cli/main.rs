@@ -24,3 +24,4 @@ mod shop;
 mod topics;
 mod topology;
 mod tracing;
+mod webhooks;

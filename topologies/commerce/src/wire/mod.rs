@@ -12,6 +12,7 @@ pub mod payment_event;
 pub mod product;
 pub mod provider;
 pub mod stock;
+pub mod webhook;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]

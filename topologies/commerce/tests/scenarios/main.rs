@@ -22,6 +22,7 @@ mod a_product_that_does_not_exist;
 mod a_saga_that_reads_everything_again;
 mod a_second_post_of_the_same_order;
 mod accounts_are_taken_once;
+mod an_event_goes_outside;
 mod an_operator_is_called;
 mod an_order_is_paid;
 mod an_order_is_paid_by_card;
