@@ -32,7 +32,7 @@ async fn what_a_card_does_decides_what_becomes_of_its_order() {
         ),
         (
             "sandbox_capture_declined",
-            json!(["CANCELLED", "PAYMENT_DECLINED", "VOIDED", "CARD"]),
+            json!(["CANCELLED", "PAYMENT_DECLINED", "DECLINED", "CARD"]),
         ),
         ("sandbox_timeout", json!(["PAID", null, "CAPTURED", "CARD"])),
         ("sandbox_late", json!(["PAID", null, "CAPTURED", "CARD"])),

@@ -116,8 +116,7 @@ impl Turn<'_> {
                 self.declined_by_card(order_id, amount, PaymentRefusal::Declined)
             }
             (Some(CardStep::Capture), ProviderOutcome::Done) => self.resolved_by_card(order_id, LedgerKind::Capture),
-            // The provider has given up the hold: the order is not paid.
-            (Some(CardStep::Capture), ProviderOutcome::Declined) => self.resolved_by_card(order_id, LedgerKind::Void),
+            (Some(CardStep::Capture), ProviderOutcome::Declined) => self.not_taken(order_id, amount),
             (Some(CardStep::Void), ProviderOutcome::Done) => self.resolved_by_card(order_id, LedgerKind::Void),
             // A hold that cannot be given up has ended by itself, or there is none.
             (Some(CardStep::Void), ProviderOutcome::Declined) => self.resolved_by_card(order_id, LedgerKind::Void),
@@ -181,6 +180,21 @@ impl Turn<'_> {
             }
             // The hold that the books could not take is given up.
             (_, _) => self.silent(),
+        }
+    }
+
+    /// The provider does not give what it has held: the order is not paid, and nothing is held any more.
+    fn not_taken(mut self, order_id: OrderId, amount: Money) -> PaymentStep {
+        let mut wallet = self.wallet_or_empty();
+        if wallet.book(amount.currency, 0, -amount.amount, self.now).is_err() {
+            return self.refuse(order_id, PaymentOperation::Capture, PaymentRefusal::InvalidAmount);
+        }
+        let operation = (Some(&order_id), order_id.as_str());
+        let entry = Purse::Card.entry(&wallet, LedgerKind::Void, operation, amount);
+        self.wallet = Some(wallet);
+        PaymentStep {
+            entry: Some(entry),
+            ..self.declined_by_card(order_id, amount, PaymentRefusal::Declined)
         }
     }
 

@@ -460,9 +460,9 @@ impl World {
                 [CardStep::Authorize, CardStep::Capture, CardStep::Void].map(|step| done(step.call_id(order)));
             let expected = match payment.status {
                 Standing::Captured => (true, true, false),
-                Standing::Declined(_) => (false, false, false),
-                // Given up by the shop, or by the provider when the money was to be taken.
-                Standing::Voided => (true, false, given_up),
+                // At once, or when the money was to be taken.
+                Standing::Declined(_) => (held, false, false),
+                Standing::Voided => (true, false, true),
                 Standing::Asked | Standing::Held => panic!("{payment:?}"),
             };
             assert_eq!((held, taken, given_up), expected, "{payment:?} {:?}", self.provider);

@@ -82,8 +82,12 @@ fn a_capture_that_the_provider_declines_unwinds_the_order() {
     shop.provider_says(DECLINED);
     let order = shop.order("o1");
     assert_eq!(
-        (order.status, order.payment_status),
-        (OrderStatus::Cancelled, PaymentStatus::Voided)
+        (order.status, order.cancel_reason, order.payment_status),
+        (
+            OrderStatus::Cancelled,
+            Some(CancelReason::PaymentDeclined),
+            PaymentStatus::Declined
+        )
     );
     assert_eq!((shop.money("ann"), shop.stock("book")), ((10_000, 0), (10, 0)));
     shop.check_books();
