@@ -39,6 +39,7 @@ demo_embedded() {
     demo_dir=$(mktemp -d)
     step "sluice up on the embedded log"
     unset SLUICE_KAFKA SLUICE_REGISTRY SLUICE_REDIS
+    export SLUICE_PAYMENT_PROVIDER=sandbox
     start_demo_server "$demo_dir"
     step "the journey on the embedded log"
     compose/journey.sh "$demo_url"

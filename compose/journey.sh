@@ -24,6 +24,7 @@ main() {
     insufficient_funds
     shipped_and_kept
     given_back
+    paid_by_card
     other_buyer_sees_nothing
     printf 'all %d checks hold on %s\n' "$checks" "$url"
 }
@@ -111,14 +112,36 @@ given_back() {
     eventually "and so is the money" "get /wallet $token_buyer" "number available" 5500
 }
 
+# With the sandbox as payment provider: `--payment-provider sandbox`.
+paid_by_card() {
+    local order
+    place 1 fifth ',"card":"sandbox_approved"'
+    if [ "$status" = 422 ]; then
+        printf 'skipped: this shop has no payment provider\n'
+        return 0
+    fi
+    expect "an order that a card pays is accepted" "$status" 202
+    order=$(text order_id)
+    await_final "$order"
+    expect "and PAID by the $(text payment_method)" "$(text status)" PAID
+    eventually "the wallet is as it was" "get /wallet $token_buyer" "number available" 5500
+    place 1 sixth ',"card":"sandbox_declined"'
+    await_final "$(text order_id)"
+    expect "an order whose card is declined is CANCELLED" "$(text cancel_reason)" PAYMENT_DECLINED
+    post "/orders/$order/refunds" "$token_buyer" '{}' "card-refund-$run"
+    await_final "$order"
+    expect "the first is refunded, to the card" "$(text cancel_reason)" REFUNDED
+    eventually "and the wallet is as it was" "get /wallet $token_buyer" "number available" 5500
+}
+
 other_buyer_sees_nothing() {
     get "/orders/$first_order" "$token_other"
     expect "another buyer gets 404" "$status" 404
 }
 
-place() { # quantity, idempotency key
-    post /orders "$token_buyer" "{\"lines\":[{\"product_id\":\"$product\",\"quantity\":$1}]}" "$2-$run"
-    expect "POST /orders of $1 is accepted" "$status" 202
+place() { # quantity, idempotency key, further fields or nothing
+    post /orders "$token_buyer" "{\"lines\":[{\"product_id\":\"$product\",\"quantity\":$1}]${3:-}}" "$2-$run"
+    [ -n "${3:-}" ] || expect "POST /orders of $1 is accepted" "$status" 202
 }
 
 # Long polls until the order is final.

@@ -24,7 +24,7 @@ use crate::state::{EdgeState, RenderMetrics};
 /// The API.
 pub fn app(state: EdgeState) -> Router {
     let routes = routes::api()
-        .route_layer(from_fn(keep_refresh_token))
+        .route_layer(from_fn_with_state(state.clone(), keep_refresh_token))
         .route_layer(from_fn_with_state(state.clone(), gate))
         .merge(if state.has_console() {
             console::shop()
@@ -98,7 +98,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     let exposed: Vec<HeaderName> = EXPOSED.split(", ").filter_map(|name| name.parse().ok()).collect();
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH])
         .allow_headers([
             AUTHORIZATION,
             CONTENT_TYPE,

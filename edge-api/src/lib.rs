@@ -8,7 +8,7 @@
 //! * [`routes`]: one file per resource; [`model`]: their JSON;
 //! * [`commands`] and [`reading`]: into the log, and out of the state;
 //! * [`console`]: the pages for people, as files inside the program;
-//! * [`problem`] and [`http`]: what every answer has in common; [`limits`]: every bound.
+//! * [`problem`] and [`http`]: what every answer has in common; [`security`]: what is logged of it; [`limits`]: every bound.
 
 pub mod app;
 pub mod auth;
@@ -24,6 +24,7 @@ pub mod model;
 pub mod problem;
 pub mod reading;
 pub mod routes;
+pub mod security;
 pub mod serve;
 pub mod sessions;
 pub mod state;

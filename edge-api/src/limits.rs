@@ -129,8 +129,11 @@ pub const ENROLMENT_TTL_MS: i64 = 10 * 60 * 1_000;
 /// Recovery codes of an account when it takes a second factor.
 pub const RECOVERY_CODES: usize = commerce::account::RECOVERY_CODES_MAX;
 
-/// Random bytes of a recovery code.
-pub const RECOVERY_CODE_LEN: usize = 10;
+/// Random bytes of a recovery code, and of one for a forgotten password.
+pub const RECOVERY_CODE_LEN: usize = 16;
+
+/// How long a code for a forgotten password is good, in milliseconds.
+pub const RESET_TTL_MS: i64 = 30 * 60 * 1_000;
 
 /// Proxies in front of the gateway, at most.
 pub const PROXIES_MAX: u8 = 16;
@@ -149,6 +152,9 @@ pub const PASSWORD_CHARS_MIN: usize = 12;
 
 /// Characters of a password, at most.
 pub const PASSWORD_CHARS_MAX: usize = 128;
+
+/// Characters that are left of a password without the words of its shop, its name and its address, at least.
+pub const PASSWORD_REST_CHARS_MIN: usize = 8;
 
 /// Characters of a name, at most.
 pub const NAME_CHARS_MAX: usize = 200;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use runtime::metric::{MOMENTS, Metric};
 
+use crate::security::SecurityEvent;
+
 /// Requests that were answered.
 pub const REQUESTS: Metric = Metric::counter(
     "sluice_http_requests_total",
@@ -97,88 +99,14 @@ pub const METRICS: &[Metric] = &[
     STREAMS,
 ];
 
-/// Something that an operator of accounts and sessions wants to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthEvent {
-    /// An account was registered.
-    Registered,
-    /// A login succeeded.
-    LoggedIn,
-    /// A login failed: wrong address, wrong password or a disabled account.
-    LoginRefused,
-    /// A session was ended by its owner.
-    LoggedOut,
-    /// All sessions of an account were ended by its owner.
-    LoggedOutEverywhere,
-    /// A password was replaced.
-    PasswordChanged,
-    /// An account was disabled by its owner.
-    AccountDisabled,
-    /// A login with the right password had no code of the second factor.
-    SecondFactorRequired,
-    /// An account took a second factor.
-    SecondFactorEnrolled,
-    /// An account gave its second factor up.
-    SecondFactorRemoved,
-    /// A recovery code was used.
-    RecoveryCodeUsed,
-    /// A seller without a second factor wanted to do something else than take one.
-    EnrolmentRequired,
-    /// The password that was to confirm something was wrong.
-    ConfirmationRefused,
-    /// A refresh token was exchanged.
-    Refreshed,
-    /// An expired access token was exchanged on the way.
-    TokenReissued,
-    /// An access or refresh token was not genuine.
-    TokenRefused,
-    /// A token came a second time; its session was ended.
-    ReuseDetected,
-    /// A role may not do what was asked.
-    RoleRefused,
-    /// Too many password checks waited.
-    HashQueueFull,
-    /// A password was not looked at, because too many before it were wrong.
-    Throttled,
-}
-
-impl AuthEvent {
-    /// The value of the `event` label.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Registered => "registered",
-            Self::LoggedIn => "logged_in",
-            Self::LoginRefused => "login_refused",
-            Self::LoggedOut => "logged_out",
-            Self::LoggedOutEverywhere => "logged_out_everywhere",
-            Self::PasswordChanged => "password_changed",
-            Self::AccountDisabled => "account_disabled",
-            Self::SecondFactorRequired => "second_factor_required",
-            Self::SecondFactorEnrolled => "second_factor_enrolled",
-            Self::SecondFactorRemoved => "second_factor_removed",
-            Self::RecoveryCodeUsed => "recovery_code_used",
-            Self::EnrolmentRequired => "enrolment_required",
-            Self::ConfirmationRefused => "confirmation_refused",
-            Self::Refreshed => "refreshed",
-            Self::TokenReissued => "token_reissued",
-            Self::TokenRefused => "token_refused",
-            Self::ReuseDetected => "reuse_detected",
-            Self::RoleRefused => "role_refused",
-            Self::HashQueueFull => "hash_queue_full",
-            Self::Throttled => "throttled",
-        }
-    }
-}
-
 /// Events whose growth alerts and dashboards watch.
-const WATCHED: [AuthEvent; 6] = [
-    AuthEvent::LoggedIn,
-    AuthEvent::LoginRefused,
-    AuthEvent::Throttled,
-    AuthEvent::HashQueueFull,
-    AuthEvent::ReuseDetected,
-    AuthEvent::TokenRefused,
+const WATCHED: [SecurityEvent; 6] = [
+    SecurityEvent::LoggedIn,
+    SecurityEvent::LoginRefused,
+    SecurityEvent::Throttled,
+    SecurityEvent::HashQueueFull,
+    SecurityEvent::ReuseDetected,
+    SecurityEvent::TokenRefused,
 ];
 
 /// Shows what has not happened yet as 0. Call it once, where there is a gateway.
@@ -215,9 +143,9 @@ pub fn session_store_is(reachable: bool) {
     SESSION_STORE_REACHABLE.level(&[]).set(f64::from(u8::from(reachable)));
 }
 
-/// Counts an event of accounts and sessions.
-pub fn auth_event(event: AuthEvent) {
-    AUTH_EVENTS.count(&[event.name()]).increment(1);
+/// Counts an event of the security log.
+pub(crate) fn auth_event(name: &'static str) {
+    AUTH_EVENTS.count(&[name]).increment(1);
 }
 
 /// How many password checks wait.

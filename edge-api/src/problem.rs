@@ -140,6 +140,11 @@ impl Problem {
         self.0.code
     }
 
+    /// The machine-readable reasons of the fields at fault.
+    pub(crate) fn reasons(&self) -> impl Iterator<Item = &str> {
+        self.0.errors.iter().map(|error| error.code.as_str())
+    }
+
     /// The body for the request with this id.
     #[must_use]
     pub fn body(&self, request_id: &str) -> ProblemBody {

@@ -14,7 +14,7 @@ use schemas::wire::revocation::{Revocation, RevocationReason};
 use tokio::sync::{Semaphore, watch};
 
 use crate::auth::access::Operation;
-use crate::auth::passwords::{PasswordError, Passwords};
+use crate::auth::passwords::{BreachedPasswords, PasswordError, Passwords};
 use crate::auth::revocations::{Held, Revocations};
 use crate::auth::tokens::AccessGrant;
 use crate::auth::uses::TokenUses;
@@ -24,9 +24,9 @@ use crate::commands::{self, Accepted, Command, CommandSerdes, Receipt};
 use crate::http::quota::Quotas;
 use crate::idempotency::RecentRequests;
 use crate::limits::{LONG_POLLS_MAX, REVOCATIONS_SWEPT, STREAMS_MAX};
-use crate::metrics::{AuthEvent, auth_event};
 use crate::problem::{Code, Problem};
 use crate::reading::Reader;
+use crate::security;
 use crate::sessions::{Exchange, Exchanged, OpenSession, SessionOwner, SessionStore, SessionsUnavailable};
 use crate::views::Views;
 
@@ -51,6 +51,12 @@ pub struct EdgeParts {
     pub sealing: SealingKeys,
     /// Whether a seller has to have a second factor.
     pub sellers_need_second_factor: bool,
+    /// Whether orders may be paid by card: somebody talks to a payment provider.
+    pub takes_cards: bool,
+    /// Passwords that became known in a breach, and that nobody may choose; none beside the common ones without it.
+    pub breached_passwords: Option<Arc<BreachedPasswords>>,
+    /// Words of this deployment that no password may be made of, such as its company's name.
+    pub shop_words: Vec<String>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes ids and secrets unguessable.
@@ -92,7 +98,7 @@ impl EdgeState {
     pub fn new(parts: EdgeParts) -> Result<Self, PasswordError> {
         let cores = available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self(Arc::new(Shared {
-            passwords: Passwords::new(cores / 2)?,
+            passwords: Passwords::new(cores / 2, parts.breached_passwords.clone())?,
             uses: TokenUses::new(Arc::clone(&parts.sessions)),
             recent: RecentRequests::default(),
             accepted: Accepted::default(),
@@ -169,6 +175,7 @@ impl EdgeState {
         let session_id = exchange.session_id.clone();
         let owner = self.session_owner(&session_id, exchange.now_ms).await?;
         let owner = owner.ok_or_else(session_ended)?;
+        security::is_about(&owner.account_id);
         let held = Held {
             session_id: &session_id,
             account_id: &owner.account_id,
@@ -229,12 +236,6 @@ impl EdgeState {
     }
 
     async fn reused(&self, session_id: &str, account_id: &str) -> Problem {
-        auth_event(AuthEvent::ReuseDetected);
-        tracing::warn!(
-            account_id,
-            session_id,
-            "a token came a second time; its session was ended"
-        );
         // The session store has ended it. Its access tokens are void elsewhere too once the log has it.
         let revoked = if planted::is(Bug::ReuseUnpunished) {
             Ok(())
@@ -289,7 +290,6 @@ impl EdgeState {
         if !needs_it || caller.has_second_factor || operation.serves_enrolment() {
             return Ok(());
         }
-        auth_event(AuthEvent::EnrolmentRequired);
         Err(Problem::new(
             Code::EnrolmentRequired,
             "Sellers need a second factor here. Begin at `POST /auth/second-factor`.",
@@ -311,6 +311,10 @@ impl EdgeState {
             AccountCommandPayload::EnrolSecondFactor(_) => "enrol-second-factor",
             AccountCommandPayload::SpendCode(_) => "spend-code",
             AccountCommandPayload::RemoveSecondFactor(_) => "remove-second-factor",
+            AccountCommandPayload::OfferPasswordReset(_) => "offer-password-reset",
+            AccountCommandPayload::ResetPassword(_) => "reset-password",
+            AccountCommandPayload::ForgetSecondFactor(_) => "forget-second-factor",
+            AccountCommandPayload::RenewProtection(_) => "renew-protection",
         };
         Envelope {
             id: commerce::ids::command_id(kind, &actor.account_id, &request_id).to_string(),
@@ -355,12 +359,20 @@ impl EdgeState {
         &self.0.passwords
     }
 
+    pub(crate) fn shop_words(&self) -> &[String] {
+        &self.0.parts.shop_words
+    }
+
     pub(crate) fn revocations(&self) -> &Revocations {
         &self.0.parts.revocations
     }
 
     pub(crate) fn uses(&self) -> &TokenUses {
         &self.0.uses
+    }
+
+    pub(crate) fn takes_cards(&self) -> bool {
+        self.0.parts.takes_cards
     }
 
     pub(crate) fn recent(&self) -> &RecentRequests {

@@ -95,10 +95,20 @@ async fn an_account_lists_its_sessions_and_ends_one_of_them() {
     let current: Vec<_> = items.iter().map(|item| item["is_current"].as_bool().unwrap()).collect();
     assert_eq!(current, [true, false]);
 
-    let path = format!("/auth/sessions/{}", items[1]["session_id"].as_str().unwrap());
-    stranger.client.delete(&path).await.expect_problem(404, "NOT_FOUND");
-    buyer.client.delete(&path).await.expect(204);
-    buyer.client.delete(&path).await.expect_problem(404, "NOT_FOUND");
+    let path = format!("/auth/sessions/{}/end", items[1]["session_id"].as_str().unwrap());
+    let end = async |person: &Person, password: &str| person.client.post(&path, json!({ "password": password })).await;
+    end(&stranger, PASSWORD).await.expect_problem(404, "NOT_FOUND");
+    end(&buyer, "not the password")
+        .await
+        .expect_problem(403, "WRONG_PASSWORD");
+    buyer
+        .client
+        .post(&path, json!({}))
+        .await
+        .expect_problem(400, "INVALID_FIELD");
+    shop.refresh(&elsewhere.text("/refresh_token")).await.expect(200);
+    end(&buyer, PASSWORD).await.expect(204);
+    end(&buyer, PASSWORD).await.expect_problem(404, "NOT_FOUND");
     both_tokens_are_void(&other, &elsewhere).await;
     buyer.client.get("/me").await.expect(200);
 }
@@ -108,7 +118,13 @@ async fn all_sessions_end_at_once_and_the_account_logs_in_again() {
     let (shop, other) = two_gateways().await;
     let buyer = shop.buyer().await;
     let elsewhere = second_session(&other, &buyer).await;
-    buyer.client.delete("/auth/sessions").await.expect(204);
+    let end = async |password: &str| {
+        let body = json!({ "password": password });
+        buyer.client.post("/auth/sessions/end", body).await
+    };
+    end("not the password").await.expect_problem(403, "WRONG_PASSWORD");
+    buyer.client.get("/me").await.expect(200);
+    end(PASSWORD).await.expect(204);
     buyer.client.get("/me").await.expect_problem(401, "SESSION_ENDED");
     turned_away(&other, &elsewhere.text("/access_token"))
         .await

@@ -11,7 +11,7 @@ use edge_api::limits::TOTP_STEP_MS;
 use http_body_util::BodyExt as _;
 use serde_json::json;
 use support::client::{Client, Reply};
-use support::people::{PASSWORD, secret_of};
+use support::people::{PASSWORD, login, secret_of};
 use support::{Setting, Shop, unique};
 use tower::ServiceExt as _;
 
@@ -233,6 +233,36 @@ async fn a_cookie_counts_only_for_a_request_of_the_same_origin_that_asks_for_it(
         (StatusCode::UNAUTHORIZED, &json!("INVALID_TOKEN"))
     );
     assert_eq!(refresh(&client, &cookie, &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_ends_the_session_whose_cookie_came_with_it_and_no_other() {
+    let shop = Shop::open().await;
+    let (client, person, other) = (shop.anonymous(), shop.buyer().await, shop.buyer().await);
+    let log_in = async |email: &str, cookie: &str| {
+        let headers = [COOKIE_MODE, ("cookie", cookie)];
+        client
+            .send(Method::POST, "/auth/login", &headers, Some(login(email)))
+            .await
+    };
+    let first = log_in(&person.email, "a=b").await.expect(200);
+    let (_, cookie) = session_cookie(&first);
+    // What is no login ends nothing.
+    log_in("nobody@example.org", &cookie).await.expect(401);
+    let of_first = client.with_token(&first.text("/access_token"));
+    of_first.get("/me").await.expect(200);
+
+    let second = log_in(&person.email, &cookie).await.expect(200);
+    of_first.get("/me").await.expect_problem(401, "SESSION_ENDED");
+    refresh(&client, &cookie, &[]).await.expect(401);
+    person.client.get("/me").await.expect(200);
+    // Also that of another account; and a cookie that nobody made ends nothing.
+    let (_, cookie) = session_cookie(&second);
+    log_in(&other.email, &cookie).await.expect(200);
+    let of_second = client.with_token(&second.text("/access_token"));
+    of_second.get("/me").await.expect_problem(401, "SESSION_ENDED");
+    log_in(&other.email, "__Host-sluice-session=forged").await.expect(200);
+    other.client.get("/me").await.expect(200);
 }
 
 /// The session that begins with a second factor comes beside the recovery codes, not alone.

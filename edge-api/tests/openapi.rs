@@ -76,3 +76,34 @@ fn collect(value: &Value, references: &mut Vec<String>) {
         _ => {}
     }
 }
+
+#[tokio::test]
+async fn operations_have_names_of_their_own_and_links_lead_to_them() {
+    let description = description().await;
+    let paths = description["paths"].as_object().unwrap().values();
+    let operations: Vec<&Value> = paths.flat_map(|path| path.as_object().unwrap().values()).collect();
+    let named: Vec<&str> = operations
+        .iter()
+        .map(|operation| operation["operationId"].as_str().unwrap())
+        .collect();
+    let names: std::collections::BTreeSet<&str> = named.iter().copied().collect();
+    assert_eq!(names.len(), named.len(), "{named:?}");
+    let answers = operations
+        .iter()
+        .flat_map(|operation| operation["responses"].as_object().unwrap().values());
+    let links: Vec<&Value> = answers
+        .filter_map(|answer| answer.get("links"))
+        .flat_map(|links| links.as_object().unwrap().values())
+        .collect();
+    assert!(links.len() >= 20, "{}", links.len());
+    for link in links {
+        assert!(names.contains(link["operationId"].as_str().unwrap()), "{link}");
+        assert!(
+            link["parameters"]["id"]
+                .as_str()
+                .unwrap()
+                .starts_with("$response.body#/"),
+            "{link}"
+        );
+    }
+}

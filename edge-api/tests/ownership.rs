@@ -135,6 +135,7 @@ async fn body(operation: &Operation, cast: &Cast, (actor, client): (&str, &Clien
         ("POST", "/auth/second-factor/removal") => {
             json!({ "password": PASSWORD, "code": cast.recovery_code(actor).unwrap_or_default() })
         }
+        ("POST", "/auth/sessions/{id}/end" | "/auth/sessions/end") => json!({ "password": PASSWORD }),
         ("POST", "/auth/disable") => json!({ "password": NEW_PASSWORD }),
         ("POST", "/products") => json!({ "name": "Pot", "price": money(1), "stock": 0 }),
         ("PATCH", "/products/{id}") => json!({ "name": "Pan" }),
@@ -156,8 +157,8 @@ fn ends(operation: &Operation) -> u8 {
     match (operation.method, operation.path) {
         ("POST", "/orders/{id}/cancel") => 1,
         ("POST", "/auth/logout") => 2,
-        ("DELETE", "/auth/sessions/{id}") => 3,
-        ("DELETE", "/auth/sessions") => 4,
+        ("POST", "/auth/sessions/{id}/end") => 3,
+        ("POST", "/auth/sessions/end") => 4,
         ("POST", "/auth/second-factor/confirmation") => 5,
         ("POST", "/auth/second-factor/removal") => 6,
         ("POST", "/auth/password") => 7,

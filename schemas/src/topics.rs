@@ -14,6 +14,9 @@ pub const PARTITIONS_DEFAULT: i32 = 6;
 /// Seven days, in milliseconds: how long a command or a reply stays readable.
 pub const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
+/// Thirty days, in milliseconds: how long what was given up stays readable.
+pub const MONTH_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
 /// The `retention.ms` of a topic from which nothing is ever removed.
 pub const FOREVER_MS: i64 = -1;
 
@@ -88,6 +91,12 @@ pub fn topics() -> &'static [&'static TopicSpec] {
     &TOPICS
 }
 
+/// The topics that exist only where webhooks are wanted.
+#[must_use]
+pub fn webhooks() -> [&'static TopicSpec; 3] {
+    [&WEBHOOK_ANSWERS, &WEBHOOK_CALLS, &WEBHOOK_DEAD_LETTERS]
+}
+
 /// The topic with this name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static TopicSpec> {
@@ -100,7 +109,7 @@ pub fn by_subject(subject: &str) -> Option<&'static TopicSpec> {
     TOPICS.iter().copied().find(|topic| topic.subject == subject)
 }
 
-static TOPICS: [&TopicSpec; 16] = [
+static TOPICS: [&TopicSpec; 21] = [
     &ACCOUNT_COMMANDS,
     &ACCOUNT_EVENTS,
     &ACCOUNTS,
@@ -113,13 +122,19 @@ static TOPICS: [&TopicSpec; 16] = [
     &PAYMENT_EVENTS,
     &PRODUCT_COMMANDS,
     &PRODUCTS,
+    &PROVIDER_ANSWERS,
+    &PROVIDER_CALLS,
     &REVOCATIONS,
     &STOCK_COMMANDS,
     &STOCK_EVENTS,
     &STOCK_REPLIES,
+    &WEBHOOK_ANSWERS,
+    &WEBHOOK_CALLS,
+    &WEBHOOK_DEAD_LETTERS,
 ];
 
 const WEEK: Cleanup = Cleanup::Delete { retention_ms: WEEK_MS };
+const MONTH: Cleanup = Cleanup::Delete { retention_ms: MONTH_MS };
 const FOREVER: Cleanup = Cleanup::Delete {
     retention_ms: FOREVER_MS,
 };
@@ -144,7 +159,7 @@ macro_rules! topic {
 
 topic!(
     /// Commands to the accounts topology.
-    ACCOUNT_COMMANDS, "account-commands", "AccountCommand", key "login key", Command, WEEK, ["v1", "v2", "v3"]
+    ACCOUNT_COMMANDS, "account-commands", "AccountCommand", key "login key", Command, WEEK, ["v1", "v2", "v3", "v4"]
 );
 topic!(
     /// What happened to accounts.
@@ -156,7 +171,7 @@ topic!(
 );
 topic!(
     /// What logins are checked against. Readable by the accounts topology and the edge only.
-    CREDENTIALS, "credentials", "Credential", key "login key", State, Cleanup::Compact, ["v1", "v2"]
+    CREDENTIALS, "credentials", "Credential", key "login key", State, Cleanup::Compact, ["v1", "v2", "v3"]
 );
 topic!(
     /// Double-entry postings.
@@ -164,31 +179,39 @@ topic!(
 );
 topic!(
     /// Commands of buyers.
-    ORDER_COMMANDS, "order-commands", "OrderCommand", key "order id", Command, WEEK, ["v1", "v2"]
+    ORDER_COMMANDS, "order-commands", "OrderCommand", key "order id", Command, WEEK, ["v1", "v2", "v3"]
 );
 topic!(
     /// What happened to orders: the record of truth.
-    ORDER_EVENTS, "order-events", "OrderEvent", key "order id", Event, FOREVER, ["v1", "v2"]
+    ORDER_EVENTS, "order-events", "OrderEvent", key "order id", Event, FOREVER, ["v1", "v2", "v3"]
 );
 topic!(
     /// Orders as views and consumers read them.
-    ORDERS, "orders", "Order", key "order id", State, Cleanup::Compact, ["v1", "v2"]
+    ORDERS, "orders", "Order", key "order id", State, Cleanup::Compact, ["v1", "v2", "v3"]
 );
 topic!(
     /// Commands to wallets.
-    PAYMENT_COMMANDS, "payment-commands", "PaymentCommand", key "account id of the owner", Command, WEEK, ["v1", "v2"]
+    PAYMENT_COMMANDS, "payment-commands", "PaymentCommand", key "account id of the owner", Command, WEEK, ["v1", "v2", "v3"]
 );
 topic!(
     /// What happened to payments; deposits and withdrawals are keyed by account id.
-    PAYMENT_EVENTS, "payment-events", "PaymentEvent", key "order id", Event, FOREVER, ["v1", "v2"]
+    PAYMENT_EVENTS, "payment-events", "PaymentEvent", key "order id", Event, FOREVER, ["v1", "v2", "v3"]
 );
 topic!(
     /// Commands of sellers.
-    PRODUCT_COMMANDS, "product-commands", "ProductCommand", key "product id", Command, WEEK, ["v1"]
+    PRODUCT_COMMANDS, "product-commands", "ProductCommand", key "product id", Command, WEEK, ["v1", "v2"]
 );
 topic!(
     /// Products with price and stock.
     PRODUCTS, "products", "Product", key "product id", State, Cleanup::Compact, ["v1"]
+);
+topic!(
+    /// What the payment provider has said, for the payments topology.
+    PROVIDER_ANSWERS, "provider-answers", "ProviderAnswer", key "account id of the buyer", Reply, WEEK, ["v1"]
+);
+topic!(
+    /// What the payments topology asks of the payment provider.
+    PROVIDER_CALLS, "provider-calls", "ProviderCall", key "account id of the buyer", Command, WEEK, ["v1"]
 );
 topic!(
     /// Sessions that ended before their time.
@@ -200,11 +223,23 @@ topic!(
 );
 topic!(
     /// The stock ledger.
-    STOCK_EVENTS, "stock-events", "StockEvent", key "product id", Event, FOREVER, ["v1", "v2"]
+    STOCK_EVENTS, "stock-events", "StockEvent", key "product id", Event, FOREVER, ["v1", "v2", "v3"]
 );
 topic!(
     /// Answers of the stock to the orders topology.
     STOCK_REPLIES, "stock-replies", "StockReply", key "order id", Reply, WEEK, ["v1", "v2"]
+);
+topic!(
+    /// What the webhooks' worker and operators say about deliveries.
+    WEBHOOK_ANSWERS, "webhook-answers", "WebhookAnswer", key "order id", Reply, WEEK, ["v1"]
+);
+topic!(
+    /// What the webhooks topology asks its worker to deliver.
+    WEBHOOK_CALLS, "webhook-calls", "WebhookCall", key "order id", Command, WEEK, ["v1"]
+);
+topic!(
+    /// Deliveries that were given up.
+    WEBHOOK_DEAD_LETTERS, "webhook-dead-letters", "WebhookDeadLetter", key "order id", Event, MONTH, ["v1"]
 );
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use apache_avro::Schema;
 use common::{Arbitrary, datum_of, payloads};
 use proptest::prelude::*;
 use schemas::topics::{TopicSpec, topics};
-use schemas::wire::{Wire, account, order, payment, product, revocation, stock};
+use schemas::wire::{Wire, account, order, payment, product, revocation, stock, webhook};
 use schemas::{AvroSerde, SchemaTable, generic};
 use streams::serde::{Serde, SerdeError};
 
@@ -40,6 +40,9 @@ fn read_by_everybody(bytes: &[u8]) -> Vec<Result<(), SerdeError>> {
         read::<stock::StockCommand>(bytes),
         read::<stock::StockEvent>(bytes),
         read::<stock::StockReply>(bytes),
+        read::<webhook::WebhookAnswer>(bytes),
+        read::<webhook::WebhookCall>(bytes),
+        read::<webhook::WebhookDeadLetter>(bytes),
     ]
 }
 

@@ -14,7 +14,7 @@ use apache_avro::types::Value;
 use common::{Arbitrary, datum_of, payloads};
 use proptest::test_runner::{Config, TestRunner};
 use schemas::topics::{TopicSpec, topics};
-use schemas::wire::{Wire, account, order, payment, product, revocation, stock};
+use schemas::wire::{Wire, account, order, payment, product, revocation, stock, webhook};
 use schemas::{AvroSerde, SchemaTable};
 use streams::serde::Serde;
 
@@ -43,6 +43,9 @@ fn every_payload_of_every_topic_comes_through_its_type_without_a_changed_byte() 
         mirrors::<stock::StockCommand>(),
         mirrors::<stock::StockEvent>(),
         mirrors::<stock::StockReply>(),
+        mirrors::<webhook::WebhookAnswer>(),
+        mirrors::<webhook::WebhookCall>(),
+        mirrors::<webhook::WebhookDeadLetter>(),
     ];
     let listed: Vec<_> = topics().iter().map(|topic| topic.name).collect();
     assert_eq!(proven.to_vec(), listed, "every topic has a wire type");

@@ -67,6 +67,7 @@ impl Server {
                 ("SLUICE_LISTEN", api.clone()),
                 ("SLUICE_ADMIN_LISTEN", admin.clone()),
                 ("SLUICE_INSTANCE_ID", name.to_owned()),
+                ("SLUICE_PAYMENT_PROVIDER", "sandbox".to_owned()),
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         );

@@ -140,6 +140,8 @@ fn load(stack: &Stack, url: &str, orders: usize, ledger: &Path) -> Sluice {
         &count,
         "--concurrency",
         "64",
+        "--cards",
+        "20",
         "--declines",
         "5",
         "--stock-outs",

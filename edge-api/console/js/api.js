@@ -23,7 +23,6 @@ export class Problem extends Error {
 export const get = async (path, options = {}) => (await call("GET", path, options)).body;
 export const post = async (path, body, options = {}) => (await call("POST", path, { ...options, body })).body;
 export const patch = async (path, body, options = {}) => (await call("PATCH", path, { ...options, body })).body;
-export const remove = async (path, options = {}) => (await call("DELETE", path, options)).body;
 
 /** Sends a request with the token, and once more if that has just run out; answers status, headers and body. */
 export async function call(method, path, options = {}) {

@@ -5,6 +5,7 @@ use axum::http::Method;
 
 use super::caller::{Caller, Role};
 use crate::problem::{Code, Problem};
+use crate::security::{self, SecurityEvent};
 
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,7 @@ pub const OPERATIONS: &[Operation] = &[
     row("POST", "/auth/register", Who::Public, Owner::NoneNeeded),
     row("POST", "/auth/login", Who::Public, Owner::NoneNeeded),
     row("POST", "/auth/refresh", Who::Public, Owner::NoneNeeded),
+    row("POST", "/auth/password/reset", Who::Public, Owner::NoneNeeded),
     row("GET", "/.well-known/jwks.json", Who::Public, Owner::NoneNeeded),
     row("POST", "/auth/logout", Who::Account, Owner::NoneNeeded),
     row("POST", "/auth/password", Who::Account, Owner::NoneNeeded),
@@ -74,8 +76,8 @@ pub const OPERATIONS: &[Operation] = &[
     ),
     row("POST", "/auth/second-factor/removal", Who::Account, Owner::NoneNeeded),
     row("GET", "/auth/sessions", Who::Account, Owner::NoneNeeded),
-    row("DELETE", "/auth/sessions", Who::Account, Owner::NoneNeeded),
-    row("DELETE", "/auth/sessions/{id}", Who::Account, Owner::SessionAccount),
+    row("POST", "/auth/sessions/end", Who::Account, Owner::NoneNeeded),
+    row("POST", "/auth/sessions/{id}/end", Who::Account, Owner::SessionAccount),
     row("GET", "/me", Who::Account, Owner::NoneNeeded),
     row("POST", "/products", Who::Seller, Owner::NoneNeeded),
     row("GET", "/products", Who::Account, Owner::NoneNeeded),
@@ -177,13 +179,13 @@ impl Operation {
             Owner::ProductSeller => caller.role == Role::Seller && caller.account_id == seller_id,
             Owner::SessionAccount | Owner::OrderBuyer | Owner::OrderParty => false,
         };
-        if admitted { Ok(()) } else { Err(Problem::not_found()) }
+        if admitted { Ok(()) } else { Err(foreign()) }
     }
 
     /// Checks that the caller may touch a session of `account_id`.
     pub fn admit_to_session(&self, caller: &Caller, account_id: &str) -> Result<(), Problem> {
         let admitted = self.owner == Owner::SessionAccount && caller.account_id == account_id;
-        if admitted { Ok(()) } else { Err(Problem::not_found()) }
+        if admitted { Ok(()) } else { Err(foreign()) }
     }
 
     /// What the caller may see of an order of this buyer and these sellers.
@@ -202,9 +204,15 @@ impl Operation {
             | Owner::ProductSeller
             | Owner::SessionAccount
             | Owner::OrderBuyer
-            | Owner::OrderParty => Err(Problem::not_found()),
+            | Owner::OrderParty => Err(foreign()),
         }
     }
+}
+
+/// What is somebody else's is answered like what does not exist, and noted.
+fn foreign() -> Problem {
+    security::note(SecurityEvent::ForeignObject);
+    Problem::not_found()
 }
 
 #[cfg(test)]

@@ -5,15 +5,18 @@
 //! a browser says of where a request comes from is looked at as well. So the cookie is no way in for a forged request.
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::Request;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
-use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use super::refresh::RefreshToken;
 use crate::limits::{BODY_BYTES_MAX, SESSION_ABSOLUTE_MS};
 use crate::problem::{Code, Problem};
+use crate::security::{self, SecurityEvent};
+use crate::state::EdgeState;
 
 /// The cookie. `__Host-` lets browsers take it from this very host only, and over TLS only (or from the machine itself).
 pub const SESSION_COOKIE: &str = "__Host-sluice-session";
@@ -28,7 +31,7 @@ const FIELD: &str = "refresh_token";
 const SESSION_FIELD: &str = "session";
 
 /// Moves refresh tokens between bodies and the cookie for clients that ask for it; all others never meet the cookie.
-pub async fn keep_refresh_token(request: Request, next: Next) -> Response {
+pub async fn keep_refresh_token(State(state): State<EdgeState>, request: Request, next: Next) -> Response {
     let asks = request
         .headers()
         .get(SESSION_HEADER)
@@ -41,7 +44,9 @@ pub async fn keep_refresh_token(request: Request, next: Next) -> Response {
         return Problem::new(Code::Forbidden, "A page of another origin has no session here.").into_response();
     }
     let is_refresh = path == "/auth/refresh";
-    let ends = path == "/auth/logout" || (request.method() == Method::DELETE && path == "/auth/sessions");
+    let ends = matches!(path, "/auth/logout" | "/auth/sessions/end");
+    let is_login = matches!(path, "/auth/login" | "/auth/password/reset");
+    let replaced = is_login.then(|| token(request.headers())).flatten();
     let request = match is_refresh.then(|| with_token(request.headers())) {
         None => request,
         Some(Some(body)) => hand_in(request, body),
@@ -50,6 +55,11 @@ pub async fn keep_refresh_token(request: Request, next: Next) -> Response {
         }
     };
     let response = next.run(request).await;
+    if let Some(replaced) = replaced.filter(|_| response.status().is_success())
+        && let Err(problem) = end_replaced(&state, &replaced).await
+    {
+        return problem.into_response();
+    }
     let is_over =
         (ends && response.status().is_success()) || (is_refresh && response.status() == StatusCode::UNAUTHORIZED);
     if is_over {
@@ -64,14 +74,33 @@ fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     site.is_some_and(|site| site != "same-origin" && site != "none")
 }
 
+/// Ends the session whose cookie a login has replaced: nobody holds it any more who should. A login whose predecessor cannot be ended
+/// hands out nothing.
+async fn end_replaced(state: &EdgeState, token: &str) -> Result<(), Problem> {
+    let Some(token) = RefreshToken::read(token, state.keys()) else {
+        return Ok(());
+    };
+    let session_id = token.session_id();
+    if let Some(owner) = state.session_owner(&session_id, state.now_ms()).await? {
+        state.end_session(&session_id, &owner.account_id).await?;
+        security::note(SecurityEvent::SessionReplaced);
+    }
+    Ok(())
+}
+
 /// The body that the cookie stands for.
 fn with_token(headers: &HeaderMap) -> Option<Bytes> {
+    Some(json!({ FIELD: token(headers)? }).to_string().into())
+}
+
+/// What the cookie holds.
+fn token(headers: &HeaderMap) -> Option<String> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='));
     let (_, token) = pairs.find(|(name, _)| *name == SESSION_COOKIE)?;
-    Some(json!({ FIELD: token }).to_string().into())
+    Some(token.to_owned())
 }
 
 fn hand_in(request: Request, body: Bytes) -> Request {

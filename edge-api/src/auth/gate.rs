@@ -12,8 +12,8 @@ use super::caller::Caller;
 use super::tokens::{self, Expired, Presented, Token, Valid};
 use crate::http::headers::{EXPOSED, bearer};
 use crate::http::peer::ClientAddress;
-use crate::metrics::{AuthEvent, auth_event};
 use crate::problem::{Code, Problem};
+use crate::security::{self, SecurityEvent};
 use crate::sessions::{Exchange, Handle};
 use crate::state::{EdgeState, session_ended};
 
@@ -61,7 +61,6 @@ async fn answer(
         Ok(Some(caller)) => {
             let admitted = operation.admit(&caller);
             if let Err(problem) = admitted.and_then(|()| state.admit_without_second_factor(operation, &caller)) {
-                auth_event(AuthEvent::RoleRefused);
                 return problem.into_response();
             }
             request.extensions_mut().insert(caller);
@@ -86,7 +85,7 @@ async fn identify(state: &EdgeState, headers: &HeaderMap) -> Result<(Caller, Ren
         ));
     };
     let Ok(presented) = tokens::verify(text, state.keys(), state.now_ms()) else {
-        auth_event(AuthEvent::TokenRefused);
+        security::note(SecurityEvent::TokenRefused);
         return Err(Problem::new(Code::InvalidToken, "The access token is not valid."));
     };
     match presented {
@@ -98,6 +97,7 @@ async fn identify(state: &EdgeState, headers: &HeaderMap) -> Result<(Caller, Ren
 fn accept(state: &EdgeState, token: &Token<Valid>) -> Result<Caller, Problem> {
     state.may_judge_tokens()?;
     let caller = token.caller();
+    security::is_about(&caller.account_id);
     if state.revocations().cover(caller.held()) {
         return Err(session_ended());
     }
@@ -116,7 +116,7 @@ async fn renew(state: &EdgeState, token: &Token<Expired>) -> Result<(Caller, Ren
         now_ms: state.now_ms(),
     };
     let (grant, access_token) = state.exchange(exchange).await?;
-    auth_event(AuthEvent::TokenReissued);
+    security::note(SecurityEvent::TokenReissued);
     let header = HeaderValue::try_from(format!("Bearer {access_token}")).map_err(Problem::internal)?;
     let caller = Caller {
         account_id: grant.account_id,

@@ -3,8 +3,9 @@
 use zeroize::Zeroizing;
 
 use super::passwords::PasswordError;
-use crate::metrics::{AuthEvent, auth_event};
+use crate::model::account::weak_password;
 use crate::problem::{Code, Problem};
+use crate::security::{self, SecurityEvent};
 use crate::sessions::{Admission, Guess, Guesser};
 use crate::state::{EdgeState, sessions_unavailable};
 
@@ -50,8 +51,6 @@ pub(crate) async fn begin_guess(state: &EdgeState, guessers: Vec<Guesser>) -> Re
     {
         Admission::Admitted => Ok(guess),
         Admission::Refused { wait_ms } => {
-            auth_event(AuthEvent::Throttled);
-            tracing::info!(guessers = ?guess.guessers, wait_ms, "a password was not looked at: too many before it were wrong");
             let detail = "Too many wrong passwords came before. Try again after the time in `Retry-After`.";
             Err(Problem::new(Code::TooManyAttempts, detail).retry_after((wait_ms + 999) / 1_000))
         }
@@ -69,9 +68,24 @@ pub(crate) async fn forgive(state: &EdgeState, guess: &Guess) {
 pub(crate) fn not_hashed(error: PasswordError) -> Problem {
     match error {
         PasswordError::Busy => {
-            auth_event(AuthEvent::HashQueueFull);
+            security::note(SecurityEvent::HashQueueFull);
             Problem::new(Code::TooManyRequests, "Too many logins wait already. Try again.")
         }
+        PasswordError::Breached => {
+            Problem::internal("a password that is not new was looked for among the breached ones")
+        }
+        PasswordError::Unchecked(cause) => {
+            tracing::error!(%cause, "the file of breached passwords cannot be read: see --breached-passwords-file");
+            Problem::new(Code::Unavailable, "No new password can be checked now. Try again.")
+        }
         PasswordError::Failed(cause) => Problem::internal(cause),
+    }
+}
+
+/// The answer when a new password, the field at `pointer`, was not hashed.
+pub(crate) fn not_taken(pointer: &'static str) -> impl FnOnce(PasswordError) -> Problem {
+    move |error| match error {
+        PasswordError::Breached => weak_password(pointer, "Not one that became known in a breach of somebody's data."),
+        PasswordError::Busy | PasswordError::Unchecked(_) | PasswordError::Failed(_) => not_hashed(error),
     }
 }

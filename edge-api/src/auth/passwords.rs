@@ -1,4 +1,11 @@
-//! Password hashes: argon2id, a few at a time.
+//! Passwords: which an account may have, and their hashes, argon2id, a few at a time.
+
+mod breached;
+mod common;
+mod rules;
+
+pub use breached::BreachedPasswords;
+pub use rules::{Context, weakness};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,6 +35,7 @@ pub struct Passwords {
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
     decoy: String,
+    breached: Option<Arc<BreachedPasswords>>,
 }
 
 /// Why there is no answer about a password.
@@ -36,24 +44,56 @@ pub enum PasswordError {
     /// [`HASHES_WAITING_MAX`] others wait already.
     #[error("too many password checks wait already")]
     Busy,
+    /// The password became known in a breach.
+    #[error("the password became known in a breach")]
+    Breached,
+    /// The breached passwords cannot be read now.
+    #[error("the file of breached passwords cannot be read: {0}")]
+    Unchecked(String),
     /// The hash function failed.
     #[error("the password cannot be hashed: {0}")]
     Failed(String),
 }
 
 impl Passwords {
-    /// Lets `at_once` hashes run at the same time, at least one.
-    pub fn new(at_once: usize) -> Result<Self, PasswordError> {
+    /// Lets `at_once` hashes run at the same time, at least one, and refuses new passwords that are among the breached ones.
+    pub fn new(at_once: usize, breached: Option<Arc<BreachedPasswords>>) -> Result<Self, PasswordError> {
         Ok(Self {
             turns: Arc::new(Semaphore::new(at_once.max(1))),
             waiting: AtomicUsize::new(0),
             decoy: hash(b"the password of nobody", [0; 16])?,
+            breached,
         })
     }
 
-    /// The argon2id hash of a password as a PHC string. `salt` is 16 random bytes.
+    /// The argon2id hash of a password that somebody has chosen, as a PHC string, unless it is a breached one. `salt` is 16 random
+    /// bytes.
     pub async fn hash(&self, password: Zeroizing<String>, salt: [u8; 16]) -> Result<String, PasswordError> {
-        self.run(move || hash(password.as_bytes(), salt)).await?
+        let breached = self.breached.clone();
+        let hashing = move || {
+            // What cannot be looked up is not taken: whoever chooses a password can wait.
+            let looked_up = breached.map_or(Ok(false), |breached| breached.contains(&password));
+            match looked_up {
+                Ok(false) => hash(password.as_bytes(), salt),
+                Ok(true) => Err(PasswordError::Breached),
+                Err(error) => Err(PasswordError::Unchecked(error.to_string())),
+            }
+        };
+        self.run(hashing).await?
+    }
+
+    /// Another hash of a right password, if `hash` is not how one is made today. `salt` is 16 random bytes.
+    pub async fn hashed_anew(
+        &self,
+        password: Zeroizing<String>,
+        hash_before: &str,
+        salt: [u8; 16],
+    ) -> Result<Option<String>, PasswordError> {
+        if is_of_today(hash_before) {
+            return Ok(None);
+        }
+        let hashed = self.run(move || hash(password.as_bytes(), salt)).await?;
+        hashed.map(Some)
     }
 
     /// Whether the password belongs to the hash. Without a hash the answer is no, and takes the same time.
@@ -125,6 +165,17 @@ fn verify(password: &[u8], hash: &str) -> bool {
     argon2().is_ok_and(|argon2| argon2.verify_password(password, &hash).is_ok())
 }
 
+/// Whether a hash was made by the function and with the parameters that make one today.
+fn is_of_today(hash: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(hash) else {
+        return false;
+    };
+    let is_function = hash.algorithm == Algorithm::Argon2id.ident() && hash.version == Some(Version::V0x13.into());
+    is_function
+        && Params::try_from(&hash)
+            .is_ok_and(|made| (made.m_cost(), made.t_cost(), made.p_cost()) == (MEMORY_KIB, PASSES, LANES))
+}
+
 fn failed(error: impl std::fmt::Display) -> PasswordError {
     PasswordError::Failed(error.to_string())
 }
@@ -140,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_belongs_to_its_password_and_names_its_parameters() {
-        let passwords = Passwords::new(1).unwrap();
+        let passwords = Passwords::new(1, None).unwrap();
         let hash = passwords.hash(secret("correct horse"), [1; 16]).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(
@@ -153,15 +204,52 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_hash_of_other_parameters_is_made_anew_and_belongs_to_the_same_password() {
+        let passwords = Passwords::new(1, None).unwrap();
+        let weaker = |algorithm, memory, passes, lanes| {
+            let params = Params::new(memory, passes, lanes, None).unwrap();
+            let argon2 = Argon2::new(algorithm, Version::V0x13, params);
+            let hash: PasswordHash = argon2.hash_password_with_salt(b"correct horse", &[1; 16]).unwrap();
+            hash.to_string()
+        };
+        let others = [
+            weaker(Algorithm::Argon2id, 64, PASSES, LANES),
+            weaker(Algorithm::Argon2id, MEMORY_KIB, 1, LANES),
+            weaker(Algorithm::Argon2id, MEMORY_KIB, PASSES, 2),
+            weaker(Algorithm::Argon2i, MEMORY_KIB, PASSES, LANES),
+        ];
+        for before in others {
+            assert!(
+                passwords
+                    .verify(secret("correct horse"), Some(before.clone()))
+                    .await
+                    .unwrap()
+            );
+            let anew = passwords.hashed_anew(secret("correct horse"), &before, [2; 16]).await;
+            let anew = anew.unwrap().unwrap();
+            assert!(
+                passwords
+                    .verify(secret("correct horse"), Some(anew.clone()))
+                    .await
+                    .unwrap()
+            );
+            assert_eq!(
+                passwords.hashed_anew(secret("correct horse"), &anew, [3; 16]).await,
+                Ok(None)
+            );
+        }
+    }
+
+    #[tokio::test]
     async fn nobodys_password_is_wrong_even_if_it_is_the_decoys() {
-        let passwords = Passwords::new(1).unwrap();
+        let passwords = Passwords::new(1, None).unwrap();
         assert!(!passwords.verify(secret("the password of nobody"), None).await.unwrap());
         assert!(!passwords.verify(secret("x"), Some("no hash".into())).await.unwrap());
     }
 
     #[tokio::test]
     async fn the_ninth_waiting_check_is_refused_and_a_dropped_one_gives_its_place_back() {
-        let passwords = Passwords::new(1).unwrap();
+        let passwords = Passwords::new(1, None).unwrap();
         let turn = passwords.wait_for_turn().await.unwrap();
         let mut waiting: Vec<_> = (0..HASHES_WAITING_MAX)
             .map(|_| Box::pin(passwords.verify(secret("x"), None)))

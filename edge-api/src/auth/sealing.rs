@@ -62,6 +62,13 @@ impl SealingKeys {
         self.newest.seal(place, secret, nonce).map_err(Problem::internal)
     }
 
+    /// Whether the newest key, in the newest layout, has sealed it.
+    #[must_use]
+    pub fn is_by_newest(&self, sealed: &str) -> bool {
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).unwrap_or_default();
+        bytes.starts_with(&self.newest.header())
+    }
+
     /// Opens what was sealed for this place.
     pub fn open(&self, place: Place<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Unopened> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| Unopened)?;

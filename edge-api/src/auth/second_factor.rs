@@ -2,19 +2,16 @@
 
 use schemas::topics::CREDENTIALS;
 use schemas::wire::account::{AccountCommandPayload, SecondFactor, SpendCode};
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::codes::{fresh_code, recovery_hash};
 use super::sealing::Place;
 use super::{not_hashed, totp};
-use crate::clock::{hex, random_bytes};
-use crate::limits::{ENROLMENT_TTL_MS, RECOVERY_CODE_LEN, RECOVERY_CODES, TOTP_SECRET_LEN};
+use crate::clock::random_bytes;
+use crate::limits::{ENROLMENT_TTL_MS, RECOVERY_CODES, TOTP_SECRET_LEN};
 use crate::problem::Problem;
 use crate::reading::LoginRecord;
 use crate::state::EdgeState;
-
-/// Digits between two dashes of a recovery code.
-const GROUP_LEN: usize = 4;
 
 /// The secret of a second factor.
 pub(crate) type Secret = [u8; TOTP_SECRET_LEN];
@@ -68,7 +65,8 @@ pub(crate) async fn look_at(
     Ok(right.map_or(Shown::Nothing, Shown::Both))
 }
 
-fn right_code(
+/// The code, if it is one of the second factor's and was not used up before.
+pub(crate) fn right_code(
     state: &EdgeState,
     account_id: &str,
     second_factor: &SecondFactor,
@@ -151,21 +149,22 @@ impl Enrolment {
 
 /// Fresh recovery codes.
 pub(crate) fn recovery_codes(state: &EdgeState) -> Result<Vec<String>, Problem> {
-    let codes = (0..RECOVERY_CODES).map(|_| {
-        let digits = totp::base32(&random_bytes::<RECOVERY_CODE_LEN>(state.entropy())?);
-        let groups = digits.as_bytes().chunks(GROUP_LEN);
-        let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
-        Ok(groups.join("-"))
-    });
+    let codes = (0..RECOVERY_CODES).map(|_| fresh_code(state.entropy()).map_err(Problem::from));
     codes.collect()
 }
 
-/// What is kept of a recovery code: its letter case, dashes and spaces do not matter. It has too many bits to be guessed from its
-/// hash.
-pub(crate) fn recovery_hash(account_id: &str, code: &str) -> String {
-    let digits = code.chars().filter(char::is_ascii_alphanumeric);
-    let digits: String = digits.map(|digit| digit.to_ascii_uppercase()).collect();
-    hex(&Sha256::digest(format!("{account_id}\0{digits}")))
+/// The secret of the account's second factor, sealed by the newest key. `None` if that has sealed it, or there is none.
+pub(crate) fn sealed_anew(state: &EdgeState, record: &LoginRecord) -> Result<Option<String>, Problem> {
+    let sealed = record
+        .second_factor
+        .as_ref()
+        .map(|factor| factor.sealed_secret.as_str());
+    let Some(sealed) = sealed.filter(|sealed| !state.sealing().is_by_newest(sealed)) else {
+        return Ok(None);
+    };
+    let place = kept(&record.account_id);
+    let secret = state.sealing().open(place, sealed).map_err(Problem::internal)?;
+    state.sealing().seal(place, &secret, state.entropy()).map(Some)
 }
 
 fn kept(account_id: &str) -> Place<'_> {

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, ETAG, HeaderName, IF_NONE_MATCH};
+use axum::http::header::{AUTHORIZATION, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use utoipa::IntoParams;
 
 use crate::limits::{IDEMPOTENCY_KEY_CHARS_MAX, WAIT_SECONDS_MAX};
 use crate::problem::{Code, Problem};
 
 /// Headers of answers that a page of another origin may read.
-pub const EXPOSED: &str = "authorization, etag, location, ratelimit, ratelimit-policy, retry-after, x-request-id";
+pub const EXPOSED: &str =
+    "authorization, etag, location, ratelimit, ratelimit-policy, retry-after, sluice-consistency, x-request-id";
 
 /// The `Idempotency-Key` of a request that needs one. Quoted (a structured-field string) and bare keys are the same.
 #[derive(Debug, Clone)]
@@ -86,6 +87,50 @@ impl<S: Sync> FromRequestParts<S> for Known {
             .flat_map(|value| value.split(','));
         let tags = tags.map(|tag| tag.trim().trim_start_matches("W/").to_owned());
         Ok(Self(tags.collect()))
+    }
+}
+
+/// The version that the client wants to change, and no other (`If-Match`, RFC 9110 section 13.1.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected(Option<Vec<String>>);
+
+impl Expected {
+    /// The version that the command is for: none where the client takes any. Refuses what stands in another one.
+    pub fn version(&self, present: i64) -> Result<Option<i64>, Problem> {
+        let Some(tags) = &self.0 else { return Ok(None) };
+        let (name, tag) = etag(present);
+        if tags.iter().any(|expected| expected == "*") {
+            return Ok(None);
+        }
+        if tags.contains(&tag) {
+            return Ok(Some(present));
+        }
+        let problem = Self::failed();
+        Err(match HeaderValue::try_from(tag) {
+            Ok(tag) => problem.header(name, tag),
+            Err(error) => Problem::internal(error),
+        })
+    }
+
+    /// The answer where something stands in another version than the client wants to change.
+    #[must_use]
+    pub fn failed() -> Problem {
+        Problem::new(
+            Code::PreconditionFailed,
+            "It has changed since you read it. Read it again, and change that.",
+        )
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Expected {
+    type Rejection = std::convert::Infallible;
+
+    /// A weak tag is no version (RFC 9110 section 13.1.1), and what is no tag of ours matches nothing.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let values = parts.headers.get_all(IF_MATCH).iter();
+        let tags = values.flat_map(|value| value.to_str().unwrap_or_default().split(','));
+        let tags: Vec<String> = tags.map(|tag| tag.trim().to_owned()).collect();
+        Ok(Self((!tags.is_empty()).then_some(tags)))
     }
 }
 

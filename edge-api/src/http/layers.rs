@@ -14,11 +14,13 @@ use axum::response::{IntoResponse, Response};
 use tracing::Instrument as _;
 
 use super::headers::wait;
+use super::peer::ClientAddress;
 use super::trace;
 use crate::console::Dressed;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::metrics;
 use crate::problem::{Code, Problem};
+use crate::security;
 use crate::state::EdgeState;
 
 /// The id of a request, made by the gateway: what a client sends is not believed.
@@ -55,10 +57,12 @@ pub async fn observe(State(state): State<EdgeState>, mut request: Request, next:
         .map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "unmatched".to_owned());
     let trace_id = trace::trace_id(request.headers(), &request_id);
-    let span = tracing::info_span!("request", request_id, trace_id, method, route);
+    let client = ClientAddress::of(request.extensions(), request.headers(), state.proxies());
+    let span = security::span(&request_id, &trace_id, method, &route, client);
     let trace = trace::Followed::begin(state.spans(), request.headers(), &request_id);
     let running = next.run(request).instrument(span.clone());
     let response = trace::within(trace.clone(), running).await;
+    span.in_scope(|| security::note_refusal(&response));
     let response = dress(write_problem(response, &request_id), &request_id);
     let status = response.status().as_u16();
     if let Some(trace) = trace {

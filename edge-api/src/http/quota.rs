@@ -12,6 +12,7 @@ use crate::lately::Lately;
 use crate::limits::{CALLERS_MAX, QUOTA_WINDOW_MS};
 use crate::metrics::quota_refused;
 use crate::problem::{Code, Problem};
+use crate::security::{self, SecurityEvent};
 
 /// Microseconds in a millisecond.
 const MICROS: i64 = 1_000;
@@ -25,8 +26,17 @@ const WINDOW: i64 = QUOTA_WINDOW_MS * MICROS;
 pub struct Quotas {
     /// Requests within [`QUOTA_WINDOW_MS`].
     requests: u32,
-    /// By caller the time, in microseconds, at which the quota is whole again.
-    whole_at: Mutex<Lately<i64>>,
+    /// By caller.
+    callers: Mutex<Lately<Used>>,
+}
+
+/// What a caller has used of its quota.
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    /// When the quota is whole again, in microseconds.
+    whole_at: i64,
+    /// Whether the last request was one too many.
+    is_over: bool,
 }
 
 /// What is left of a caller's quota.
@@ -40,6 +50,8 @@ pub struct Left {
     reset_s: i64,
     /// Seconds until there is room for a request that was not taken.
     wait_s: Option<i64>,
+    /// Whether the request before was taken, and this one was not.
+    is_news: bool,
 }
 
 impl Quotas {
@@ -48,7 +60,7 @@ impl Quotas {
     pub fn new(requests: u32) -> Self {
         Self {
             requests: requests.max(1),
-            whole_at: Mutex::new(Lately::new(CALLERS_MAX)),
+            callers: Mutex::new(Lately::new(CALLERS_MAX)),
         }
     }
 
@@ -57,19 +69,21 @@ impl Quotas {
     pub fn take(&self, caller: &str, now_ms: i64) -> Left {
         let now = now_ms.saturating_mul(MICROS);
         let cost = (WINDOW / i64::from(self.requests)).max(1);
-        let mut callers = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back does not shut anybody out for longer than a whole quota takes to come back.
-        let used = callers
-            .get(caller)
-            .map_or(0, |whole_at| (whole_at - now).clamp(0, WINDOW));
+        let before = callers.get(caller).copied();
+        let used = before.map_or(0, |before| (before.whole_at - now).clamp(0, WINDOW));
         let wait = used + cost - WINDOW;
-        let used = if wait > 0 { used } else { used + cost };
-        callers.insert(caller, now + used);
+        let is_over = wait > 0;
+        let used = if is_over { used } else { used + cost };
+        let whole_at = now + used;
+        callers.insert(caller, Used { whole_at, is_over });
         Left {
             requests: self.requests,
             remaining: (WINDOW - used) / cost,
             reset_s: seconds(used),
-            wait_s: (wait > 0).then(|| seconds(wait)),
+            wait_s: is_over.then(|| seconds(wait)),
+            is_news: is_over && !before.is_some_and(|before| before.is_over),
         }
     }
 }
@@ -81,6 +95,9 @@ impl Left {
             return Ok(());
         };
         quota_refused();
+        if self.is_news {
+            security::note(SecurityEvent::QuotaExceeded);
+        }
         let detail = "More requests came than the quota has. Send fewer.";
         Err(Problem::new(Code::QuotaExceeded, detail).retry_after(wait_s))
     }

@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 use super::checks::Checks;
 use super::time::rfc3339;
 use crate::auth::Role;
-use crate::limits::{EMAIL_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+use crate::auth::passwords::{Context, weakness};
+use crate::limits::{EMAIL_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX};
 use crate::problem::{Code, Problem};
 use crate::sessions::OpenSession;
 
@@ -69,10 +70,35 @@ pub struct PasswordChange {
     pub new_password: String,
 }
 
+/// Asks for another password in the place of a forgotten one.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordReset {
+    /// The address of the account.
+    #[schema(example = "ann@example.org")]
+    pub email: String,
+    /// The code that an operator has made. It is good once, and for half an hour.
+    pub reset_code: String,
+    /// 12 to 128 characters, any of them; no rules of composition.
+    #[schema(min_length = 12, max_length = 128)]
+    pub new_password: String,
+    /// For an account with a second factor: six digits of its authenticator app, or a recovery code.
+    #[schema(example = "287082")]
+    pub code: Option<String>,
+}
+
 /// Asks for the end of the account.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Closing {
+    /// The account's password.
+    pub password: String,
+}
+
+/// Asks for the end of sessions.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionEnding {
     /// The account's password.
     pub password: String,
 }
@@ -134,33 +160,44 @@ pub struct Me {
 }
 
 impl Registration {
-    /// Checks the bounds and the strength of the password.
-    pub fn check(&self) -> Result<(), Problem> {
+    /// Checks the bounds and the strength of the password; `words` are those of the deployment.
+    pub fn check(&self, words: &[String]) -> Result<(), Problem> {
         let mut checks = Checks::new();
         if !is_email(&self.email) {
             checks.report("/email", "INVALID_EMAIL", "An e-mail address such as ann@example.org.");
         }
         checks.text("/name", &self.name, NAME_CHARS_MAX);
         checks.finish()?;
-        match weakness(&self.password, &self.email) {
-            None => Ok(()),
-            Some(detail) => Err(Problem::field(Code::WeakPassword, "/password", "WEAK_PASSWORD", detail)),
-        }
+        let context = Context {
+            known: &self.email,
+            texts: &[&self.email, &self.name],
+            words,
+        };
+        weakness(&self.password, context).map_or(Ok(()), |detail| Err(weak_password("/password", &detail)))
     }
 }
 
 impl PasswordChange {
-    /// Checks the strength of the new password.
-    pub fn check(&self) -> Result<(), Problem> {
-        match weakness(&self.new_password, &self.current_password) {
-            None => Ok(()),
-            Some(detail) => Err(Problem::field(
-                Code::WeakPassword,
-                "/new_password",
-                "WEAK_PASSWORD",
-                detail,
-            )),
-        }
+    /// Checks the strength of the new password; `words` are those of the deployment.
+    pub fn check(&self, words: &[String]) -> Result<(), Problem> {
+        let context = Context {
+            known: &self.current_password,
+            texts: &[],
+            words,
+        };
+        weakness(&self.new_password, context).map_or(Ok(()), |detail| Err(weak_password("/new_password", &detail)))
+    }
+}
+
+impl PasswordReset {
+    /// Checks the strength of the new password; `words` are those of the deployment.
+    pub fn check(&self, words: &[String]) -> Result<(), Problem> {
+        let context = Context {
+            known: &self.email,
+            texts: &[&self.email],
+            words,
+        };
+        weakness(&self.new_password, context).map_or(Ok(()), |detail| Err(weak_password("/new_password", &detail)))
     }
 }
 
@@ -185,6 +222,11 @@ impl Login {
     }
 }
 
+/// The answer to a password that is guessed first.
+pub(crate) fn weak_password(pointer: &str, detail: &str) -> Problem {
+    Problem::field(Code::WeakPassword, pointer, "WEAK_PASSWORD", detail)
+}
+
 /// A local part of 64 characters at most, an `@`, and a domain, none of them empty, without space or control characters, with spaces
 /// around them or not. More than that only a mail to the address can tell.
 fn is_email(email: &str) -> bool {
@@ -199,64 +241,9 @@ fn is_email(email: &str) -> bool {
     has_parts && is_short && !email.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
-/// What is wrong with a password. `known` is what it may not be: the e-mail address, or the password before.
-fn weakness(password: &str, known: &str) -> Option<String> {
-    let length = password.chars().count();
-    if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&length) {
-        return Some(format!("{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters."));
-    }
-    let lower = password.to_lowercase();
-    if lower == known.trim().to_lowercase() {
-        return Some("Neither the e-mail address nor the password before.".to_owned());
-    }
-    let is_repeated = (1..=length / 3).any(|period| is_periodic(&lower, period));
-    (is_repeated || is_run(&lower))
-        .then(|| "Not the same characters again and again, nor a run of neighbours.".to_owned())
-}
-
-/// `abcabcabcabc` has the period 3.
-fn is_periodic(text: &str, period: usize) -> bool {
-    text.chars()
-        .skip(period)
-        .eq(text.chars().take(text.chars().count() - period))
-}
-
-/// `abcdefghijkl` or `987654321098`.
-fn is_run(text: &str) -> bool {
-    let steps: Vec<i64> = text
-        .chars()
-        .zip(text.chars().skip(1))
-        .map(|(a, b)| i64::from(u32::from(b)) - i64::from(u32::from(a)))
-        .collect();
-    steps.iter().all(|step| matches!(step, 1 | -9)) || steps.iter().all(|step| matches!(step, -1 | 9))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn weak_passwords_are_told_from_strong_ones() {
-        let weak = |password: &str| weakness(password, "ann.smith@example.org").is_some();
-        for password in [
-            "short",
-            "aaaaaaaaaaaaaa",
-            "abcabcabcabc",
-            "1234567890123",
-            "Ann.Smith@example.org",
-            "zyxwvutsrqponm",
-        ] {
-            assert!(weak(password), "{password}");
-        }
-        for password in [
-            "correct horse battery",
-            "비밀번호는열두글자이상입니다",
-            "p a s s w o r d s",
-            "123456789012x",
-        ] {
-            assert!(!weak(password), "{password}");
-        }
-    }
 
     #[test]
     fn an_address_has_a_local_part_and_a_domain() {

@@ -1,5 +1,6 @@
 //! Orders.
 
+use commerce::payment::{CardToken, NotACard};
 use schemas::wire::order as wire;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -20,6 +21,11 @@ pub struct NewOrder {
     /// 1 to 100 lines; they are numbered from 1 in this order.
     #[schema(min_items = 1, max_items = 100)]
     pub lines: Vec<NewLine>,
+    /// Token of the card that pays, as the payment provider has given it out for it; never the number of a card. Without one the
+    /// wallet pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[0-9_-]*[A-Za-z][A-Za-z0-9_-]*$", example = json!(null))]
+    pub card: Option<String>,
 }
 
 /// One line of a new order.
@@ -79,6 +85,8 @@ pub struct OrderBody {
     pub status: OrderStatus,
     /// Why it is cancelled; null while it is not.
     pub cancel_reason: Option<CancelReason>,
+    /// What the order is paid with.
+    pub payment_method: PaymentMethod,
     /// Where the money is.
     pub payment_status: PaymentStatus,
     /// What the order waits for.
@@ -170,11 +178,21 @@ shown! {
 }
 
 shown! {
+    /// What an order is paid with.
+    PaymentMethod {
+        /// The buyer's wallet.
+        Wallet,
+        /// A card, through a payment provider.
+        Card,
+    }
+}
+
+shown! {
     /// Where the money of an order is.
     PaymentStatus {
         /// Nothing is known to be held or taken.
         None,
-        /// Held in the wallet.
+        /// Held, in the wallet or by the card's provider.
         Authorized,
         /// Taken.
         Captured,
@@ -232,8 +250,8 @@ shown! {
 }
 
 impl NewOrder {
-    /// Checks the bounds.
-    pub fn check(&self) -> Result<(), Problem> {
+    /// Checks the bounds; a card is in them where `takes_cards` says so.
+    pub fn check(&self, takes_cards: bool) -> Result<(), Problem> {
         let mut checks = Checks::new();
         if !(1..=ORDER_LINES_MAX).contains(&self.lines.len()) {
             checks.report("/lines", "LENGTH", format!("1 to {ORDER_LINES_MAX} lines."));
@@ -243,7 +261,24 @@ impl NewOrder {
             checks.id(&format!("/lines/{index}/product_id"), &line.product_id);
             checks.number(&format!("/lines/{index}/quantity"), line.quantity, 1, QUANTITY_MAX);
         }
+        match self.card.as_deref().map(CardToken::parse) {
+            None => {}
+            Some(_) if !takes_cards => {
+                checks.report("/card", "CARDS_NOT_TAKEN", "This shop takes no cards: leave it out.")
+            }
+            Some(Err(reason)) => checks.report("/card", "INVALID_CARD", sentence(reason)),
+            Some(Ok(_)) => {}
+        }
         checks.finish()
+    }
+}
+
+fn sentence(reason: NotACard) -> &'static str {
+    match reason {
+        NotACard::Malformed => "1 to 64 letters, digits, `_` and `-`, a letter among them.",
+        NotACard::Number => {
+            "This looks like the number of a card. Send the token that the payment provider has given out for it."
+        }
     }
 }
 
@@ -269,6 +304,7 @@ impl From<wire::Order> for OrderBody {
             buyer_id: order.buyer_id,
             status: order.status.into(),
             cancel_reason: order.cancel_reason.map(CancelReason::from),
+            payment_method: order.payment_method.into(),
             payment_status: order.payment_status.into(),
             step: order.step.into(),
             needs_attention: order.needs_attention,

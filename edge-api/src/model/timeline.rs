@@ -75,7 +75,7 @@ fn own_lines(data: &Value, is_own: impl Fn(i64) -> bool) -> Option<Vec<Value>> {
 }
 
 /// Fields that are nobody's business outside.
-const INTERNAL_FIELDS: [&str; 1] = ["request_hash"];
+const INTERNAL_FIELDS: [&str; 2] = ["request_hash", "card"];
 
 impl EventBody {
     /// The event as the buyer sees it.

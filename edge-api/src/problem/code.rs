@@ -48,6 +48,8 @@ pub enum Code {
     OrderTooLate,
     /// The lines of the order do not stand where this needs them.
     LinesNotReady,
+    /// It is in another version than the one that the request is to change.
+    PreconditionFailed,
     /// More pieces were to be taken away than are free.
     StockTooLow,
     /// More money was to be taken out than is free.
@@ -80,7 +82,7 @@ pub enum Code {
 
 impl Code {
     /// Every kind, for the documentation.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Malformed,
         Self::InvalidField,
         Self::IdempotencyKeyMissing,
@@ -102,6 +104,7 @@ impl Code {
         Self::SecondFactorEnrolled,
         Self::OrderTooLate,
         Self::LinesNotReady,
+        Self::PreconditionFailed,
         Self::StockTooLow,
         Self::BalanceTooLow,
         Self::BodyTooLarge,
@@ -226,6 +229,11 @@ impl Code {
                 S::CONFLICT,
                 "LINES_NOT_READY",
                 "The lines do not stand where this needs them",
+            ),
+            Self::PreconditionFailed => (
+                S::PRECONDITION_FAILED,
+                "PRECONDITION_FAILED",
+                "It is in another version",
             ),
             Self::StockTooLow => (S::CONFLICT, "STOCK_TOO_LOW", "Fewer pieces are free"),
             Self::BalanceTooLow => (S::CONFLICT, "BALANCE_TOO_LOW", "Less money is free"),

@@ -63,6 +63,19 @@ impl Reader<'_> {
         Ok(page)
     }
 
+    /// Waits, as long as a read may take, until an owner's listing has this order in this version or a later one; whether it has.
+    pub async fn await_listed(&self, view: View, owner: &str, order: &Order, version: i64) -> Result<bool, Problem> {
+        let key = views::listed_key(owner, order);
+        let has = |value: Option<&[u8]>| {
+            let listed = value.map(views::listed_order);
+            // What cannot be read is not waited for: reading the list says why.
+            listed.is_some_and(|listed| listed.map_or(true, |listed| listed.version >= version))
+        };
+        let at = address(view, owner.as_bytes());
+        let value = self.views.wait(at, &key, READ_TIMEOUT, &has).await;
+        Ok(has(value.map_err(|error| refuse(view, &error))?.as_deref()))
+    }
+
     /// Buyers of a seller, by id.
     pub async fn buyers_of(
         &self,

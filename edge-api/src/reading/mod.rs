@@ -6,7 +6,7 @@ use commerce::views::{self, OrderView, View, WalletView};
 use runtime::commands::CommandLog;
 use runtime::queries::{Freshness, QueryError, StoreAddress};
 use schemas::topics;
-use schemas::wire::account::{Account, AccountStatus, Credential, SecondFactor};
+use schemas::wire::account::{Account, AccountStatus, Credential, PasswordReset, SecondFactor};
 use schemas::wire::envelope::Actor;
 use schemas::wire::order::Order;
 use schemas::wire::product::Product;
@@ -39,6 +39,8 @@ pub struct LoginRecord {
     pub version: i64,
     /// What it needs besides the password, if anything.
     pub second_factor: Option<SecondFactor>,
+    /// By what its password can be replaced without the one before, if an operator has offered it.
+    pub reset: Option<PasswordReset>,
 }
 
 impl LoginRecord {
@@ -96,6 +98,19 @@ impl<'a> Reader<'a> {
     /// A product, as fresh as asked.
     pub async fn product_as_of(&self, product_id: &str, fresh: &Freshness) -> Result<Option<Product>, Problem> {
         self.get(views::PRODUCTS, product_id, fresh, views::product).await
+    }
+
+    /// A product with the id of the command that last changed its name or price, as fresh as asked.
+    pub async fn changed_product(
+        &self,
+        product_id: &str,
+        fresh: &Freshness,
+    ) -> Result<Option<(Product, Option<String>)>, Problem> {
+        self.get(views::PRODUCTS, product_id, fresh, |bytes| {
+            let changed_by = views::product_changed_by(bytes)?.map(|id| id.0);
+            Ok((views::product(bytes)?, changed_by))
+        })
+        .await
     }
 
     /// A wallet with every operation in it that was accepted by now.
@@ -248,5 +263,6 @@ fn login_record(credential: Credential) -> Option<LoginRecord> {
         },
         version: credential.version,
         second_factor: credential.second_factor,
+        reset: credential.reset,
     })
 }

@@ -6,18 +6,18 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json};
 use axum::routing::post;
 use runtime::queries::Freshness;
-use schemas::wire::account::{AccountCommandPayload, ChangePassword, DisableAccount, EndSessions};
+use schemas::wire::account::{AccountCommandPayload, ChangePassword, DisableAccount};
 use zeroize::Zeroizing;
 
 use super::auth::start_session;
-use crate::auth::{Caller, check_password, not_hashed};
+use crate::auth::{Caller, check_password, not_taken};
 use crate::clock::random_bytes;
 use crate::http::body::Body;
 use crate::http::layers::RequestId;
-use crate::metrics::{AuthEvent, auth_event};
 use crate::model::account::{Closing, PasswordChange, Tokens};
 use crate::problem::{Answer, Code, Problem};
 use crate::reading::LoginRecord;
+use crate::security::{self, SecurityEvent};
 use crate::sessions::Guesser;
 use crate::state::{EdgeState, session_ended};
 
@@ -39,11 +39,12 @@ pub async fn change_password(
     axum::Extension(RequestId(request_id)): axum::Extension<RequestId>,
     Body(change): Body<PasswordChange>,
 ) -> Answer<Json<Tokens>> {
-    change.check()?;
+    change.check(state.shop_words())?;
     let login_key = login_key(&state, &caller).await?;
     confirm(&state, &caller, &login_key, change.current_password).await?;
     let (password, salt) = (Zeroizing::new(change.new_password), random_bytes(state.entropy())?);
-    let password_hash = state.passwords().hash(password, salt).await.map_err(not_hashed)?;
+    let hashed = state.passwords().hash(password, salt).await;
+    let password_hash = hashed.map_err(not_taken("/new_password"))?;
     let payload = AccountCommandPayload::ChangePassword(ChangePassword {
         password_hash: password_hash.clone(),
     });
@@ -53,7 +54,7 @@ pub async fn change_password(
             "The password was replaced by somebody else at the same time.",
         ));
     }
-    auth_event(AuthEvent::PasswordChanged);
+    security::note(SecurityEvent::PasswordChanged);
     Ok(Json(
         start_session(&state, record, login_key, caller.has_second_factor).await?,
     ))
@@ -74,15 +75,8 @@ pub async fn disable(
     confirm(&state, &caller, &login_key, closing.password).await?;
     let payload = AccountCommandPayload::DisableAccount(DisableAccount {});
     changed(&state, &caller, &login_key, payload, request_id).await?;
-    auth_event(AuthEvent::AccountDisabled);
+    security::note(SecurityEvent::AccountDisabled);
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// Ends every session of the caller's account.
-pub(super) async fn end_sessions(state: &EdgeState, caller: &Caller, request_id: String) -> Result<(), Problem> {
-    let login_key = login_key(state, caller).await?;
-    let payload = AccountCommandPayload::EndSessions(EndSessions {});
-    changed(state, caller, &login_key, payload, request_id).await.map(drop)
 }
 
 /// The key of the caller's credential, which the session knows.
@@ -105,7 +99,6 @@ pub(super) async fn confirm(
     if let Some(record) = record.filter(|_| is_right) {
         return Ok(record);
     }
-    auth_event(AuthEvent::ConfirmationRefused);
     Err(wrong_password("The current password is another one."))
 }
 

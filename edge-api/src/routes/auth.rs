@@ -12,18 +12,19 @@ use zeroize::Zeroizing;
 
 use crate::auth::devices::Device;
 use crate::auth::refresh::RefreshToken;
+use crate::auth::renewal::renew;
 use crate::auth::second_factor::{RightCode, Shown, look_at, spend};
 use crate::auth::tokens::AccessGrant;
-use crate::auth::{Caller, guess, not_hashed};
+use crate::auth::{Caller, guess, not_taken};
 use crate::clock::{hex, random_bytes};
 use crate::http::body::Body;
 use crate::http::layers::RequestId;
 use crate::http::peer::ClientAddress;
 use crate::limits::ACCESS_TOKEN_TTL_MS;
-use crate::metrics::{AuthEvent, auth_event};
 use crate::model::account::{Login, Refresh, Registered, Registration, Tokens};
 use crate::problem::{Answer, Code, Problem};
 use crate::reading::LoginRecord;
+use crate::security::{self, SecurityEvent};
 use crate::sessions::{Exchange, Guesser, Handle, NewSession};
 use crate::state::{EdgeState, sessions_unavailable};
 
@@ -48,7 +49,7 @@ pub async fn register(
     axum::Extension(RequestId(request_id)): axum::Extension<RequestId>,
     Body(registration): Body<Registration>,
 ) -> Answer {
-    registration.check()?;
+    registration.check(state.shop_words())?;
     let login_key = commerce::ids::login_key(&registration.email);
     // Whoever asks for one address after the other finds out which have accounts, so a taken one counts like a wrong password.
     let guessers = vec![Guesser::Address(address.site())];
@@ -58,7 +59,8 @@ pub async fn register(
     }
     let password = Zeroizing::new(registration.password);
     let salt = random_bytes(state.entropy())?;
-    let password_hash = state.passwords().hash(password, salt).await.map_err(not_hashed)?;
+    let hashed = state.passwords().hash(password, salt).await;
+    let password_hash = hashed.map_err(not_taken("/password"))?;
     let account_id = commerce::ids::account_id(&login_key, &state.random_id()?).to_string();
     // Somebody who is nobody yet: the account that is to be is its own actor.
     let actor = Actor {
@@ -75,7 +77,8 @@ pub async fn register(
     let receipt = state.append(login_key.as_str(), &command).await?;
     match state.reader().login(login_key.as_str(), &receipt.seen()).await? {
         Some(winner) if winner.account_id == account_id => {
-            auth_event(AuthEvent::Registered);
+            security::is_about(&account_id);
+            security::note(SecurityEvent::Registered);
             Ok((
                 StatusCode::CREATED,
                 Json(Registered {
@@ -112,6 +115,9 @@ pub async fn login(
     } else {
         None
     };
+    if let Some(record) = &record {
+        security::is_about(&record.account_id);
+    }
     let record = record.filter(|record| record.is_active);
     let device = Device::of(&headers, login_key.as_str(), state.keys());
     let guessers = match device {
@@ -121,7 +127,13 @@ pub async fn login(
             Guesser::Address(address.site()),
         ],
     };
-    let proof = prove(&state, login_key.as_str(), record.as_ref(), login, request_id);
+    let password = Zeroizing::new(if login.is_possible() {
+        login.password
+    } else {
+        String::new()
+    });
+    let shown = (password.clone(), login.code);
+    let proof = prove(&state, login_key.as_str(), record.as_ref(), shown, request_id.clone());
     let proof = guess(&state, guessers, proof, |proof| matches!(proof, Proof::Wrong)).await?;
     let has_second_factor = match proof {
         Proof::Wrong => return Err(wrong_credentials()),
@@ -130,6 +142,7 @@ pub async fn login(
         Proof::Both => true,
     };
     let record = record.ok_or_else(wrong_credentials)?;
+    renew(&state, login_key.as_str(), &record, password, request_id).await;
     let device = match device {
         Some(device) => device,
         None => Device(random_bytes(state.entropy())?),
@@ -138,7 +151,12 @@ pub async fn login(
         .cookie(login_key.as_str(), state.keys())
         .map_err(Problem::internal)?;
     let tokens = start_session(&state, record, login_key.to_string(), has_second_factor).await?;
-    auth_event(AuthEvent::LoggedIn);
+    let how = if has_second_factor {
+        "password and code"
+    } else {
+        "password"
+    };
+    security::note_how(SecurityEvent::LoggedIn, how);
     Ok(([cookie], Json(tokens)).into_response())
 }
 
@@ -158,12 +176,10 @@ async fn prove(
     state: &EdgeState,
     login_key: &str,
     record: Option<&LoginRecord>,
-    login: Login,
+    (password, code): (Zeroizing<String>, Option<String>),
     request_id: String,
 ) -> Result<Proof, Problem> {
-    let is_possible = login.is_possible();
-    let password = Zeroizing::new(if is_possible { login.password } else { String::new() });
-    let shown = look_at(state, record, password, login.code.as_deref()).await?;
+    let shown = look_at(state, record, password, code.as_deref()).await?;
     let (Shown::Both(code), Some(record)) = (&shown, record) else {
         return Ok(match shown {
             Shown::Nothing | Shown::Both(_) => Proof::Wrong,
@@ -176,21 +192,19 @@ async fn prove(
         return Ok(Proof::Wrong);
     }
     if is_recovery {
-        auth_event(AuthEvent::RecoveryCodeUsed);
+        security::note(SecurityEvent::RecoveryCodeUsed);
     }
     Ok(Proof::Both)
 }
 
 fn wrong_credentials() -> Problem {
-    auth_event(AuthEvent::LoginRefused);
     Problem::new(
         Code::WrongCredentials,
         "There is no active account with this e-mail address and password, or the code is not good.",
     )
 }
 
-fn code_missing() -> Problem {
-    auth_event(AuthEvent::SecondFactorRequired);
+pub(super) fn code_missing() -> Problem {
     Problem::new(
         Code::SecondFactorRequired,
         "Send the password again with `code`: six digits of the authenticator app, or a recovery code.",
@@ -205,7 +219,7 @@ fn code_missing() -> Problem {
 )]
 pub async fn refresh(State(state): State<EdgeState>, Body(refresh): Body<Refresh>) -> Answer<Json<Tokens>> {
     let Some(token) = RefreshToken::read(&refresh.refresh_token, state.keys()) else {
-        auth_event(AuthEvent::TokenRefused);
+        security::note(SecurityEvent::TokenRefused);
         return Err(Problem::new(Code::InvalidToken, "The refresh token is not valid."));
     };
     let next = token.next();
@@ -220,7 +234,7 @@ pub async fn refresh(State(state): State<EdgeState>, Body(refresh): Body<Refresh
         now_ms: state.now_ms(),
     };
     let (grant, access_token) = state.exchange(exchange).await?;
-    auth_event(AuthEvent::Refreshed);
+    security::note(SecurityEvent::Refreshed);
     let left_ms = grant.issued_at_ms + ACCESS_TOKEN_TTL_MS - state.now_ms();
     Ok(Json(tokens(access_token, next.write(), left_ms)))
 }
@@ -232,7 +246,7 @@ pub async fn refresh(State(state): State<EdgeState>, Body(refresh): Body<Refresh
 )]
 pub async fn logout(State(state): State<EdgeState>, caller: Caller) -> Answer {
     state.end_session(&caller.session_id, &caller.account_id).await?;
-    auth_event(AuthEvent::LoggedOut);
+    security::note(SecurityEvent::LoggedOut);
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -3,6 +3,7 @@
 
 use axum::Router;
 use axum::extract::{Extension, FromRequestParts, State};
+use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
@@ -15,12 +16,13 @@ use super::orders::{command, own_part, scope, stored, with_version};
 use crate::auth::Caller;
 use crate::auth::access::{Operation, OrderScope};
 use crate::http::body::OptionalBody;
+use crate::http::consistency::Token;
 use crate::http::headers::{OptionalIdempotencyKey, OptionalKey, etag};
 use crate::http::layers::RequestId;
 use crate::http::parameters::PathId;
 use crate::idempotency::key_reused;
 use crate::model::fulfilment::{Delivery, LinesWithReason, Shipment};
-use crate::model::order::{OrderBody, OrderCommandAccepted};
+use crate::model::order::{OrderBody, OrderCommandAccepted, is_settled};
 use crate::problem::{Answer, Code, Problem};
 use crate::state::EdgeState;
 
@@ -213,7 +215,17 @@ fn outcome(view: OrderView, command_id: &str, scope: OrderScope, caller: &Caller
         return Err(with_version(refused(), view.order.version));
     }
     let order = own_part(view.order, scope, caller)?;
-    Ok(([etag(order.version)], Json(OrderBody::from(order))).into_response())
+    // Lists have every version of an order that waits for nothing, and not those in between.
+    let token = is_settled(&order).then(|| Token {
+        order_id: order.order_id.clone(),
+        version: order.version,
+    });
+    let mut answer = ([etag(order.version)], Json(OrderBody::from(order))).into_response();
+    if let Some((name, value)) = token.map(|token| token.header()) {
+        let value = HeaderValue::try_from(value).map_err(Problem::internal)?;
+        answer.headers_mut().insert(name, value);
+    }
+    Ok(answer)
 }
 
 fn is_another(view: &OrderView, named: &str, command_id: &str) -> bool {

@@ -9,6 +9,7 @@ pub mod me;
 pub mod openapi;
 pub mod orders;
 pub mod products;
+pub mod reset;
 pub mod second_factor;
 pub mod seller;
 pub mod sessions;
@@ -24,6 +25,7 @@ pub fn api() -> Router<EdgeState> {
     Router::new()
         .merge(auth::router())
         .merge(account::router())
+        .merge(reset::router())
         .merge(second_factor::router())
         .merge(sessions::router())
         .merge(keys::router())

@@ -5,11 +5,15 @@ use std::sync::LazyLock;
 use axum::Router;
 use axum::response::Json;
 use axum::routing::get;
+use utoipa::openapi::link::Link;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
+use utoipa::openapi::{Content, HttpMethod, OpenApi, PathItem, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 
-use super::{account, auth, fulfilment, keys, me, orders, products, second_factor, seller, sessions, stream, wallet};
+use super::{
+    account, auth, fulfilment, keys, me, orders, products, reset, second_factor, seller, sessions, stream, wallet,
+};
 use crate::problem::ProblemBody;
 use crate::state::EdgeState;
 
@@ -37,7 +41,7 @@ static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(description);
     ),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, keys::keys, me::me,
-        account::change_password, account::disable,
+        account::change_password, account::disable, reset::reset,
         second_factor::begin, second_factor::confirmation, second_factor::removal, sessions::list, sessions::end_all, sessions::end,
         products::create, products::list, products::read, products::change, products::adjust,
         wallet::read, wallet::deposit, wallet::pay_out,
@@ -49,7 +53,7 @@ static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(description);
     ),
     components(schemas(ProblemBody)),
     security(("access_token" = [])),
-    modifiers(&AccessToken, &Problems),
+    modifiers(&AccessToken, &Problems, &Links),
 )]
 struct Description;
 
@@ -85,20 +89,130 @@ impl Modify for Problems {
             .description("A problem; see its `code`.")
             .content("application/problem+json", content)
             .build();
-        for path in description.paths.paths.values_mut() {
-            let operations = [
-                &mut path.get,
-                &mut path.post,
-                &mut path.patch,
-                &mut path.delete,
-                &mut path.put,
-            ];
-            for operation in operations.into_iter().flatten() {
-                operation
-                    .responses
-                    .responses
-                    .insert("default".to_owned(), problem.clone().into());
+        let paths = description.paths.paths.iter_mut();
+        for (_, _, operation) in paths.flat_map(|(path, item)| operations(path, item)) {
+            let responses = &mut operation.responses.responses;
+            responses.insert("default".to_owned(), problem.clone().into());
+        }
+    }
+}
+
+/// Where an answer leads: the operation that takes what it tells, under another name than its function's, which several have.
+struct Links;
+
+/// The path and method of an operation, the status that leads on, what is read from the body, and where it leads.
+type Lead = (
+    &'static str,
+    HttpMethod,
+    &'static str,
+    &'static str,
+    &'static [(&'static str, HttpMethod)],
+);
+
+const ORDER: &[(&str, HttpMethod)] = &[
+    ("/orders/{id}", HttpMethod::Get),
+    ("/orders/{id}/events", HttpMethod::Get),
+    ("/orders/{id}/cancel", HttpMethod::Post),
+    ("/orders/{id}/shipments", HttpMethod::Post),
+    ("/orders/{id}/deliveries", HttpMethod::Post),
+    ("/orders/{id}/returns", HttpMethod::Post),
+    ("/orders/{id}/returns/rejections", HttpMethod::Post),
+    ("/orders/{id}/refunds", HttpMethod::Post),
+];
+
+const PRODUCT: &[(&str, HttpMethod)] = &[
+    ("/products/{id}", HttpMethod::Get),
+    ("/products/{id}", HttpMethod::Patch),
+    ("/products/{id}/stock-adjustments", HttpMethod::Post),
+];
+
+const LEADS: [Lead; 6] = [
+    ("/orders", HttpMethod::Post, "202", "$response.body#/order_id", ORDER),
+    (
+        "/orders",
+        HttpMethod::Get,
+        "200",
+        "$response.body#/items/0/order_id",
+        ORDER,
+    ),
+    (
+        "/seller/orders",
+        HttpMethod::Get,
+        "200",
+        "$response.body#/items/0/order_id",
+        ORDER,
+    ),
+    (
+        "/products",
+        HttpMethod::Post,
+        "201",
+        "$response.body#/product_id",
+        PRODUCT,
+    ),
+    (
+        "/products",
+        HttpMethod::Get,
+        "200",
+        "$response.body#/items/0/product_id",
+        PRODUCT,
+    ),
+    (
+        "/seller/buyers",
+        HttpMethod::Get,
+        "200",
+        "$response.body#/items/0/buyer_id",
+        &[("/seller/buyers/{id}", HttpMethod::Get)],
+    ),
+];
+
+impl Modify for Links {
+    fn modify(&self, description: &mut OpenApi) {
+        let paths = &mut description.paths.paths;
+        for (path, method, operation) in paths.iter_mut().flat_map(|(path, item)| operations(path, item)) {
+            operation.operation_id = Some(operation_id(path, &method));
+        }
+        for (path, method, status, source, targets) in LEADS {
+            let mut of_path = paths.get_mut(path).into_iter().flat_map(|item| operations(path, item));
+            let operation = of_path
+                .find(|(_, found, _)| *found == method)
+                .map(|(.., operation)| operation);
+            let answer = operation.and_then(|operation| operation.responses.responses.get_mut(status));
+            if let Some(RefOr::T(answer)) = answer {
+                for (target, method) in targets {
+                    let id = operation_id(target, method);
+                    let link = Link::builder().operation_id(id.clone()).parameter("id", source).build();
+                    answer.links.insert(id, link.into());
+                }
             }
         }
     }
+}
+
+fn operations<'a>(path: &'a str, item: &'a mut PathItem) -> Vec<(&'a str, HttpMethod, &'a mut Operation)> {
+    let all = [
+        (HttpMethod::Get, &mut item.get),
+        (HttpMethod::Post, &mut item.post),
+        (HttpMethod::Patch, &mut item.patch),
+        (HttpMethod::Delete, &mut item.delete),
+        (HttpMethod::Put, &mut item.put),
+    ];
+    let present = all
+        .into_iter()
+        .filter_map(|(method, operation)| Some((path, method, operation.as_mut()?)));
+    present.collect()
+}
+
+/// `get_orders_id_events` of GET `/orders/{id}/events`: unique, and as stable as the path.
+fn operation_id(path: &str, method: &HttpMethod) -> String {
+    let method = match method {
+        HttpMethod::Get => "get",
+        HttpMethod::Post => "post",
+        HttpMethod::Patch => "patch",
+        HttpMethod::Delete => "delete",
+        HttpMethod::Put => "put",
+        HttpMethod::Options | HttpMethod::Head | HttpMethod::Trace => "other",
+    };
+    let words = path.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    words.fold(method.to_owned(), |id, word| format!("{id}_{word}"))
 }

@@ -20,6 +20,7 @@ use utoipa::IntoParams;
 use crate::auth::Caller;
 use crate::auth::access::{Operation, OrderScope};
 use crate::http::body::{Body, OptionalBody};
+use crate::http::consistency::{self, AsOf, ConsistencyToken, Token};
 use crate::http::cursor::{self, Page, page_size};
 use crate::http::headers::{IdempotencyKey, Known, OptionalIdempotencyKey, OptionalKey, RequiredKey, Wait, etag};
 use crate::http::layers::RequestId;
@@ -60,13 +61,42 @@ pub struct ListParameters {
 
 impl ListParameters {
     /// The page of an owner's orders in one of the two listings.
-    pub(super) async fn page(&self, state: &EdgeState, view: View, owner: &str) -> Answer<Json<Page<OrderBody>>> {
+    pub(super) async fn page(
+        &self,
+        state: &EdgeState,
+        (view, owner): (View, &str),
+        as_of: AsOf,
+    ) -> Answer<Json<Page<OrderBody>>> {
         let size = page_size(self.limit)?;
+        if let AsOf(Some(token)) = as_of {
+            catch_up(state, view, owner, &token).await?;
+        }
         let page = state
             .reader()
             .orders_of(view, owner, self.cursor.as_deref(), size, self.status)
             .await?;
         Ok(Json(page.map(OrderBody::from)))
+    }
+}
+
+/// Waits until a listing has what the token names.
+async fn catch_up(state: &EdgeState, view: View, owner: &str, token: &Token) -> Result<(), Problem> {
+    let order = state.reader().order(&token.order_id).await?;
+    let order = order.filter(|order| order.buyer_id == owner || order.seller_ids.iter().any(|seller| seller == owner));
+    let order = order.ok_or_else(consistency::invalid)?;
+    let Ok(_place) = state.long_polls().try_acquire() else {
+        return Err(Problem::new(
+            Code::TooManyRequests,
+            "Too many requests wait already. Try again.",
+        ));
+    };
+    if state.reader().await_listed(view, owner, &order, token.version).await? {
+        Ok(())
+    } else {
+        Err(Problem::new(
+            Code::Unavailable,
+            "The list does not have that yet. Try again.",
+        ))
     }
 }
 
@@ -88,7 +118,10 @@ pub struct TimelineParameters {
 #[utoipa::path(
     post, path = "/orders", tag = "orders", request_body = NewOrder,
     params(RequiredKey),
-    responses((status = 202, description = "The order is stored.", body = OrderAccepted, headers(("Location" = String))))
+    responses((
+        status = 202, description = "The order is stored.", body = OrderAccepted,
+        headers(("Location" = String), ("Sluice-Consistency" = String))
+    ))
 )]
 pub async fn place(
     State(state): State<EdgeState>,
@@ -97,7 +130,7 @@ pub async fn place(
     IdempotencyKey(key): IdempotencyKey,
     Body(order): Body<NewOrder>,
 ) -> Answer {
-    order.check()?;
+    order.check(state.takes_cards())?;
     let order_id = ids::order_id(&AccountId::from(caller.account_id.as_str()), &key).to_string();
     let request_hash = ids::request_hash(&serde_json::to_vec(&order).map_err(Problem::internal)?);
     match state.reader().placed_order(&order_id).await? {
@@ -107,10 +140,11 @@ pub async fn place(
     }
     let payload = PlaceOrder {
         buyer_id: caller.account_id.clone(),
-        lines: requested_lines(order),
         // The buyer pays in whatever currency the products have.
         currency: String::new(),
+        card: order.card.clone(),
         request_hash,
+        lines: requested_lines(order),
     };
     let payload = OrderCommandPayload::PlaceOrder(payload);
     let id = ids::command_id("place-order", &order_id, &key).to_string();
@@ -162,18 +196,20 @@ pub async fn read(
     Ok(([etag(order.version)], Json(OrderBody::from(order))).into_response())
 }
 
-/// Lists the caller's orders, the newest first. An order shows here a moment after it shows under its own address.
+/// Lists the caller's orders, the newest first. An order shows here a moment after it shows under its own address; with the
+/// `Sluice-Consistency` of an earlier answer it shows at once.
 #[utoipa::path(
-    get, path = "/orders", tag = "orders", params(ListParameters),
+    get, path = "/orders", tag = "orders", params(ListParameters, ConsistencyToken),
     responses((status = 200, description = "A page of orders.", body = Page<OrderBody>))
 )]
 pub async fn list(
     State(state): State<EdgeState>,
     caller: Caller,
+    as_of: AsOf,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Answer<Json<Page<OrderBody>>> {
     parameters
-        .page(&state, views::ORDERS_BY_BUYER, &caller.account_id)
+        .page(&state, (views::ORDERS_BY_BUYER, &caller.account_id), as_of)
         .await
 }
 
@@ -214,7 +250,10 @@ pub async fn events(
         ("id" = String, Path, description = "The order."),
         OptionalKey
     ),
-    responses((status = 202, description = "The cancellation is stored.", body = OrderCommandAccepted, headers(("Location" = String))))
+    responses((
+        status = 202, description = "The cancellation is stored.", body = OrderCommandAccepted,
+        headers(("Location" = String), ("Sluice-Consistency" = String))
+    ))
 )]
 pub async fn cancel(
     State(state): State<EdgeState>,
@@ -240,7 +279,11 @@ pub async fn cancel(
     let command_id = ids::command_id("cancel-order", &id, &key).to_string();
     let command = command(&state, &caller, command_id, &id, request_id, payload);
     state.append(&id, &command).await?;
-    Ok(stored(id, order.status))
+    let token = Token {
+        order_id: id.clone(),
+        version: order.version.saturating_add(1),
+    };
+    Ok(([token.header()], stored(id, order.status)).into_response())
 }
 
 /// A conflict says with which version of the order.
@@ -361,11 +404,16 @@ pub(super) fn command(
 
 fn accepted(order_id: String) -> axum::response::Response {
     let location = format!("/orders/{order_id}");
+    let token = Token {
+        order_id: order_id.clone(),
+        version: 1,
+    };
     let body = OrderAccepted {
         order_id,
         status: OrderStatus::Created,
     };
-    (StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response()
+    let headers = [(LOCATION, location), token.header()];
+    (StatusCode::ACCEPTED, headers, Json(body)).into_response()
 }
 
 fn number(cursor: &str) -> Result<u64, Problem> {

@@ -13,11 +13,12 @@ use schemas::wire::product::{self as wire, Product, ProductCommand, ProductComma
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::orders::with_version;
 use crate::auth::Caller;
 use crate::auth::access::Operation;
 use crate::http::body::Body;
 use crate::http::cursor::{Page, page_size};
-use crate::http::headers::{Known, OptionalIdempotencyKey, OptionalKey, etag};
+use crate::http::headers::{Expected, Known, OptionalIdempotencyKey, OptionalKey, etag};
 use crate::http::layers::RequestId;
 use crate::http::parameters::{Parameters, PathId};
 use crate::idempotency::key_reused;
@@ -123,7 +124,10 @@ pub async fn create(
 /// Changes the name or the price of an own product. Orders that hold a reservation keep theirs.
 #[utoipa::path(
     patch, path = "/products/{id}", tag = "products", request_body = ProductChange,
-    params(("id" = String, Path, description = "The product.")),
+    params(
+        ("id" = String, Path, description = "The product."),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the version that is to be changed: in any other nothing is, and the answer is 412.")
+    ),
     responses((status = 200, description = "The product after the change.", body = ProductBody))
 )]
 pub async fn change(
@@ -131,17 +135,20 @@ pub async fn change(
     caller: Caller,
     Extension(operation): Extension<&'static Operation>,
     Extension(RequestId(request_id)): Extension<RequestId>,
+    expected: Expected,
     PathId(id): PathId,
     Body(change): Body<ProductChange>,
 ) -> Answer {
     change.check()?;
     let product = own_product(&state, operation, &caller, &id).await?;
+    let if_version = expected.version(product.version)?;
     if change.is_empty() {
         return Ok(shown(StatusCode::OK, product));
     }
     let payload = ProductCommandPayload::ChangeProduct(wire::ChangeProduct {
         name: change.name.map(|name| name.trim().to_owned()),
         price: change.price.map(Into::into),
+        if_version,
     });
     let command = command(
         &state,
@@ -150,12 +157,13 @@ pub async fn change(
         request_id,
         payload,
     );
-    let receipt = state.append(&id, &command).await?;
-    let product = state
-        .reader()
-        .product_as_of(&id, &receipt.seen())
-        .await?
-        .ok_or_else(Problem::not_found)?;
+    let seen = state.append(&id, &command).await?.seen();
+    let changed = state.reader().changed_product(&id, &seen).await?;
+    let (product, changed_by) = changed.ok_or_else(Problem::not_found)?;
+    // Somebody else was faster. Where a third change came right behind this one, it is not told from that: read again.
+    if if_version.is_some() && changed_by.as_deref() != Some(command.id.as_str()) {
+        return Err(with_version(Expected::failed(), product.version));
+    }
     Ok(shown(StatusCode::OK, product))
 }
 

@@ -10,17 +10,18 @@ use zeroize::Zeroizing;
 
 use super::account::{changed, confirm, login_key, wrong_password};
 use super::auth::start_session;
-use crate::auth::second_factor::{Enrolment, Shown, look_at, recovery_codes, recovery_hash};
+use crate::auth::codes::recovery_hash;
+use crate::auth::second_factor::{Enrolment, Shown, look_at, recovery_codes};
 use crate::auth::tokens::ISSUER;
 use crate::auth::{Caller, begin_guess, forgive, totp};
 use crate::http::body::Body;
 use crate::http::layers::RequestId;
 use crate::limits::ENROLMENT_TTL_MS;
-use crate::metrics::{AuthEvent, auth_event};
 use crate::model::account::Tokens;
 use crate::model::second_factor::{Confirmation, Enrolled, EnrolmentBody, EnrolmentRequest, Removal};
 use crate::problem::{Answer, Code, Problem};
 use crate::reading::LoginRecord;
+use crate::security::{self, SecurityEvent};
 use crate::sessions::Guesser;
 use crate::state::EdgeState;
 
@@ -46,6 +47,7 @@ pub async fn begin(
     let record = confirm(&state, &caller, &login_key, request.password).await?;
     has_none(Some(&record))?;
     let enrolment = Enrolment::begin(&state)?;
+    security::note(SecurityEvent::SecondFactorBegun);
     Ok(Json(EnrolmentBody {
         enrolment: enrolment.seal(&state, &caller.account_id)?,
         secret: totp::base32(enrolment.secret.as_slice()),
@@ -88,7 +90,7 @@ pub async fn confirmation(
     {
         return Err(enrolled_already());
     }
-    auth_event(AuthEvent::SecondFactorEnrolled);
+    security::note(SecurityEvent::SecondFactorEnrolled);
     Ok(Json(Enrolled {
         recovery_codes: codes,
         session: start_session(&state, record, login_key, true).await?,
@@ -127,7 +129,7 @@ pub async fn removal(
         return Err(not_shown());
     }
     forgive(&state, &guess).await;
-    auth_event(AuthEvent::SecondFactorRemoved);
+    security::note(SecurityEvent::SecondFactorRemoved);
     Ok(Json(start_session(&state, record, login_key, false).await?))
 }
 
@@ -149,6 +151,5 @@ fn wrong_code(detail: &str) -> Problem {
 
 /// Which of the two was wrong is nobody's business.
 fn not_shown() -> Problem {
-    auth_event(AuthEvent::ConfirmationRefused);
     wrong_password("The password or the code is another one, or the code is used up.")
 }

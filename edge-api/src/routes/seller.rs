@@ -10,6 +10,7 @@ use commerce::views;
 use super::orders::ListParameters;
 use super::products::ListParameters as PageParameters;
 use crate::auth::Caller;
+use crate::http::consistency::{AsOf, ConsistencyToken};
 use crate::http::cursor::{Page, page_size};
 use crate::http::parameters::{Parameters, PathId};
 use crate::model::order::OrderBody;
@@ -27,16 +28,17 @@ pub fn router() -> Router<EdgeState> {
 
 /// Lists orders with lines of the caller, the newest first, and of each only those lines.
 #[utoipa::path(
-    get, path = "/seller/orders", tag = "seller", params(ListParameters),
+    get, path = "/seller/orders", tag = "seller", params(ListParameters, ConsistencyToken),
     responses((status = 200, description = "A page of orders.", body = Page<OrderBody>))
 )]
 pub async fn orders(
     State(state): State<EdgeState>,
     caller: Caller,
+    as_of: AsOf,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Answer<Json<Page<OrderBody>>> {
     parameters
-        .page(&state, views::ORDERS_BY_SELLER, &caller.account_id)
+        .page(&state, (views::ORDERS_BY_SELLER, &caller.account_id), as_of)
         .await
 }
 

@@ -9,7 +9,7 @@ use super::{described, description, parameters};
 use crate::support::Shop;
 
 /// Request fields without bounds of their own: they are compared with what is kept, and never kept themselves.
-const COMPARED_ONLY: [&str; 11] = [
+const COMPARED_ONLY: [&str; 15] = [
     "Closing/password",
     "Confirmation/code",
     "Confirmation/enrolment",
@@ -18,9 +18,13 @@ const COMPARED_ONLY: [&str; 11] = [
     "Login/email",
     "Login/password",
     "PasswordChange/current_password",
+    "PasswordReset/code",
+    "PasswordReset/email",
+    "PasswordReset/reset_code",
     "Refresh/refresh_token",
     "Removal/code",
     "Removal/password",
+    "SessionEnding/password",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -69,6 +69,20 @@ fn what_is_shipped_writes_no_json_by_hand() {
 }
 
 #[test]
+fn no_client_of_what_is_shipped_follows_a_redirect() {
+    let mut clients = 0;
+    for (file, text) in shipped() {
+        assert!(!text.contains("Client::new()"), "{file} follows ten");
+        for made in text.split("Client::builder()").skip(1) {
+            let settings = made.split(';').next().unwrap();
+            assert!(settings.contains(".redirect(Policy::none())"), "{file}");
+            clients += 1;
+        }
+    }
+    assert!(clients >= 6, "{clients}");
+}
+
+#[test]
 fn what_is_shipped_has_one_source_of_what_nobody_can_guess() {
     for (file, text) in shipped() {
         for source in ["rand::", "thread_rng", "getrandom", "RandomState", "SystemRandom"] {

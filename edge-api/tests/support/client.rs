@@ -54,10 +54,6 @@ impl Client {
             .await
     }
 
-    pub async fn delete(&self, path: &str) -> Reply {
-        self.send(Method::DELETE, path, &[], None).await
-    }
-
     pub async fn patch(&self, path: &str, body: Value) -> Reply {
         self.send(Method::PATCH, path, &[], Some(body)).await
     }

@@ -67,6 +67,8 @@ pub struct FaultyViews {
     pub down: AtomicBool,
     pub behind: AtomicBool,
     pub blind: AtomicBool,
+    /// Has a defect.
+    pub broken: AtomicBool,
 }
 
 impl FaultyViews {
@@ -76,10 +78,12 @@ impl FaultyViews {
             down: AtomicBool::new(false),
             behind: AtomicBool::new(false),
             blind: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
         }
     }
 
     fn check(&self, fresh: &Freshness) -> Result<(), QueryError> {
+        assert!(!self.broken.load(Ordering::SeqCst), "a defect that a test wants");
         if self.down.load(Ordering::SeqCst) {
             return Err(QueryError::Unavailable("away".to_owned()));
         }

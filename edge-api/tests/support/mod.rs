@@ -17,6 +17,7 @@ pub mod redis_server;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use edge_api::auth::passwords::BreachedPasswords;
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use edge_api::{
@@ -66,6 +67,9 @@ pub struct Setting {
     pub console: bool,
     pub sealing: SealingKeys,
     pub sellers_need_second_factor: bool,
+    pub takes_cards: bool,
+    pub breached_passwords: Option<Arc<BreachedPasswords>>,
+    pub shop_words: Vec<String>,
 }
 
 impl Default for Setting {
@@ -79,6 +83,9 @@ impl Default for Setting {
             console: true,
             sealing: SealingKey::from_seed(SEED).unwrap().into(),
             sellers_need_second_factor: false,
+            takes_cards: false,
+            breached_passwords: None,
+            shop_words: Vec::new(),
         }
     }
 }
@@ -139,6 +146,9 @@ impl Shop {
             keys: setting.keys,
             sealing: setting.sealing,
             sellers_need_second_factor: setting.sellers_need_second_factor,
+            takes_cards: setting.takes_cards,
+            breached_passwords: setting.breached_passwords,
+            shop_words: setting.shop_words,
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::new(|| "# no metrics\n".to_owned()),

@@ -39,6 +39,18 @@ pub enum AccountCommandPayload {
     /// Uses a code up, and with it the second factor; a code that is used up already changes nothing.
     #[serde(alias = "sluice.RemoveSecondFactor")]
     RemoveSecondFactor(RemoveSecondFactor),
+    /// Lets whoever has a code choose another password; an operator's. The last offer counts.
+    #[serde(alias = "sluice.OfferPasswordReset")]
+    OfferPasswordReset(PasswordReset),
+    /// Replaces the password by the code that was offered, and by a code of the second factor where there is one.
+    #[serde(alias = "sluice.ResetPassword")]
+    ResetPassword(ResetPassword),
+    /// Takes the second factor away from whoever has lost it; an operator's.
+    #[serde(alias = "sluice.ForgetSecondFactor")]
+    ForgetSecondFactor(ForgetSecondFactor),
+    /// Keeps the same secrets under newer parameters or another key; nothing where the account has changed since.
+    #[serde(alias = "sluice.RenewProtection")]
+    RenewProtection(RenewProtection),
 }
 
 /// What happened to an account; the key is the account id.
@@ -137,6 +149,44 @@ pub struct RemoveSecondFactor {
     pub code: SpendCode,
 }
 
+/// By what a password can be replaced without the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordReset {
+    /// Hex SHA-256 of the code.
+    pub code_hash: String,
+    /// Until when the code is good.
+    pub ends_at: i64,
+}
+
+/// Replaces the password by the code that was offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResetPassword {
+    /// Hex SHA-256 of the code that was offered.
+    pub code_hash: String,
+    /// Argon2id hash in PHC format, never a password.
+    pub password_hash: String,
+    /// The code of the second factor; null where there is none.
+    #[serde(default)]
+    pub second_factor: Option<SpendCode>,
+}
+
+/// Takes the second factor away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgetSecondFactor {}
+
+/// Keeps the same secrets under newer parameters or another key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenewProtection {
+    /// The version of the account with these secrets.
+    pub version: i64,
+    /// Another Argon2id hash of the same password; null to keep the present one.
+    #[serde(default)]
+    pub password_hash: Option<String>,
+    /// The same TOTP secret, sealed anew; null to keep the present one.
+    #[serde(default)]
+    pub sealed_secret: Option<String>,
+}
+
 /// An account exists from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountRegistered {
@@ -220,13 +270,16 @@ pub struct Credential {
     pub display_name: String,
     /// Whether the account may log in.
     pub status: AccountStatus,
-    /// Grows by one with every change but the use of a code, from 1.
+    /// Grows by one with every change that ends sessions, from 1.
     pub version: i64,
     /// Time of the last change.
     pub updated_at: i64,
     /// The second factor; null where there is none.
     #[serde(default)]
     pub second_factor: Option<SecondFactor>,
+    /// What an operator has offered; null where nothing is offered or it was taken.
+    #[serde(default)]
+    pub reset: Option<PasswordReset>,
 }
 
 /// What a login needs besides the password.

@@ -11,8 +11,10 @@ pub mod fulfilment;
 pub mod order;
 pub mod payment;
 pub mod product;
+pub mod provider;
 pub mod revocation;
 pub mod stock;
+pub mod webhook;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -168,6 +168,9 @@ pub struct PlaceOrder {
     pub currency: String,
     /// Hash of the request: the same order id with another hash is a conflict.
     pub request_hash: String,
+    /// Token of the card that pays, as the payment provider has given it out; null pays from the wallet.
+    #[serde(default)]
+    pub card: Option<String>,
 }
 
 /// Asks to cancel.
@@ -266,6 +269,9 @@ pub struct OrderCreated {
     pub currency: String,
     /// Hash of the request.
     pub request_hash: String,
+    /// Token of the card that pays, as the payment provider has given it out; null pays from the wallet.
+    #[serde(default)]
+    pub card: Option<String>,
 }
 
 /// Goods and money are both settled.
@@ -444,4 +450,21 @@ pub struct Order {
     pub updated_at: i64,
     /// seq of the last event.
     pub version: i64,
+    /// What the order is paid with.
+    #[serde(default)]
+    pub payment_method: PaymentMethod,
+}
+
+/// What an order is paid with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PaymentMethod {
+    /// The buyer's wallet.
+    #[default]
+    Wallet,
+    /// A card, through a payment provider.
+    Card,
+    /// A symbol of a newer writer that this reader does not know.
+    #[serde(other)]
+    Unknown,
 }

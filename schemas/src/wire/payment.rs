@@ -93,6 +93,9 @@ pub enum PaymentEventPayload {
     /// What was due is available to the seller.
     #[serde(alias = "sluice.SellerCredited")]
     SellerCredited(SellerCredited),
+    /// The payment provider has not said in time what became of a step.
+    #[serde(alias = "sluice.PaymentUnknown")]
+    PaymentUnknown(PaymentUnknown),
 }
 
 impl Wire for LedgerEntry {
@@ -128,6 +131,9 @@ pub struct AuthorizePayment {
     pub amount: Money,
     /// How often this was asked, from 1; a repetition holds nothing more.
     pub attempt: i32,
+    /// Token of the card that pays, as the payment provider has given it out; null pays from the wallet.
+    #[serde(default)]
+    pub card: Option<String>,
 }
 
 /// Moves the held money of the order into escrow.
@@ -327,6 +333,17 @@ pub struct PaymentRefused {
     pub operation: PaymentOperation,
     /// Why it was refused.
     pub reason: PaymentRefusal,
+}
+
+/// The payment provider has not said in time what became of a step; it is asked again until it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentUnknown {
+    /// The order.
+    pub order_id: String,
+    /// Wallet of the buyer.
+    pub account_id: String,
+    /// What was asked for.
+    pub operation: PaymentOperation,
 }
 
 /// The deposit is available.

@@ -57,6 +57,9 @@ pub struct ChangeProduct {
     /// New price of one piece, in the same currency.
     #[serde(default)]
     pub price: Option<Money>,
+    /// Changes the product in this version only; null changes it in any.
+    #[serde(default)]
+    pub if_version: Option<i64>,
 }
 
 /// Adds pieces to the stock, or takes unreserved ones away.

@@ -196,6 +196,8 @@ pub enum ProductRefusal {
     Conflict,
     /// A value is out of its range.
     Invalid,
+    /// The product is not in the version that the command is for.
+    OtherVersion,
     /// A symbol of a newer writer that this reader does not know.
     #[serde(other)]
     Unknown,

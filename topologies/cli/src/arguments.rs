@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{accounts, audit, consume, metrics, offsets, run, schemas, topics, topology};
+use crate::commands::{accounts, audit, consume, metrics, offsets, run, schemas, topics, topology, webhooks};
 #[cfg(feature = "trials")]
 use crate::commands::{load, sim};
 use crate::exit;
@@ -42,6 +42,9 @@ pub(crate) enum Command {
     /// Show an account, disable it, or end its sessions.
     #[command(subcommand)]
     Accounts(accounts::AccountsCommand),
+    /// Show deliveries of webhooks that are on their way or were given up, and deliver again.
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
     /// Read a topic: Avro to JSON.
     Consume(consume::ConsumeArguments),
     /// Check whether the books are right: orders, stock, money, changelogs and stores.

@@ -13,6 +13,8 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::plain_fields::is_layout;
+
 /// Bytes of one field's text. What is longer is cut: causes may quote input.
 const FIELD_BYTES_MAX: usize = 8 << 10;
 
@@ -43,8 +45,20 @@ where
         fields.text("time", &now()?);
         fields.text("level", metadata.level().as_str());
         fields.text("target", metadata.target());
-        writeln!(writer, "{}", Value::Object(fields.0))
+        write_line(&mut writer, &Value::Object(fields.0))
     }
+}
+
+/// Writes the object. The serializer leaves characters alone that only some readers take for the end of a line or for a command.
+fn write_line(writer: &mut Writer<'_>, object: &Value) -> fmt::Result {
+    object.to_string().chars().try_for_each(|character| {
+        if is_layout(character) {
+            write!(writer, "\\u{:04x}", u32::from(character))
+        } else {
+            writer.write_char(character)
+        }
+    })?;
+    writer.write_char('\n')
 }
 
 fn parsed(fields: &str) -> Map<String, Value> {

@@ -5,13 +5,17 @@ mod commands;
 mod exit;
 mod json_lines;
 mod observability;
+mod panics;
+mod plain_fields;
 mod platform;
 mod progress;
 mod protection;
+mod provider;
 mod settings;
 mod signals;
 mod terminal;
 mod times;
+mod webhooks;
 
 use std::process::ExitCode;
 

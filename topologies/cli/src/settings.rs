@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use edge_api::limits::{PROXIES_MAX, QUOTA_DEFAULT};
 
 pub(crate) use self::protection::{Connection, Protection};
+use crate::provider::Provider;
 
 /// Where things are. Every flag has an environment variable; a flag wins.
 #[derive(Debug, Clone, Args)]
@@ -211,8 +212,8 @@ pub(crate) struct Serving {
     /// state directory.
     ///
     /// Of several files the first seals, and what any of them has sealed opens. To replace a key, give every gateway the new one
-    /// behind the old one, then before it. What the old one has sealed is never sealed anew by itself, so it stays for as long as
-    /// accounts have a second factor from its time. Without the key nobody of them logs in.
+    /// behind the old one, then before it. What the old one has sealed is sealed anew when its account logs in; leave the old one out
+    /// when every account with a second factor from its time has. Without the key nobody of the others logs in.
     #[arg(
         long = "sealing-key-file",
         env = "SLUICE_SEALING_KEY_FILE",
@@ -225,6 +226,32 @@ pub(crate) struct Serving {
     /// any case.
     #[arg(long, env = "SLUICE_SELLER_SECOND_FACTOR")]
     pub(crate) seller_second_factor: bool,
+
+    /// The payment provider that cards are charged through; without it the shop takes no cards. A process that runs `payments`
+    /// talks to it, and a gateway that is told of it takes orders with cards.
+    ///
+    /// `sandbox` moves no money. There a card does what its token says: `sandbox_approved`, `sandbox_declined`,
+    /// `sandbox_capture_declined`, `sandbox_refund_declined`, `sandbox_timeout` (no answer to the first call), `sandbox_silent` (none
+    /// at all), `sandbox_late`, `sandbox_twice`; any other is declined.
+    #[arg(long, env = "SLUICE_PAYMENT_PROVIDER", value_enum)]
+    pub(crate) payment_provider: Option<Provider>,
+    /// File with the passwords that became known in breaches; nobody may choose one of them. Without it the 10,000 most common ones are
+    /// refused, which are in the program.
+    ///
+    /// It is Pwned Passwords of Have I Been Pwned as its downloader writes it in one file: a line `SHA-1:count` for each password,
+    /// ordered by the hash. It stays on disk, whatever its size. Replace it by renaming another one over it, and start the gateway
+    /// again.
+    #[arg(long, env = "SLUICE_BREACHED_PASSWORDS_FILE", value_name = "FILE")]
+    pub(crate) breached_passwords_file: Option<PathBuf>,
+
+    /// Words of this shop that no password may be made of, beside its program's own: its company, its brands, its places.
+    #[arg(
+        long = "shop-word",
+        env = "SLUICE_SHOP_WORDS",
+        value_name = "WORD,...",
+        value_delimiter = ','
+    )]
+    pub(crate) shop_words: Vec<String>,
 
     /// Web origins whose pages may call the API from a browser: scheme, host and perhaps port. None without it.
     #[arg(
@@ -250,6 +277,11 @@ pub(crate) struct Serving {
     /// Leave the console out: no pages under `/` of the API, none for operators under `/` of --admin-listen.
     #[arg(long, env = "SLUICE_NO_CONSOLE")]
     pub(crate) no_console: bool,
+
+    /// JSON file of the endpoints outside that are told of what happens to orders, by signed requests (see the README). With it
+    /// the topology webhooks runs; without it there is none.
+    #[arg(long, env = "SLUICE_WEBHOOKS_FILE", value_name = "FILE")]
+    pub(crate) webhooks_file: Option<PathBuf>,
 
     /// Proxies in front of the API, each of which appends to X-Forwarded-For. The client's address, by which wrong passwords are
     /// counted, is the one that the outermost has written; without proxies the header is not read.

@@ -1,7 +1,9 @@
 //! Accounts: who may sign in, and as what. One writer per sign-in key, so that an e-mail address is taken once.
 
+mod recovery;
 mod second_factor;
 
+pub use recovery::{RESET_MS_MAX, Renewal, Reset};
 pub use second_factor::{Code, RECOVERY_CODES_MAX, SEALED_SECRET_BYTES_MAX, SecondFactor};
 
 use serde::{Deserialize, Serialize};
@@ -33,7 +35,10 @@ pub struct Account {
     /// What a login needs besides the password, if anything.
     #[serde(default)]
     pub second_factor: Option<SecondFactor>,
-    /// Changes so far, from 1. That a code is used up counts as none: it ends no session.
+    /// By what the password can be replaced without the one before, if an operator has offered it.
+    #[serde(default)]
+    pub reset: Option<Reset>,
+    /// Changes so far that end sessions, from 1. That a code is used up, offered, or that a secret is kept in another way is none.
     pub version: u64,
     /// Events so far under the account's key.
     pub events: u64,
@@ -91,6 +96,21 @@ pub enum AccountCommand {
         /// Who tries.
         attempt: String,
     },
+    /// Let whoever has the code choose another password.
+    OfferReset(Reset),
+    /// Sign in with another password from now on, because of the code that was offered.
+    ResetPassword {
+        /// The hash of the code.
+        code_hash: String,
+        /// The encoded hash of the new password.
+        password_hash: String,
+        /// A code of the second factor, and who tries.
+        second_factor: Option<(Code, String)>,
+    },
+    /// Need no second factor from now on: it is lost.
+    ForgetSecondFactor,
+    /// Keep the same secrets in another way.
+    Renew(Renewal),
 }
 
 /// What happened to an account.
@@ -187,6 +207,7 @@ pub fn step(
                 password_hash,
                 status: AccountStatus::Active,
                 second_factor: None,
+                reset: None,
                 version: 1,
                 events: 1,
                 created_at: now,
@@ -195,12 +216,19 @@ pub fn step(
             register(account)
         }
         (Some(account), AccountCommand::Register { account_id, .. }) => Ok(register_again(account, account_id)),
-        (None, AccountCommand::ChangePassword { .. }) => Err(AccountRefusal::UnknownAccount),
-        (None, AccountCommand::Disable) => Err(AccountRefusal::UnknownAccount),
-        (None, AccountCommand::EndSessions) => Err(AccountRefusal::UnknownAccount),
-        (None, AccountCommand::Enrol(_)) => Err(AccountRefusal::UnknownAccount),
-        (None, AccountCommand::Spend { .. }) => Err(AccountRefusal::UnknownAccount),
-        (None, AccountCommand::RemoveSecondFactor { .. }) => Err(AccountRefusal::UnknownAccount),
+        (
+            None,
+            AccountCommand::ChangePassword { .. }
+            | AccountCommand::Disable
+            | AccountCommand::EndSessions
+            | AccountCommand::Enrol(_)
+            | AccountCommand::Spend { .. }
+            | AccountCommand::RemoveSecondFactor { .. }
+            | AccountCommand::OfferReset(_)
+            | AccountCommand::ResetPassword { .. }
+            | AccountCommand::ForgetSecondFactor
+            | AccountCommand::Renew(_),
+        ) => Err(AccountRefusal::UnknownAccount),
         (Some(account), AccountCommand::ChangePassword { password_hash }) => {
             change_password(account, password_hash, actor, now)
         }
@@ -215,6 +243,17 @@ pub fn step(
         (Some(account), AccountCommand::RemoveSecondFactor { code, attempt }) => {
             second_factor::remove(account, &code, attempt, actor, now)
         }
+        (Some(account), AccountCommand::OfferReset(reset)) => recovery::offer(account, reset, actor, now),
+        (
+            Some(account),
+            AccountCommand::ResetPassword {
+                code_hash,
+                password_hash,
+                second_factor,
+            },
+        ) => recovery::reset(account, &code_hash, password_hash, second_factor, actor, now),
+        (Some(account), AccountCommand::ForgetSecondFactor) => recovery::forget_second_factor(account, actor, now),
+        (Some(account), AccountCommand::Renew(renewal)) => recovery::renew(account, renewal, actor, now),
     }
 }
 
@@ -271,6 +310,7 @@ fn change_password(
     let is_new = account.password_hash != password_hash;
     if is_new {
         account.password_hash = password_hash;
+        account.reset = None;
         change(&mut account, now);
     }
     Ok(AccountStep {

@@ -85,6 +85,15 @@ pub fn act_on_account(actor: &Actor, account: &AccountId) -> Result<(), Forbidde
     }
 }
 
+/// What stands outside of an account is decided by operators alone.
+pub fn act_as_operator(actor: &Actor) -> Result<(), Forbidden> {
+    match actor.role {
+        Role::Buyer => Err(Forbidden),
+        Role::Seller => Err(Forbidden),
+        Role::System => Ok(()),
+    }
+}
+
 /// The steps of a saga (reserve, authorise, capture, …) are asked for by topologies, never by a person.
 pub fn act_as_saga(actor: &Actor) -> Result<(), Forbidden> {
     match actor.role {
@@ -127,12 +136,13 @@ mod tests {
                 withdraw_from(actor, owner).is_ok(),
                 act_on_account(actor, owner).is_ok(),
                 act_as_saga(actor).is_ok(),
+                act_as_operator(actor).is_ok(),
             ]
         };
-        assert_eq!(answers(&ann, &buyer), [true, false, true, true, true, false]);
-        assert_eq!(answers(&bob, &buyer), [false; 6]);
-        assert_eq!(answers(&ann, &seller), [false, true, false, true, true, false]);
-        assert_eq!(answers(&bob, &seller), [false; 6]);
-        assert_eq!(answers(&bob, &system), [true; 6]);
+        assert_eq!(answers(&ann, &buyer), [true, false, true, true, true, false, false]);
+        assert_eq!(answers(&bob, &buyer), [false; 7]);
+        assert_eq!(answers(&ann, &seller), [false, true, false, true, true, false, false]);
+        assert_eq!(answers(&bob, &seller), [false; 7]);
+        assert_eq!(answers(&bob, &system), [true; 7]);
     }
 }

@@ -27,6 +27,13 @@ pub fn payment(account: &AccountId, order: &OrderId) -> Vec<u8> {
     joined(account.as_str(), order.as_str().as_bytes())
 }
 
+/// The account and the order of a [`payment`]'s key.
+#[must_use]
+pub fn account_and_order(payment: &[u8]) -> Option<(AccountId, OrderId)> {
+    let (account, order) = std::str::from_utf8(payment).ok()?.split_once(char::from(END))?;
+    Some((account.into(), order.into()))
+}
+
 /// A transfer into or out of an account's wallet.
 #[must_use]
 pub fn transfer(account: &AccountId, transfer: &TransferId) -> Vec<u8> {

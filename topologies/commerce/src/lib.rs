@@ -6,6 +6,7 @@
 //! In reading order:
 //! * [`money`], [`ids`], [`authority`]: the words that all participants share;
 //! * [`order`]: the saga, and [`stock`], [`product`], [`payment`], [`account`]: the participants it talks to;
+//! * [`webhook`]: what is owed to endpoints outside;
 //! * [`wire`]: the border to the records in the topics, [`state_serde`] and [`keys`]: the border to the stores;
 //! * [`topologies`]: the machines wired to topics, stores and timers;
 //! * [`views`]: what the edge reads;
@@ -26,4 +27,5 @@ pub mod state_serde;
 pub mod stock;
 pub mod topologies;
 pub mod views;
+pub mod webhook;
 pub mod wire;

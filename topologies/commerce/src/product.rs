@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::authority::{Actor, act_on_product};
-use crate::ids::{AccountId, AdjustmentId, ProductId, derive};
+use crate::ids::{AccountId, AdjustmentId, ProductId, RecordId, derive};
 use crate::money::Money;
 use crate::stock::{HOLD_RETENTION_MS, ProductRefusal, StockChangeKind, StockEvent, ledger_changed, ledger_refused};
 
@@ -37,6 +37,9 @@ pub struct Product {
     pub events: u64,
     /// The fingerprint of its creation, to tell a repeated one from another one.
     pub creation: String,
+    /// The last change of its name or price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<RecordId>,
     /// Milliseconds since the epoch.
     pub created_at: i64,
     /// Milliseconds since the epoch.
@@ -63,6 +66,10 @@ pub enum ProductCommand {
         name: Option<String>,
         /// The new price.
         price: Option<Money>,
+        /// The version that is to be changed, and no other; any without it.
+        if_version: Option<u64>,
+        /// The command's envelope id: by it the seller is told whether it was this change that the product has taken.
+        command_id: RecordId,
     },
     /// Add pieces to the shelf, or take away such as are not held.
     Adjust {
@@ -158,7 +165,15 @@ pub fn step(
         ),
         (None, ProductCommand::Change { .. }) => refuse(None, ProductRefusal::UnknownProduct),
         (None, ProductCommand::Adjust { .. }) => refuse(None, ProductRefusal::UnknownProduct),
-        (Some(product), ProductCommand::Change { name, price }) => change(product, name, price, actor, now),
+        (
+            Some(product),
+            ProductCommand::Change {
+                name,
+                price,
+                if_version,
+                command_id,
+            },
+        ) => change(product, (name, price), (if_version, command_id), actor, now),
         (Some(product), ProductCommand::Adjust { delta, .. }) => adjust(product, adjustment, delta, actor, now),
     }
 }
@@ -196,6 +211,7 @@ fn create(product_id: &ProductId, creation: Creation, actor: &Actor, now: i64) -
         reserved: 0,
         version: 0,
         events: 0,
+        changed_by: None,
         created_at: now,
         updated_at: now,
     };
@@ -215,13 +231,26 @@ fn create_again(product: Product, creation: &Creation) -> ProductStep {
     }
 }
 
-fn change(mut product: Product, name: Option<String>, price: Option<Money>, actor: &Actor, now: i64) -> ProductStep {
+fn change(
+    mut product: Product,
+    (name, price): (Option<String>, Option<Money>),
+    (if_version, command_id): (Option<u64>, RecordId),
+    actor: &Actor,
+    now: i64,
+) -> ProductStep {
     if act_on_product(actor, &product.seller_id).is_err() {
         return refuse(Some(product), ProductRefusal::NotOwner);
     }
     if !name.as_deref().is_none_or(is_name) || !price.is_none_or(is_price) {
         return refuse(Some(product), ProductRefusal::Invalid);
     }
+    if if_version.is_some() && product.changed_by.as_ref() == Some(&command_id) {
+        return unchanged(product, None);
+    }
+    if if_version.is_some_and(|version| version != product.version) {
+        return refuse(Some(product), ProductRefusal::OtherVersion);
+    }
+    product.changed_by = Some(command_id);
     product.name = name.unwrap_or(product.name);
     product.price = price.unwrap_or(product.price);
     product.version += 1;

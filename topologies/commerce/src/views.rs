@@ -122,7 +122,7 @@ pub struct OrderView {
 }
 
 /// One event of an order.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimelineItem {
     /// Its number, from 1.
     pub seq: i64,
@@ -214,7 +214,11 @@ pub fn timeline_key(order_id: &str, seq: u64) -> Vec<u8> {
 
 /// Reads an entry of [`TIMELINE`].
 pub fn timeline_item(bytes: &[u8]) -> Result<TimelineItem, SerdeError> {
-    let event: order::OrderEvent = decode(bytes)?;
+    timeline_item_of(decode(bytes)?)
+}
+
+/// An event as its order's timeline has it.
+pub fn timeline_item_of(event: order::OrderEvent) -> Result<TimelineItem, SerdeError> {
     let payload = serde_json::to_value(&event.payload).map_err(SerdeError::malformed)?;
     // A union is written as an object with one field: the name of the record, and the record.
     let serde_json::Value::Object(fields) = payload else {
@@ -237,6 +241,11 @@ pub fn timeline_item(bytes: &[u8]) -> Result<TimelineItem, SerdeError> {
 pub fn product(bytes: &[u8]) -> Result<product::Product, SerdeError> {
     let product: Product = decode(bytes)?;
     Ok(wire::product::snapshot(&product))
+}
+
+/// Reads the last change of a product's name or price from an entry of [`PRODUCTS`], by the id of its command.
+pub fn product_changed_by(bytes: &[u8]) -> Result<Option<RecordId>, SerdeError> {
+    Ok(decode::<Product>(bytes)?.changed_by)
 }
 
 /// Reads an entry of [`WALLETS`].
@@ -313,6 +322,12 @@ fn after_cursor(prefix: &[u8], cursor: &str) -> Option<Vec<u8>> {
     // The first key behind one key is that key with a zero byte after it.
     from.push(0);
     Some(from)
+}
+
+/// The key of an order in an owner's [`ORDERS_BY_BUYER`] or [`ORDERS_BY_SELLER`].
+#[must_use]
+pub fn listed_key(owner: &str, order: &order::Order) -> Vec<u8> {
+    keys::listed(owner, order.created_at, &order.order_id)
 }
 
 /// Reads an entry of [`ORDERS_BY_BUYER`] or [`ORDERS_BY_SELLER`].

@@ -1,5 +1,7 @@
 //! What a stream thread has made true: counts it, and tells an observer.
 
+mod together;
+
 use std::sync::Arc;
 
 use metrics::Counter;
@@ -34,6 +36,8 @@ pub trait OutputObserver: Send {
 
 /// Makes the observer of one stream thread.
 pub type MakeOutputObserver = Arc<dyn Fn(&Layout) -> Box<dyn OutputObserver> + Send + Sync>;
+
+pub use together::together;
 
 /// Why a record becomes a dead letter: the steps that its header tells.
 const CAUSES: [&str; 6] = ["key", "value", "process", "encode", "timer", "punctuation"];

@@ -50,6 +50,8 @@ struct Behaviour {
     conflicts: AtomicUsize,
     /// Answers every request as a proxy does that knows no registry.
     lost: Mutex<bool>,
+    /// Sends every request on to this address.
+    moved: Mutex<Option<SocketAddr>>,
 }
 
 type Reply = (StatusCode, Json<Value>);
@@ -106,6 +108,10 @@ async fn misbehave(
     behaviour.requests.fetch_add(1, Ordering::SeqCst);
     if *behaviour.lost.lock().unwrap() {
         return (StatusCode::NOT_FOUND, "<html>no such page</html>").into_response();
+    }
+    if let Some(address) = *behaviour.moved.lock().unwrap() {
+        let target = format!("http://{address}{}", request.uri());
+        return axum::response::Redirect::temporary(&target).into_response();
     }
     let left = behaviour.unavailable.load(Ordering::SeqCst);
     if left > 0 {
@@ -281,6 +287,26 @@ fn a_page_that_is_not_there_is_no_word_about_an_id() {
         server.client().latest("a-value"),
         Err(RegistryError::Refused(_))
     ));
+}
+
+#[test]
+fn a_registry_that_points_elsewhere_is_not_followed() {
+    let (server, elsewhere) = (Server::start(), Server::start());
+    assert_eq!(elsewhere.client().register("a-value", V1), Ok(1));
+    let before = elsewhere.requests();
+    *server.behaviour.moved.lock().unwrap() = Some(elsewhere.address);
+    let client = server.client();
+    let refused = |error: &RegistryError| matches!(error, RegistryError::Refused(_));
+    assert!(client.register("a-value", V1).is_err_and(|error| refused(&error)));
+    assert!(client.schema(1).is_err_and(|error| refused(&error)));
+    assert!(client.latest("a-value").is_err_and(|error| refused(&error)));
+    assert!(client.compatibility("a-value", V1).is_err_and(|error| refused(&error)));
+    assert!(
+        client
+            .set_level("a-value", Level::Full)
+            .is_err_and(|error| refused(&error))
+    );
+    assert_eq!(elsewhere.requests(), before);
 }
 
 #[test]

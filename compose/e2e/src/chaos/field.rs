@@ -153,6 +153,8 @@ impl Field {
             RATE,
             "--patience",
             PATIENCE,
+            "--cards",
+            "20",
             "--declines",
             "5",
             "--stock-outs",

@@ -1,6 +1,8 @@
 //! The real system, looked at by the real Prometheus.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -50,7 +52,8 @@ const SILENT_PANELS: [&str; 2] = ["edge.json: failures", "edge.json: reads witho
 #[test]
 fn every_metric_and_every_query_is_true_of_the_live_system() {
     let stack = Stack::start().unwrap();
-    let mut server = Server::new(&stack, "shop", &["up"]).unwrap();
+    let webhooks = endpoints(&stack).unwrap();
+    let mut server = Server::new(&stack, "shop", &["up", "--webhooks-file", &webhooks]).unwrap();
     server.start().unwrap();
     let prometheus = Prometheus::start(&stack, &server.admin_address()).unwrap();
     // Growth is seen from a scrape that was before it.
@@ -69,6 +72,49 @@ fn every_metric_and_every_query_is_true_of_the_live_system() {
     prometheus.every_rule_is_well();
     for expression in of_dashboards().iter().chain(&of_all_rules()) {
         prometheus.every_selector_matches(expression);
+    }
+}
+
+/// A file with an endpoint of webhooks that takes whatever comes.
+fn endpoints(stack: &Stack) -> anyhow::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}/", listener.local_addr()?);
+    std::thread::spawn(move || {
+        for connection in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || take_all(connection));
+        }
+    });
+    let (secret, file) = (
+        stack.directory().join("secret"),
+        stack.directory().join("webhooks.json"),
+    );
+    fs::write(&secret, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")?;
+    let endpoint = json!({ "name": "erp", "url": url, "secret_files": [secret] });
+    fs::write(&file, json!({ "endpoints": [endpoint] }).to_string())?;
+    Ok(file.display().to_string())
+}
+
+/// Answers each request of a connection once its body, of the length that its header tells, has come.
+fn take_all(mut connection: TcpStream) {
+    let mut reader = BufReader::new(connection.try_clone().unwrap());
+    loop {
+        let mut length = None;
+        for line in (&mut reader)
+            .lines()
+            .map_while(Result::ok)
+            .take_while(|line| !line.is_empty())
+        {
+            let value = line.to_ascii_lowercase();
+            length = length.or_else(|| value.strip_prefix("content-length: ")?.parse().ok());
+        }
+        let Some(length) = length else {
+            return;
+        };
+        let taken = std::io::copy(&mut (&mut reader).take(length), &mut std::io::sink());
+        let answered = connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+        if taken.is_err() || answered.is_err() {
+            return;
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-import { get, post, remove } from "../api.js";
+import { get, post } from "../api.js";
 import { h, put } from "../dom.js";
 import { t } from "../i18n.js";
 import { attempt, openDialog, toast } from "../parts/dialog.js";
@@ -46,8 +46,8 @@ function list(sessions, again) {
 }
 
 function row(session, again) {
-  const leave = () => attempt(async () => {
-    await remove(`/auth/sessions/${session.session_id}`);
+  const open = () => confirmed(t("account.end"), t("account.end.words"), async (confirmation) => {
+    await post(`/auth/sessions/${session.session_id}/end`, confirmation);
     again();
   });
   return h("li", {},
@@ -56,7 +56,7 @@ function row(session, again) {
       h("p", { class: "small muted" }, t("account.renewed"), " ", time(session.renewed_at))),
     session.is_current
       ? h("span", { class: "badge ok" }, t("account.this"))
-      : h("button", { class: "button", type: "button", onClick: leave }, t("account.end")));
+      : h("button", { class: "button", type: "button", onClick: open }, t("account.end")));
 }
 
 function password(changed) {
@@ -119,13 +119,21 @@ function leave(problem) {
 }
 
 function everywhere() {
-  const open = () => openDialog(t("account.everywhere"), (close) => {
-    const send = async () => {
-      await remove("/auth/sessions");
-      close();
-      end();
-    };
-    return [h("p", { class: "muted" }, t("account.everywhere.words")), form({ fields: [], submit: t("account.everywhere"), send, danger: true })];
+  const open = () => confirmed(t("account.everywhere"), t("account.everywhere.words"), async (confirmation) => {
+    await post("/auth/sessions/end", confirmation);
+    end();
   });
   return h("div", {}, h("button", { class: "button danger", type: "button", id: "everywhere", onClick: open }, t("account.everywhere")));
+}
+
+/** Does something to sessions once the password is there. */
+function confirmed(title, words, work) {
+  openDialog(title, (close) => {
+    const secret = field({ label: t("login.password"), pointer: "/password", input: { type: "password", name: "password", autocomplete: "current-password", required: true } });
+    const send = async () => {
+      await work({ password: secret.value() });
+      close();
+    };
+    return [h("p", { class: "muted" }, words), form({ fields: [secret], submit: title, send, danger: true })];
+  });
 }

@@ -3,7 +3,7 @@ import { QUANTITY_MAX, cartKey, cartLines, emptyCart, removeFromCart, setQuantit
 import { h, put } from "../dom.js";
 import { t } from "../i18n.js";
 import { formatMoney, totals } from "../money.js";
-import { form, stepper } from "../parts/form.js";
+import { field, form, stepper } from "../parts/form.js";
 import { tile } from "../parts/order.js";
 import { empty, notice } from "../parts/states.js";
 import { go, heading } from "../router.js";
@@ -37,13 +37,20 @@ function sums(lines) {
 }
 
 function placing() {
+  const card = field({
+    label: t("cart.card"),
+    hint: t("cart.card.hint"),
+    pointer: "/card",
+    input: { name: "card", maxlength: 64, autocomplete: "off", spellcheck: "false" },
+  });
   const send = async () => {
     const lines = cartLines().map(({ product_id, quantity }) => ({ product_id, quantity }));
-    const { order_id: id } = await post("/orders", { lines }, { key: cartKey() });
+    const token = card.value().trim();
+    const { order_id: id } = await post("/orders", token ? { lines, card: token } : { lines }, { key: cartKey() });
     emptyCart();
     go(`/orders/${id}`);
   };
-  return form({ fields: [], submit: t("cart.place"), send });
+  return form({ fields: [card], submit: t("cart.place"), send });
 }
 
 function row(line, redraw, onQuantity) {

@@ -116,6 +116,7 @@ function facts(order, isBuyer) {
     [t("order.id"), h("span", { class: "mono" }, order.order_id)],
     [t("order.placed"), time(order.created_at)],
     [t("order.updated"), time(order.updated_at)],
+    [t("order.method"), named("method", order.payment_method)],
     [t("order.payment"), named("payment", order.payment_status)],
     order.step !== "DONE" && [t("order.step"), named("step", order.step)],
     !isBuyer && [t("order.buyer"), h("span", { class: "mono" }, order.buyer_id)],

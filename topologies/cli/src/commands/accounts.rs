@@ -1,17 +1,19 @@
-//! `sluice accounts show | disable | end-sessions`.
+//! `sluice accounts show | disable | end-sessions | reset-password | remove-second-factor`.
 
 mod change;
 mod find;
+mod request;
 
 use std::process::ExitCode;
 
-use ::schemas::wire::account::{AccountCommandPayload, AccountStatus, Credential, DisableAccount, EndSessions};
+use ::schemas::wire::account::Credential;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
 
 use self::change::{Outcome, change};
 use self::find::{Credentials, Wanted};
+use self::request::Request;
 use crate::exit::{self, Refusal};
 use crate::platform;
 use crate::settings::Settings;
@@ -28,6 +30,15 @@ pub(crate) enum AccountsCommand {
     Disable(AccountArguments),
     /// End every session of an account; its owner can log in again.
     EndSessions(AccountArguments),
+    /// Make a code by which the owner chooses another password, at `POST /auth/password/reset`.
+    ///
+    /// It is shown once, is good once and for half an hour, and the last one counts. Make sure who the owner is before you hand it over:
+    /// whoever has it and the address has the account, unless that has a second factor, which is asked for all the same.
+    ResetPassword(AccountArguments),
+    /// Take the second factor of an account away whose owner has lost it, and all its recovery codes. Its sessions are over.
+    ///
+    /// Make sure who the owner is: from then on the password is enough.
+    RemoveSecondFactor(AccountArguments),
 }
 
 #[derive(Debug, Args)]
@@ -53,37 +64,44 @@ struct Shown {
     updated_at: String,
     /// What the command has come to; null where nothing was asked for.
     outcome: Option<Outcome>,
+    /// The code for another password, and until when it is good; null where none was asked for.
+    reset_code: Option<String>,
+    reset_ends_at: Option<String>,
 }
 
 pub(crate) fn run(settings: &Settings, command: &AccountsCommand) -> anyhow::Result<ExitCode> {
-    let (arguments, payload) = match command {
-        AccountsCommand::Show(arguments) => (arguments, None),
-        AccountsCommand::Disable(arguments) => (
-            arguments,
-            Some(AccountCommandPayload::DisableAccount(DisableAccount {})),
-        ),
-        AccountsCommand::EndSessions(arguments) => {
-            (arguments, Some(AccountCommandPayload::EndSessions(EndSessions {})))
-        }
-    };
     let platform = platform::open(settings)?;
     let mut credentials = Credentials::open(platform.as_ref())?;
-    let wanted = Wanted::from(arguments.account.as_str());
-    let Some(found) = credentials.find(&wanted)? else {
-        let reason = format!("{} has no account {:?}", platform.describe(), arguments.account);
+    let name = &command.arguments().account;
+    let Some(found) = credentials.find(&Wanted::from(name.as_str()))? else {
+        let reason = format!("{} has no account {name:?}", platform.describe());
         return Err(Refusal::refused(reason));
     };
-    let (account, outcome) = match payload {
-        None => (found.credential, None),
-        // Whoever may not sign in has no session.
-        Some(_) if found.credential.status == AccountStatus::Disabled => (found.credential, Some(Outcome::Already)),
-        Some(payload) => {
-            let (account, outcome) = change(settings, platform.as_ref(), &mut credentials, found, payload)?;
-            (account, Some(outcome))
+    let request = Request::of(command, &found.credential)?;
+    let shown = match request {
+        None => Shown::new(found.credential, None)?,
+        Some(request) if request.is_needless(&found.credential) => {
+            Shown::new(found.credential, Some(Outcome::Already))?
+        }
+        Some(request) => {
+            let (account, outcome) = change(settings, platform.as_ref(), &mut credentials, found, &request)?;
+            Shown::new(account, Some(outcome))?.with_reset(request)
         }
     };
-    print(settings, &Shown::new(account, outcome)?)?;
+    print(settings, &shown)?;
     Ok(ExitCode::from(exit::SUCCESS))
+}
+
+impl AccountsCommand {
+    fn arguments(&self) -> &AccountArguments {
+        match self {
+            Self::Show(arguments)
+            | Self::Disable(arguments)
+            | Self::EndSessions(arguments)
+            | Self::ResetPassword(arguments)
+            | Self::RemoveSecondFactor(arguments) => arguments,
+        }
+    }
 }
 
 impl Shown {
@@ -97,7 +115,17 @@ impl Shown {
             version: account.version,
             updated_at: rfc3339(account.updated_at),
             outcome,
+            reset_code: None,
+            reset_ends_at: None,
         })
+    }
+
+    fn with_reset(mut self, request: Request) -> Self {
+        if let Some((code, ends_at)) = request.reset() {
+            self.reset_code = Some(code);
+            self.reset_ends_at = Some(rfc3339(ends_at));
+        }
+        self
     }
 }
 
@@ -116,5 +144,10 @@ fn print(settings: &Settings, shown: &Shown) -> anyhow::Result<()> {
         shown.updated_at.clone(),
     ];
     terminal::table(&header, &[row])?;
+    if let (Some(code), Some(ends_at)) = (&shown.reset_code, &shown.reset_ends_at) {
+        terminal::line(format!(
+            "code for another password, good once and until {ends_at}: {code}"
+        ))?;
+    }
     shown.outcome.map_or(Ok(()), terminal::line)
 }

@@ -70,9 +70,9 @@ pub(crate) fn run(settings: &Settings, arguments: &AuditArguments) -> anyhow::Re
     }))
 }
 
-/// Where every topology stands on the platform's topics.
+/// Where every topology that is deployed stands on the platform's topics.
 fn layouts(platform: &dyn Platform, settings: &Settings) -> anyhow::Result<Vec<Arc<Layout>>> {
-    let topologies = topology::all()?;
+    let topologies = topology::deployed(&platform.topics()?)?;
     topologies
         .iter()
         .map(|topology| platform::place(platform, settings, topology))

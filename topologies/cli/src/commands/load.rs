@@ -1,6 +1,7 @@
 //! `sluice load`: orders at a rate, and how long they take.
 
 mod cast;
+mod crowd;
 mod drive;
 mod ledger;
 mod shop;
@@ -15,6 +16,7 @@ use anyhow::Context;
 use clap::Args;
 
 use self::cast::Cast;
+use self::crowd::Crowd;
 use self::ledger::Ledger;
 use self::shop::Shop;
 use self::tally::{Summary, Tally};
@@ -71,9 +73,31 @@ pub(crate) struct LoadArguments {
     #[arg(long, value_name = "%", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     stock_outs: u8,
 
+    /// Percentage of orders that a card of the sandbox pays (`--payment-provider sandbox`): most are approved, some are declined,
+    /// answered twice, or asked about again.
+    #[arg(long, value_name = "%", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    cards: u8,
+
     /// Seconds for which a request is sent again before its order counts as failed, and for which a final status is waited for.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,
+
+    /// Follow no order to its final status: only what the edge does is measured, and it may do it alone.
+    #[arg(long)]
+    acceptance_only: bool,
+
+    /// Accounts and products are kept in this file, and used again by a later run that finds it, without asking the shop for them.
+    /// It has passwords and tokens of the accounts that were made for it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["declines", "stock_outs"])]
+    cast: Option<PathBuf>,
+
+    /// Streams of an order on which nothing happens, open beside the load.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    idle_streams: u32,
+
+    /// Clients beside the load that send a byte of their request a second.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    slow_clients: u32,
 
     /// Write a JSON line for every order that may have been accepted: idempotency key, order id, final status.
     #[arg(long, value_name = "FILE")]
@@ -106,12 +130,27 @@ async fn load(arguments: &LoadArguments) -> anyhow::Result<Summary> {
     let ledger = arguments.ledger.as_deref().map(Ledger::create).transpose()?;
     let shop = Arc::new(Shop::new(&arguments.urls, arguments.patience())?);
     let cast = tokio::select! {
-        cast = Cast::assemble(&shop, arguments) => Arc::new(cast?),
+        cast = Cast::of(&shop, arguments) => Arc::new(cast?),
         () = signals.next() => {
             tracing::info!("interrupted before the first order");
             return Ok(Tally::default().summary(Duration::ZERO, shop.retries()));
         }
     };
+    let crowd = gather(&shop, &cast, arguments).await?;
     let progress = Progress::start(arguments.orders, "orders");
-    drive::drive(shop, cast, arguments, ledger, progress, signals).await
+    let mut summary = drive::drive(shop, cast, arguments, ledger, progress, signals).await?;
+    summary.idle_streams = crowd.open();
+    Ok(summary)
+}
+
+/// Whoever is there beside the load.
+async fn gather(shop: &Arc<Shop>, cast: &Cast, arguments: &LoadArguments) -> anyhow::Result<Crowd> {
+    let mut crowd = Crowd::nobody();
+    if arguments.idle_streams > 0 {
+        let (buyer, order_id) = drive::settled_order(shop, cast, arguments.patience()).await?;
+        crowd.listen(shop, &buyer, &order_id, arguments.idle_streams).await?;
+    }
+    let url = arguments.urls.first().context("there is no URL")?;
+    crowd.dawdle(url, arguments.slow_clients).await?;
+    Ok(crowd)
 }

@@ -14,6 +14,7 @@ mod serving;
 pub(crate) mod sim;
 pub(crate) mod topics;
 pub(crate) mod topology;
+pub(crate) mod webhooks;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Topology(command) => topology::run(&settings, &command),
         Command::Offsets(command) => offsets::run(&settings, &command),
         Command::Accounts(command) => accounts::run(&settings, &command),
+        Command::Webhooks(command) => webhooks::run(&settings, &command),
         Command::Consume(arguments) => consume::run(&settings, &arguments),
         Command::Audit(arguments) => audit::run(&settings, &arguments),
         #[cfg(feature = "trials")]

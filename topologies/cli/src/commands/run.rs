@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use commerce::topologies::webhooks;
 
 use crate::commands::{serving, topology};
 use crate::exit::Refusal;
@@ -10,7 +11,7 @@ use crate::settings::{Serving, Settings};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// The topologies: accounts, products, payments, orders, views.
+    /// The topologies: accounts, products, payments, orders, views, and webhooks where it is wanted.
     #[arg(required = true, value_name = "TOPOLOGY")]
     names: Vec<String>,
     #[command(flatten)]
@@ -23,6 +24,11 @@ pub(crate) fn run(settings: &Settings, arguments: &RunArguments) -> anyhow::Resu
         return Err(Refusal::refused(reason));
     }
     topology::named(topology::all()?, &arguments.names)?;
+    let delivers = arguments.names.iter().any(|name| name == webhooks::NAME);
+    if delivers && arguments.serving.webhooks_file.is_none() {
+        let reason = "the topology webhooks needs --webhooks-file: without endpoints nobody answers it";
+        return Err(Refusal::refused(reason));
+    }
     serving::serve(
         settings,
         &arguments.serving,

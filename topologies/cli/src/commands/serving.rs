@@ -9,6 +9,8 @@ use ::schemas::SchemaTable;
 use ::schemas::registry::SchemaRegistry;
 use ::schemas::topics as page;
 use anyhow::Context;
+use commerce::topologies::{payments, views, webhooks};
+use edge_api::auth::passwords::BreachedPasswords;
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{SystemClock, SystemEntropy};
 use edge_api::{
@@ -17,10 +19,11 @@ use edge_api::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use runtime::limits::{SHUTDOWN_WAIT_MAX, ThreadLimits};
+use runtime::outside::{Outside, Worker};
 use runtime::queries::{Hosting, Queries, RemoteQueries};
 use runtime::registry::TableResolver;
 use runtime::tls::scheme;
-use runtime::{GlobalStreamThread, GlobalTable as _, Machine, OsMachine, StreamApplication, ThreadContext};
+use runtime::{GlobalStreamThread, GlobalTable as _, Machine, OsMachine, StreamApplication, ThreadContext, together};
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::{Layout, Topology};
 use tokio::net::TcpListener;
@@ -33,9 +36,11 @@ use crate::exit::{self, Refusal};
 use crate::observability::{self, Exporter, Render, Sampler, Sources, Traces, observer};
 use crate::platform::{self, Platform};
 use crate::protection::{self, Transport, refuse_plaintext_listeners};
+use crate::provider::ProviderWorker;
 use crate::settings::{Serving, Settings};
 use crate::signals::Signals;
 use crate::terminal;
+use crate::webhooks::{Endpoint, WebhookWorker};
 
 mod clock;
 mod keys;
@@ -53,7 +58,8 @@ const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// `sluice up`: every topology and the edge.
 pub(crate) fn up(settings: &Settings, serving: &Serving) -> anyhow::Result<ExitCode> {
-    serve(settings, serving, |_| true, true)
+    let is_wanted = |topology: &str| topology != webhooks::NAME || serving.webhooks_file.is_some();
+    serve(settings, serving, is_wanted, true)
 }
 
 /// `sluice edge`: no topology and the edge.
@@ -74,6 +80,7 @@ pub(crate) fn serve(
 ) -> anyhow::Result<ExitCode> {
     refuse_plaintext_listeners(settings, serving, with_edge)?;
     let transport = Transport::load(settings)?;
+    let endpoints = endpoints(serving, &runs_here)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
     let began = Instant::now();
     // Bound first: a taken port is the most common mistake and should not cost a restore.
@@ -95,11 +102,15 @@ pub(crate) fn serve(
         return Ok(ExitCode::from(exit::SUCCESS));
     };
     let (traces, exporter) = export(serving, &transport, &runtime)?.unzip();
-    let server = Server::start(settings, serving, &runs_here, (prepared, transport), traces)?;
+    let workers = workers(serving, endpoints, &prepared.schemas, &runs_here);
+    let mut server = Server::start(settings, serving, &runs_here, (prepared, transport), (traces, workers))?;
     let sampler = Sampler::start(server.sources(settings, serving))?;
     runtime.spawn(upkeep(recorded));
     let ended = runtime.block_on(server.run(settings, serving, (entrance, shutdown), metrics, &addresses, began));
     drop(sampler);
+    if let Some(outside) = server.outside.take() {
+        runtime.block_on(outside.finish());
+    }
     let stopped = server.stop();
     if let Some(exporter) = exporter {
         exporter.finish();
@@ -112,6 +123,29 @@ pub(crate) fn serve(
     } else {
         anyhow::bail!("a stream thread did not stop in time")
     }
+}
+
+/// Who is told of events of orders from here.
+fn endpoints(serving: &Serving, runs_here: &impl Fn(&str) -> bool) -> anyhow::Result<Vec<Endpoint>> {
+    let file = serving.webhooks_file.as_ref().filter(|_| runs_here(webhooks::NAME));
+    file.map_or(Ok(Vec::new()), |file| crate::webhooks::read(file))
+}
+
+/// Whoever carries out what the topologies of this process ask of the outside.
+fn workers(
+    serving: &Serving,
+    endpoints: Vec<Endpoint>,
+    schemas: &Arc<SchemaTable>,
+    runs_here: &impl Fn(&str) -> bool,
+) -> Vec<Arc<dyn Worker>> {
+    let mut workers: Vec<Arc<dyn Worker>> = Vec::new();
+    if let Some(provider) = serving.payment_provider.filter(|_| runs_here(payments::NAME)) {
+        workers.push(Arc::new(ProviderWorker::new(provider.open(), schemas)));
+    }
+    if !endpoints.is_empty() {
+        workers.push(Arc::new(WebhookWorker::new(endpoints, schemas)));
+    }
+    workers
 }
 
 /// The way to the collector, where there is one.
@@ -164,6 +198,8 @@ struct Server {
     transport: Transport,
     memory: StoreMemory,
     traces: Option<Arc<Traces>>,
+    /// Only where there is a worker.
+    outside: Option<Outside>,
     applications: Vec<StreamApplication>,
 }
 
@@ -173,7 +209,7 @@ impl Server {
         serving: &Serving,
         runs_here: &impl Fn(&str) -> bool,
         (prepared, transport): (Prepared, Transport),
-        traces: Option<Arc<Traces>>,
+        (traces, workers): (Option<Arc<Traces>>, Vec<Arc<dyn Worker>>),
     ) -> anyhow::Result<Self> {
         let Prepared {
             platform,
@@ -182,6 +218,7 @@ impl Server {
             placed,
         } = prepared;
         let hosting = platform::hosting(&placed);
+        let outside = outside(platform.as_ref(), workers)?;
         let mut server = Self {
             platform,
             schemas,
@@ -189,6 +226,7 @@ impl Server {
             transport,
             memory: StoreMemory::new(StoreBudget::default())?,
             traces,
+            outside,
             applications: Vec::new(),
         };
         for (topology, layout) in placed.into_iter().filter(|(topology, _)| runs_here(topology.name())) {
@@ -211,7 +249,9 @@ impl Server {
             self.memory.clone(),
         )?;
         let limits = limits(topology.name(), settings, serving);
-        let observer = observer(topology.name(), &self.schemas, self.traces.as_ref());
+        let watching = observer(topology.name(), &self.schemas, self.traces.as_ref());
+        let calling = self.outside.as_ref().map(Outside::observer);
+        let observer = together(watching.into_iter().chain(calling).collect());
         let context = ThreadContext {
             topology,
             layout,
@@ -319,6 +359,9 @@ impl Server {
             keys: signing_keys(settings, serving)?,
             sealing: sealing_keys(settings, serving)?,
             sellers_need_second_factor: serving.seller_second_factor,
+            takes_cards: serving.payment_provider.is_some(),
+            breached_passwords: breached_passwords(serving)?,
+            shop_words: serving.shop_words.clone(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             metrics,
@@ -369,14 +412,34 @@ impl Server {
     }
 }
 
-/// Orders wait for every topology but the views.
+/// Starts the workers that carry out what topologies of this process ask of the outside.
+fn outside(platform: &dyn Platform, workers: Vec<Arc<dyn Worker>>) -> anyhow::Result<Option<Outside>> {
+    if workers.is_empty() {
+        return Ok(None);
+    }
+    let machine: Arc<dyn Machine> = Arc::new(OsMachine);
+    let on = tokio::runtime::Handle::current();
+    Ok(Some(Outside::start(workers, &platform.commands()?, &machine, &on)))
+}
+
+/// The passwords that nobody may choose any more, where there is a file of them.
+fn breached_passwords(serving: &Serving) -> anyhow::Result<Option<Arc<BreachedPasswords>>> {
+    let Some(path) = &serving.breached_passwords_file else {
+        return Ok(None);
+    };
+    let breached = BreachedPasswords::open(path);
+    let breached = breached.with_context(|| format!("--breached-passwords-file {} is not usable", path.display()))?;
+    Ok(Some(Arc::new(breached)))
+}
+
+/// Orders wait for every topology but the views and the webhooks.
 fn limits(topology: &str, settings: &Settings, serving: &Serving) -> ThreadLimits {
     let usual = match settings.kafka {
         Some(_) => ThreadLimits::default().commit_spacing,
         None => Duration::ZERO,
     };
     let spacing = serving.commit_spacing_ms.map_or(usual, Duration::from_millis);
-    let may_lag = topology == commerce::topologies::views::NAME;
+    let may_lag = [views::NAME, webhooks::NAME].contains(&topology);
     ThreadLimits {
         commit_interval: Duration::from_millis(serving.commit_interval_ms),
         commit_spacing: if may_lag { spacing.max(VIEWS_LAG) } else { spacing },

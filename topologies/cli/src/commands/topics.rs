@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use commerce::topologies::is_optional;
 use streams::PartitionCounts;
 
 use crate::commands::topology;
@@ -18,34 +19,42 @@ use crate::terminal;
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopicsCommand {
     /// Say what is there, what differs and what would be created. Exits with 2 when anything is to be done.
-    Plan,
+    Plan(TopicsArguments),
     /// Create what is missing. A topic in another shape is refused, and then nothing is created.
-    Apply,
+    Apply(TopicsArguments),
     /// Say what parts of the system have to be allowed on Kafka, as arguments of `kafka-acls.sh`, a call a line. Give each part a
     /// principal of its own; Kafka is not asked. `| xargs -L 1 kafka-acls.sh --bootstrap-server ...` grants them.
     Acls(acls::AclsArguments),
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct TopicsArguments {
+    /// With the topics of webhooks, which are left out as long as there are none.
+    #[arg(long)]
+    webhooks: bool,
+}
+
 pub(crate) fn run(settings: &Settings, command: &TopicsCommand) -> anyhow::Result<ExitCode> {
     match command {
-        TopicsCommand::Plan => {
-            let (_, plan) = planned(settings)?;
+        TopicsCommand::Plan(arguments) => {
+            let (_, plan) = planned(settings, arguments)?;
             print(settings, &plan)?;
             let settled = plan.iter().all(|step| matches!(step, TopicPlan::Keep { .. }));
             Ok(ExitCode::from(if settled { exit::SUCCESS } else { exit::REFUSED }))
         }
-        TopicsCommand::Apply => {
-            let (platform, plan) = planned(settings)?;
+        TopicsCommand::Apply(arguments) => {
+            let (platform, plan) = planned(settings, arguments)?;
             apply(settings, platform.as_ref(), &plan)
         }
         TopicsCommand::Acls(arguments) => acls::run(settings, arguments),
     }
 }
 
-fn planned(settings: &Settings) -> anyhow::Result<(Arc<dyn Platform>, Vec<TopicPlan>)> {
+fn planned(settings: &Settings, arguments: &TopicsArguments) -> anyhow::Result<(Arc<dyn Platform>, Vec<TopicPlan>)> {
     let platform = platform::open(settings)?;
     let found = platform.topics()?;
-    let plan = platform::plan(wanted(settings, &found)?, &found);
+    let webhooks = arguments.webhooks || platform::has_webhooks(&found);
+    let plan = platform::plan(wanted(settings, &found, webhooks)?, &found);
     Ok((platform, plan))
 }
 
@@ -70,14 +79,21 @@ fn apply(settings: &Settings, platform: &dyn Platform, plan: &[TopicPlan]) -> an
 }
 
 /// The external topics and the internal ones of every topology, placed as they will be once the external ones are there.
-fn wanted(settings: &Settings, found: &BTreeMap<String, WantedTopic>) -> anyhow::Result<Vec<WantedTopic>> {
-    let mut wanted = platform::external(settings.partitions, found);
+fn wanted(
+    settings: &Settings,
+    found: &BTreeMap<String, WantedTopic>,
+    webhooks: bool,
+) -> anyhow::Result<Vec<WantedTopic>> {
+    let mut wanted = platform::external(settings.partitions, found, webhooks);
     let mut counts: PartitionCounts = wanted
         .iter()
         .map(|topic| (topic.name.clone(), topic.partitions))
         .collect();
     counts.extend(found.values().map(|topic| (topic.name.clone(), topic.partitions)));
     for topology in topology::all()? {
+        if is_optional(topology.name()) && !webhooks {
+            continue;
+        }
         let layout = topology.place(&settings.application(topology.name()), &counts)?;
         wanted.extend(platform::internal(&layout));
     }

@@ -1,15 +1,18 @@
 //! `sluice topology list | describe`.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
+use commerce::topologies::{every, is_optional};
 use schemas::SchemaTable;
 use serde_json::json;
 use streams::Topology;
 
 use crate::exit::{self, Refusal};
+use crate::platform::{self, WantedTopic};
 use crate::settings::Settings;
 use crate::terminal;
 
@@ -47,7 +50,14 @@ pub(crate) fn run(settings: &Settings, command: &TopologyCommand) -> anyhow::Res
 
 /// All topologies, for commands that need their shape but no schema ids.
 pub(crate) fn all() -> anyhow::Result<Vec<Topology>> {
-    commerce::topologies::all(&Arc::new(SchemaTable::new())).context("the topologies are built wrongly")
+    every(&Arc::new(SchemaTable::new())).context("the topologies are built wrongly")
+}
+
+/// The topologies that are deployed on these topics: those that run only where they are wanted have topics of their own.
+pub(crate) fn deployed(found: &BTreeMap<String, WantedTopic>) -> anyhow::Result<Vec<Topology>> {
+    let mut deployed = all()?;
+    deployed.retain(|topology| platform::has_webhooks(found) || !is_optional(topology.name()));
+    Ok(deployed)
 }
 
 /// The topologies of these names, in the order of [`all`]; an unknown name is refused.

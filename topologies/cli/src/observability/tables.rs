@@ -14,13 +14,16 @@ pub(crate) struct Table {
 }
 
 /// Every metric that a process can show.
-pub(crate) fn tables() -> [Table; 6] {
+pub(crate) fn tables() -> [Table; 8] {
     let table = |part, metrics| Table { part, metrics };
     [
         table("engine", runtime::engine_metrics::METRICS),
         table("stores and log", SAMPLED_METRICS),
         table("orders", ORDER_METRICS),
+        table("payment provider", crate::provider::METRICS),
         table("edge", edge_api::metrics::METRICS),
+        table("outside", runtime::outside::METRICS),
+        table("webhooks", crate::webhooks::METRICS),
         table("traces", TRACE_METRICS),
         table("process", PROCESS_METRICS),
     ]

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use reqwest::Client;
+use reqwest::{Client, Response, StatusCode};
 use runtime::metric::Metric;
 use runtime::span::{Span, SpanKind, SpanSink};
 use runtime::tls::{ClientTls, http_client};
@@ -151,12 +151,12 @@ impl Export {
         let sent = self
             .on
             .block_on(async { self.http.post(&self.url).json(&body).send().await });
-        let outcome = match sent.and_then(reqwest::Response::error_for_status) {
-            Ok(_) => "exported",
-            Err(error) => {
-                tracing::debug!(%error, spans = batch.len(), "spans were not taken by the collector");
-                "failed"
-            }
+        let status = sent.as_ref().map(Response::status);
+        let outcome = if status.as_ref().is_ok_and(StatusCode::is_success) {
+            "exported"
+        } else {
+            tracing::debug!(?status, spans = batch.len(), "spans were not taken by the collector");
+            "failed"
         };
         SPANS.count(&[outcome]).increment(batch.len() as u64);
     }

@@ -19,7 +19,7 @@ use streams::{Layout, Topology};
 
 pub(crate) use embedded::EmbeddedPlatform;
 pub(crate) use kafka::KafkaPlatform;
-pub(crate) use topics::{Cleanup, TopicPlan, WantedTopic, external, internal, plan};
+pub(crate) use topics::{Cleanup, TopicPlan, WantedTopic, external, has_webhooks, internal, plan};
 
 use crate::exit::Refusal;
 use crate::settings::{Serving, Settings};

@@ -76,8 +76,12 @@ const REPARTITION_RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
 const DEAD_LETTER_RETENTION_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// The topics between the topologies and with everybody outside. All have the same number of partitions: `partitions`, or
-/// without it as many as those that were `found`, or [`PARTITIONS_DEFAULT`].
-pub(crate) fn external(partitions: Option<i32>, found: &BTreeMap<String, WantedTopic>) -> Vec<WantedTopic> {
+/// without it as many as those that were `found`, or [`PARTITIONS_DEFAULT`]. Those of webhooks are among them where these are wanted.
+pub(crate) fn external(
+    partitions: Option<i32>,
+    found: &BTreeMap<String, WantedTopic>,
+    webhooks: bool,
+) -> Vec<WantedTopic> {
     let mut existing = page::topics().iter().filter_map(|spec| found.get(spec.name));
     let partitions = partitions.unwrap_or_else(|| existing.next().map_or(PARTITIONS_DEFAULT, |topic| topic.partitions));
     let wanted = |spec: &&TopicSpec| WantedTopic {
@@ -89,7 +93,14 @@ pub(crate) fn external(partitions: Option<i32>, found: &BTreeMap<String, WantedT
         },
         settings: BTreeMap::new(),
     };
-    page::topics().iter().map(wanted).collect()
+    let is_of_webhooks = |spec: &TopicSpec| page::webhooks().iter().any(|other| other.name == spec.name);
+    let specs = page::topics().iter().filter(|spec| webhooks || !is_of_webhooks(spec));
+    specs.map(wanted).collect()
+}
+
+/// Whether webhooks are, or were, part of the deployment.
+pub(crate) fn has_webhooks(found: &BTreeMap<String, WantedTopic>) -> bool {
+    page::webhooks().iter().all(|spec| found.contains_key(spec.name))
 }
 
 /// The topics that the engine keeps for a placed topology.
@@ -178,7 +189,9 @@ mod tests {
     #[test]
     fn all_topics_are_as_wide_as_those_that_exist_unless_another_width_is_asked_for() {
         let width = |partitions, found: &BTreeMap<String, WantedTopic>| {
-            let wanted = external(partitions, found).into_iter().map(|topic| topic.partitions);
+            let wanted = external(partitions, found, true)
+                .into_iter()
+                .map(|topic| topic.partitions);
             let widths: BTreeSet<i32> = wanted.collect();
             widths.into_iter().collect::<Vec<_>>()
         };
@@ -186,6 +199,19 @@ mod tests {
         let existing = BTreeMap::from([("orders".to_owned(), topic(2, Cleanup::Compact))]);
         assert_eq!([width(None, &none), width(Some(3), &none)], [[PARTITIONS_DEFAULT], [3]]);
         assert_eq!([width(None, &existing), width(Some(3), &existing)], [[2], [3]]);
+    }
+
+    #[test]
+    fn a_shop_without_webhooks_has_none_of_their_topics() {
+        let wanted = |webhooks| -> BTreeMap<String, WantedTopic> {
+            let topics = external(None, &BTreeMap::new(), webhooks).into_iter();
+            topics.map(|topic| (topic.name.clone(), topic)).collect()
+        };
+        assert_eq!(
+            [false, true].map(|webhooks| has_webhooks(&wanted(webhooks))),
+            [false, true]
+        );
+        assert_eq!(wanted(true).len() - wanted(false).len(), page::webhooks().len());
     }
 
     #[test]

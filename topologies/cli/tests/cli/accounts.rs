@@ -39,6 +39,42 @@ async fn an_account_that_an_operator_disables_logs_in_no_more() {
     );
 }
 
+#[tokio::test]
+async fn who_has_forgotten_the_password_gets_in_by_a_code_of_the_operator_s() {
+    let sluice = Sluice::new();
+    let up = sluice.up();
+    Shop::at(&up.url).register("buyer", "BUYER").await;
+    up.stop();
+    let offered = sluice.json(&["accounts", "reset-password", "buyer@example.com"]);
+    assert_eq!(offered["outcome"], "stored");
+    assert!(
+        offered["reset_ends_at"]
+            .as_str()
+            .is_some_and(|time| time.ends_with('Z')),
+        "{offered}"
+    );
+    let code = offered["reset_code"].as_str().unwrap();
+    let people = sluice.run(&["accounts", "show", "buyer@example.com"]);
+    assert!(!people.stdout.contains(code), "it is shown once");
+
+    let up = sluice.up();
+    let shop = Shop::at(&up.url);
+    assert_eq!(
+        shop.reset("buyer", "none", "a violet order of bees").await,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(
+        shop.reset("buyer", code, "a violet order of bees").await,
+        StatusCode::OK
+    );
+    assert_eq!(
+        shop.reset("buyer", code, "a violet order of wasps").await,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(shop.try_log_in("buyer").await, StatusCode::UNAUTHORIZED);
+    up.stop();
+}
+
 #[test]
 fn an_account_that_is_not_there_is_refused() {
     let sluice = Sluice::new();

@@ -10,6 +10,7 @@
 
 mod accounts;
 mod audit;
+mod cards;
 mod consume;
 mod help;
 mod journey;
@@ -23,3 +24,4 @@ mod shop;
 mod topics;
 mod topology;
 mod tracing;
+mod webhooks;

@@ -39,6 +39,15 @@ async fn what_a_process_has_sealed_it_opens_again_after_kill_nine() {
     let file = std::fs::metadata(sluice.path().join("sealing.key")).unwrap();
     assert_eq!(file.permissions().mode() & 0o777, 0o600);
     up.stop();
+
+    // Whoever has lost the app asks an operator.
+    let removed = sluice.json(&["accounts", "remove-second-factor", "seller@example.com"]);
+    assert_eq!(removed["outcome"], "stored");
+    let up = sluice.up();
+    assert_eq!(Shop::at(&up.url).try_log_in("seller").await, StatusCode::OK);
+    up.stop();
+    let again = sluice.json(&["accounts", "remove-second-factor", "seller@example.com"]);
+    assert_eq!(again["outcome"], "already");
 }
 
 fn secret(base32: &str) -> Vec<u8> {

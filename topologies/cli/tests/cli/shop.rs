@@ -68,6 +68,16 @@ impl Shop {
         self.post_login(name, Some(code)).await.status()
     }
 
+    /// What an attempt to replace a forgotten password is answered with.
+    pub(crate) async fn reset(&self, name: &str, code: &str, password: &str) -> StatusCode {
+        let body = json!({ "email": email(name), "reset_code": code, "new_password": password });
+        let asked = self
+            .client
+            .post(format!("{}/auth/password/reset", self.url))
+            .json(&body);
+        asked.send().await.unwrap().status()
+    }
+
     async fn post_login(&self, name: &str, code: Option<&str>) -> Response {
         let body = json!({ "email": email(name), "password": PASSWORD, "code": code });
         let asked = self.client.post(format!("{}/auth/login", self.url)).json(&body);
@@ -117,6 +127,14 @@ impl Caller<'_> {
         accepted["order_id"].as_str().unwrap().to_owned()
     }
 
+    /// Places an order of one piece that a card pays, and answers its id.
+    pub(crate) async fn order_by(&self, card: &str, product: &str) -> String {
+        let body = json!({ "lines": [{ "product_id": product, "quantity": 1 }], "card": card });
+        let (status, accepted) = self.post("/orders", card, body).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{accepted}");
+        accepted["order_id"].as_str().unwrap().to_owned()
+    }
+
     /// Places an order in a trace of the caller's, and answers its id.
     pub(crate) async fn order_traced(&self, traceparent: &str, product: &str) -> String {
         let body = json!({ "lines": [{ "product_id": product, "quantity": 1 }] });
@@ -130,6 +148,26 @@ impl Caller<'_> {
             .unwrap();
         let accepted: Value = answer.json().await.unwrap();
         accepted["order_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks until the order waits in this step of the saga.
+    pub(crate) async fn awaits(&self, order_id: &str, step: &str) {
+        let url = format!("{}/orders/{order_id}", self.shop.url);
+        for _ in 0..1_000 {
+            let answer = self
+                .shop
+                .client
+                .get(&url)
+                .bearer_auth(&self.token)
+                .send()
+                .await
+                .unwrap();
+            let order: Value = answer.json().await.unwrap();
+            if order["step"] == step {
+                return;
+            }
+        }
+        panic!("the order never waits in {step}");
     }
 
     /// The order once it is final.

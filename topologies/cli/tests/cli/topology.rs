@@ -24,7 +24,7 @@ fn a_topology_is_drawn_as_json_and_as_a_flowchart() {
 #[test]
 fn all_topologies_are_listed_and_others_refused() {
     let listed = without_state(&["topology", "list"]);
-    for name in ["accounts", "products", "payments", "orders", "views"] {
+    for name in ["accounts", "products", "payments", "orders", "views", "webhooks"] {
         assert!(listed.stdout.lines().any(|line| line.starts_with(name)), "{name}");
     }
     let unknown = without_state(&["topology", "describe", "shipping"]);
@@ -32,7 +32,7 @@ fn all_topologies_are_listed_and_others_refused() {
     assert!(
         unknown
             .stderr
-            .contains("there are accounts, products, payments, orders, views"),
+            .contains("there are accounts, products, payments, orders, views, webhooks"),
         "{}",
         unknown.stderr
     );

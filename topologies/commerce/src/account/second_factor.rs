@@ -12,8 +12,8 @@ pub const RECOVERY_CODES_MAX: usize = 10;
 /// Bytes of a sealed secret, at most.
 pub const SEALED_SECRET_BYTES_MAX: usize = 512;
 
-/// Characters of a hash of a recovery code: SHA-256 in hex.
-const HASH_CHARS: usize = 64;
+/// Characters of a hash of a code: SHA-256 in hex.
+pub(super) const HASH_CHARS: usize = 64;
 
 /// The second factor of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ pub enum Code {
 
 impl SecondFactor {
     /// Uses a code up; false if it is used up already.
-    fn spend(&mut self, code: &Code, attempt: String) -> bool {
+    pub(super) fn spend(&mut self, code: &Code, attempt: String) -> bool {
         let is_left = match code {
             Code::Step(step) => *step > self.last_step,
             Code::Recovery(hash) => self.recovery_hashes.contains(hash),
@@ -116,7 +116,8 @@ pub(super) fn remove(
     Ok(ended(account))
 }
 
-fn admit(account: &Account, actor: &Actor) -> Result<(), AccountRefusal> {
+/// Whether the actor may change the account, and the account can be changed.
+pub(super) fn admit(account: &Account, actor: &Actor) -> Result<(), AccountRefusal> {
     act_on_account(actor, &account.account_id).map_err(|_| AccountRefusal::NotAllowed)?;
     match account.status {
         AccountStatus::Disabled => Err(AccountRefusal::Disabled),

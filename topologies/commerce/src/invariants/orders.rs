@@ -256,6 +256,7 @@ mod tests {
             seller_ids: sellers.iter().map(|seller| (*seller).into()).collect(),
             status: OrderStatus::Created,
             cancel_reason: None,
+            by_card: false,
             payment: PaymentStatus::Unasked,
             step: SagaStep::Reserving,
             needs_attention: false,
@@ -304,6 +305,7 @@ mod tests {
                 lines: Vec::new(),
                 currency: None,
                 request_hash: String::new(),
+                card: None,
             },
         );
         let found = |times| i10_accepted_exactly_once([&order], std::iter::repeat_n((&order, &created), times)).len();

@@ -230,6 +230,7 @@ fn authorize(state: &OrderState, attempt: u32) -> Option<Effect> {
         order_id: state.order_id.clone(),
         amount: state.total?,
         attempt,
+        card: state.card.clone(),
     };
     Some(payment(state, "authorize", attempt, command))
 }

@@ -6,7 +6,7 @@ use crate::money::{Currency, Money};
 use crate::order::fulfilment::Parcel;
 use crate::order::input::RequestedLine;
 use crate::order::state::{CancelReason, CommandRefusal, SagaStep};
-use crate::payment::PaymentFact;
+use crate::payment::{CardToken, PaymentFact};
 use crate::stock::StockReply;
 
 /// An event with its place in the order's history.
@@ -35,6 +35,8 @@ pub enum OrderEvent {
         currency: Option<Currency>,
         /// The fingerprint of the request.
         request_hash: String,
+        /// The card that pays; without one the wallet does.
+        card: Option<CardToken>,
     },
     /// The stock ledger answered for a line.
     Stock(StockReply),

@@ -44,6 +44,7 @@ pub(crate) fn created(order_id: &OrderId, recorded: &RecordedEvent) -> Option<Or
         lines,
         currency,
         request_hash,
+        card,
     } = &recorded.event
     else {
         return None;
@@ -52,6 +53,7 @@ pub(crate) fn created(order_id: &OrderId, recorded: &RecordedEvent) -> Option<Or
         order_id: order_id.clone(),
         buyer_id: buyer_id.clone(),
         request_hash: request_hash.clone(),
+        card: card.clone(),
         currency: *currency,
         lines: lines.iter().map(requested).collect(),
         total: None,

@@ -7,7 +7,7 @@ use crate::ids::{AccountId, LineNo, ProductId, RecordId, is_id};
 use crate::money::Currency;
 use crate::order::line_command::LineCommand;
 use crate::order::state::OrderState;
-use crate::payment::PaymentFact;
+use crate::payment::{CardToken, PaymentFact};
 use crate::stock::StockReply;
 
 /// Lines of one order, at most.
@@ -52,6 +52,8 @@ pub struct PlaceOrder {
     pub currency: Option<Currency>,
     /// The fingerprint of the request.
     pub request_hash: String,
+    /// The card that pays; without one the wallet does.
+    pub card: Option<CardToken>,
 }
 
 /// One line as the buyer asks for it.

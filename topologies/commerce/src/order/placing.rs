@@ -39,6 +39,7 @@ fn place_first(order_id: &OrderId, place: PlaceOrder, now: i64) -> Step {
             lines: if valid { place.lines } else { Vec::new() },
             currency: place.currency,
             request_hash: place.request_hash,
+            card: place.card,
         },
     };
     match fold::created(order_id, &created) {

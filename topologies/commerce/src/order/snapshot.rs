@@ -21,6 +21,8 @@ pub struct OrderSnapshot {
     pub status: OrderStatus,
     /// Why it is or will be cancelled.
     pub cancel_reason: Option<CancelReason>,
+    /// Whether a card pays rather than the wallet.
+    pub by_card: bool,
     /// What is known about the money.
     pub payment: PaymentStatus,
     /// Where the saga stands.
@@ -74,6 +76,7 @@ impl OrderSnapshot {
             seller_ids: state.lines.iter().filter_map(|line| line.seller_id.clone()).collect(),
             status: state.status(),
             cancel_reason: state.cancelling,
+            by_card: state.card.is_some(),
             payment: state.payment,
             step: state.step(),
             needs_attention: state.needs_attention,

@@ -10,6 +10,7 @@ use crate::money::{Currency, Money};
 use crate::order::fulfilment::{Fulfilment, LineFulfilment, LineMoney};
 use crate::order::input::CancelOrder;
 use crate::order::line_command::LineCommand;
+use crate::payment::CardToken;
 
 /// Everything the saga knows about an order: the fold of its events, and the deadline of the step it waits in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub struct OrderState {
     pub buyer_id: AccountId,
     /// The fingerprint of the request that placed the order.
     pub request_hash: String,
+    /// The card that pays; without one the wallet does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<CardToken>,
     /// The currency that the buyer expects; without one the first reserved line decides.
     pub currency: Option<Currency>,
     /// The lines in the order of the request.

@@ -34,13 +34,13 @@ pub enum LedgerKind {
     Deposit,
     /// From the free money to outside.
     Withdrawal,
-    /// From the free money to the held.
+    /// From the free money, or from a card, to the held.
     Authorization,
     /// From the held money to the order's escrow.
     Capture,
-    /// From the held money to the free.
+    /// From the held money to the free, or to the card.
     Void,
-    /// From the order's escrow to the free money.
+    /// From the order's escrow to the free money, or to the card.
     Refund,
     /// From the order's escrow to what is due to its sellers.
     Settlement,
@@ -62,7 +62,7 @@ pub struct Posting {
 pub enum LedgerAccount {
     /// The free money of a wallet: `wallet:<account>:available`.
     Available(AccountId),
-    /// The held money of a wallet: `wallet:<account>:held`.
+    /// The held money of a wallet, of cards too: `wallet:<account>:held`.
     Held(AccountId),
     /// What an order has been paid with: `escrow:<order>`.
     Escrow(OrderId),
@@ -122,6 +122,15 @@ impl fmt::Display for LedgerAccount {
     }
 }
 
+/// Where the money of a payment comes from, and where it goes back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purse {
+    /// The free money of the wallet.
+    Wallet,
+    /// A card: the money is outside until it is held.
+    Card,
+}
+
 /// The entry of an operation that the wallet has just booked; `operation` is its id beside the kind.
 pub(crate) fn entry(
     wallet: &Wallet,
@@ -130,32 +139,62 @@ pub(crate) fn entry(
     operation: &str,
     amount: Money,
 ) -> LedgerEntry {
-    let (from, to) = movement(kind, &wallet.account_id, order_id);
-    LedgerEntry {
-        entry_id: format!("{operation}.{}", kind.word()),
-        seq: wallet.version,
-        account_id: wallet.account_id.clone(),
-        order_id: order_id.cloned(),
-        kind,
-        currency: amount.currency,
-        postings: vec![
-            Posting {
-                account: from,
-                amount: -amount.amount,
-            },
-            Posting {
-                account: to,
-                amount: if planted::is(Bug::LedgerOneSided) {
-                    0
-                } else {
-                    amount.amount
+    Purse::Wallet.entry(wallet, kind, (order_id, operation), amount)
+}
+
+impl Purse {
+    /// What the free money of the wallet gains when the amount comes back.
+    pub(crate) fn gain(self, amount: Money) -> i64 {
+        match self {
+            Self::Wallet => amount.amount,
+            Self::Card => 0,
+        }
+    }
+
+    /// The entry of an operation with money that comes from here, or goes back.
+    pub(crate) fn entry(
+        self,
+        wallet: &Wallet,
+        kind: LedgerKind,
+        (order_id, operation): (Option<&OrderId>, &str),
+        amount: Money,
+    ) -> LedgerEntry {
+        let purse = match self {
+            Self::Wallet => LedgerAccount::Available(wallet.account_id.clone()),
+            Self::Card => LedgerAccount::Outside,
+        };
+        let (from, to) = movement(kind, purse, &wallet.account_id, order_id);
+        LedgerEntry {
+            entry_id: format!("{operation}.{}", kind.word()),
+            seq: wallet.version,
+            account_id: wallet.account_id.clone(),
+            order_id: order_id.cloned(),
+            kind,
+            currency: amount.currency,
+            postings: vec![
+                Posting {
+                    account: from,
+                    amount: -amount.amount,
                 },
-            },
-        ],
+                Posting {
+                    account: to,
+                    amount: if planted::is(Bug::LedgerOneSided) {
+                        0
+                    } else {
+                        amount.amount
+                    },
+                },
+            ],
+        }
     }
 }
 
-fn movement(kind: LedgerKind, account: &AccountId, order: Option<&OrderId>) -> (LedgerAccount, LedgerAccount) {
+fn movement(
+    kind: LedgerKind,
+    purse: LedgerAccount,
+    account: &AccountId,
+    order: Option<&OrderId>,
+) -> (LedgerAccount, LedgerAccount) {
     let available = LedgerAccount::Available(account.clone());
     let held = LedgerAccount::Held(account.clone());
     // Without an order there is no escrow and nothing due; only transfers have none, and they do not touch them.
@@ -164,10 +203,10 @@ fn movement(kind: LedgerKind, account: &AccountId, order: Option<&OrderId>) -> (
     match kind {
         LedgerKind::Deposit => (LedgerAccount::Outside, available),
         LedgerKind::Withdrawal => (available, LedgerAccount::Outside),
-        LedgerKind::Authorization => (available, held),
+        LedgerKind::Authorization => (purse, held),
         LedgerKind::Capture => (held, escrow),
-        LedgerKind::Void => (held, available),
-        LedgerKind::Refund => (escrow, available),
+        LedgerKind::Void => (held, purse),
+        LedgerKind::Refund => (escrow, purse),
         LedgerKind::Settlement => (escrow, due),
         LedgerKind::Credit => (due, available),
     }

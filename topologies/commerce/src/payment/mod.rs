@@ -7,10 +7,15 @@
 //! What an order has been paid with leaves its escrow by refunds, to the buyer, or by settlements, to the sellers. A settlement
 //! takes two wallets and so two operations: at the buyer's it is set aside, at the seller's it is credited.
 //!
+//! An order is paid from the buyer's wallet or with a card. A card's money comes from outside into what is held, and goes back there;
+//! each step waits for the payment provider (`card`), and the saga hears of it when it is true.
+//!
 //! A holder who may not pay (disabled, or no buyer) begins nothing: no hold, no deposit; and no disabled one takes money out. What is
 //! under way goes on: a hold that was granted is captured or voided, a capture refunded or settled, and the system pays out what
 //! is left.
 
+mod card;
+mod card_turn;
 mod credit;
 mod holder;
 mod ledger;
@@ -19,6 +24,11 @@ mod transfer;
 mod turn;
 mod wallet;
 
+pub use card::{
+    CALL_WAIT_MAX_MS, CALL_WAIT_MS, CARD_BYTES_MAX, Call, CardPayment, CardStep, CardToken, NotACard, ProviderAnswer,
+    ProviderCall, ProviderOutcome,
+};
+pub use card_turn::{step_answer, step_overdue};
 pub use credit::{Credit, CreditStep, step as step_credit};
 pub use holder::Holder;
 pub use ledger::{LedgerAccount, LedgerEntry, LedgerKind, Posting};
@@ -58,6 +68,8 @@ pub enum PaymentCommand {
         amount: Money,
         /// How often it has been sent, from 1. A second send is not a second hold.
         attempt: u32,
+        /// The card that pays; without one the wallet does.
+        card: Option<CardToken>,
     },
     /// Take what is held.
     Capture {
@@ -204,6 +216,21 @@ pub enum PaymentOperation {
     Credit,
 }
 
+impl PaymentOperation {
+    /// The word for it, for people and metrics.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Authorize => "authorize",
+            Self::Capture => "capture",
+            Self::Void => "void",
+            Self::Refund => "refund",
+            Self::Settle => "settle",
+            Self::Credit => "credit",
+        }
+    }
+}
+
 /// What happened at a wallet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PaymentEvent {
@@ -222,6 +249,13 @@ pub enum PaymentEvent {
         operation: PaymentOperation,
         /// Why.
         reason: PaymentRefusal,
+    },
+    /// The payment provider has not said in time what became of a step. It is asked again until it does.
+    Unknown {
+        /// Which order.
+        order_id: OrderId,
+        /// Which step.
+        operation: PaymentOperation,
     },
     /// Money came in.
     DepositPosted {
@@ -255,6 +289,22 @@ pub enum PaymentEvent {
         /// Why.
         reason: PaymentRefusal,
     },
+}
+
+impl PaymentCommand {
+    /// The order that it is about; `None` of a transfer.
+    #[must_use]
+    pub fn order_id(&self) -> Option<&OrderId> {
+        match self {
+            Self::Deposit { .. } | Self::Withdraw { .. } => None,
+            Self::Authorize { order_id, .. }
+            | Self::Capture { order_id }
+            | Self::Void { order_id }
+            | Self::Refund { order_id, .. }
+            | Self::Settle { order_id, .. }
+            | Self::Credit { order_id, .. } => Some(order_id),
+        }
+    }
 }
 
 impl PaymentFact {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::authority::{Actor, act_as_saga};
 use crate::ids::{AccountId, OrderId, RefundId, SettlementId, refund_id};
 use crate::money::Money;
+use crate::payment::card::{CardPayment, CardToken, ProviderCall};
 use crate::payment::holder::Holder;
-use crate::payment::ledger::LedgerEntry;
+use crate::payment::ledger::{LedgerEntry, Purse};
 use crate::payment::turn::Turn;
 use crate::payment::{NotAllowed, PAYMENT_RETENTION_MS, PaymentCommand, PaymentEvent, PaymentRefusal, Wallet};
 
@@ -27,6 +28,9 @@ pub struct Payment {
     /// What was set aside for sellers, in minor units of the amount's currency.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settlements: BTreeMap<SettlementId, i64>,
+    /// Of a payment by card: the card, and what its provider was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<CardPayment>,
     /// Events so far about this order.
     pub events: u64,
     /// Milliseconds since the epoch, of the last change.
@@ -36,6 +40,8 @@ pub struct Payment {
 /// Where a payment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Standing {
+    /// The payment provider was asked for the hold, and has not answered.
+    Asked,
     /// The money is held.
     Held,
     /// The money is in the order's escrow, less the refunds and the settlements.
@@ -47,7 +53,7 @@ pub enum Standing {
 }
 
 /// What one command leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PaymentStep {
     /// The wallet after it.
     pub wallet: Option<Wallet>,
@@ -57,6 +63,8 @@ pub struct PaymentStep {
     pub event: Option<PaymentEvent>,
     /// The entry in the books, if money moved.
     pub entry: Option<LedgerEntry>,
+    /// What to ask the payment provider. It is asked again when [`CardPayment::due_at`] has come.
+    pub call: Option<ProviderCall>,
 }
 
 impl Payment {
@@ -71,7 +79,7 @@ impl Payment {
     pub fn captured(&self) -> i64 {
         match self.status {
             Standing::Captured => self.amount.map_or(0, |amount| amount.amount),
-            Standing::Held | Standing::Voided | Standing::Declined(_) => 0,
+            Standing::Asked | Standing::Held | Standing::Voided | Standing::Declined(_) => 0,
         }
     }
 
@@ -85,6 +93,38 @@ impl Payment {
     #[must_use]
     pub fn in_escrow(&self) -> i64 {
         self.captured() - self.refunded() - self.settled()
+    }
+
+    /// Minor units of the escrow that no refund was asked for: a card's provider may not have answered yet.
+    #[must_use]
+    pub fn left(&self) -> i64 {
+        self.in_escrow() - self.card.as_ref().map_or(0, CardPayment::refunding)
+    }
+
+    /// Whether so much of the escrow is left; `unchecked` takes any amount of its currency.
+    pub(super) fn has_left(&self, amount: Money, unchecked: bool) -> bool {
+        let same_currency = self.amount.is_some_and(|captured| captured.currency == amount.currency);
+        same_currency && ((0..=self.left()).contains(&amount.amount) || unchecked)
+    }
+
+    /// Whether a command asks for another payment than this one. A void that came first has not said what it is of.
+    pub(super) fn is_other(&self, amount: Money, card: Option<&CardToken>) -> bool {
+        let same_card = self.card.as_ref().map(|known| &known.card) == card;
+        self.amount.is_some_and(|known| known != amount || !same_card)
+    }
+
+    /// Whether a card's provider holds the money.
+    pub(super) fn is_held_by_card(&self) -> bool {
+        self.status == Standing::Held && self.card.is_some()
+    }
+
+    /// Where the money comes from.
+    pub(super) fn purse(&self) -> Purse {
+        if self.card.is_some() {
+            Purse::Card
+        } else {
+            Purse::Wallet
+        }
     }
 
     /// The refund of everything, if there was one.
@@ -105,12 +145,13 @@ impl Payment {
     #[must_use]
     pub fn forget_at(&self) -> Option<i64> {
         let resolved = match self.status {
-            Standing::Held => false,
+            Standing::Asked | Standing::Held => false,
             Standing::Captured => self.is_distributed(),
             Standing::Voided => true,
             Standing::Declined(_) => true,
         };
-        resolved.then(|| self.changed_at.saturating_add(PAYMENT_RETENTION_MS))
+        let is_asking = self.card.as_ref().is_some_and(|card| !card.calls.is_empty());
+        (resolved && !is_asking).then(|| self.changed_at.saturating_add(PAYMENT_RETENTION_MS))
     }
 }
 
@@ -126,19 +167,15 @@ pub fn step(
     now: i64,
 ) -> Result<PaymentStep, NotAllowed> {
     act_as_saga(actor).map_err(|_| NotAllowed)?;
-    let turn = Turn {
-        account_id,
-        holder,
-        wallet,
-        payment,
-        now,
-    };
-    Ok(match command {
+    let turn = Turn::new(account_id, holder, wallet, payment, now);
+    let order_id = command.order_id().cloned();
+    let step = match command {
         PaymentCommand::Authorize {
             order_id,
             amount,
             attempt,
-        } => turn.authorize(order_id, amount, attempt),
+            card,
+        } => turn.authorize(order_id, amount, attempt, card),
         PaymentCommand::Capture { order_id } => turn.capture(order_id),
         PaymentCommand::Void { order_id } => turn.void(order_id),
         PaymentCommand::Refund {
@@ -153,12 +190,11 @@ pub fn step(
             amount,
         } => turn.settle(order_id, (settlement_id, seller_id), amount),
         PaymentCommand::Deposit { .. } | PaymentCommand::Withdraw { .. } | PaymentCommand::Credit { .. } => {
-            PaymentStep {
-                wallet: turn.wallet,
-                payment: turn.payment,
-                event: None,
-                entry: None,
-            }
+            turn.silent()
         }
+    };
+    Ok(match order_id {
+        Some(order_id) => step.with_call(&order_id, now),
+        None => step,
     })
 }

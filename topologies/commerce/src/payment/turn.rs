@@ -6,8 +6,9 @@ use planted::Bug;
 
 use crate::ids::{AccountId, OrderId, RefundId, SettlementId};
 use crate::money::Money;
+use crate::payment::card::{CardStep, CardToken};
 use crate::payment::holder::{self, Holder};
-use crate::payment::ledger::{self, LedgerKind};
+use crate::payment::ledger::{self, LedgerKind, Purse};
 use crate::payment::order_payment::{PARTS_MAX, Payment, PaymentStep, Standing};
 use crate::payment::wallet::is_amount;
 use crate::payment::{PaymentEvent, PaymentFact, PaymentOperation, PaymentRefusal, Wallet};
@@ -20,16 +21,41 @@ pub(super) struct Turn<'a> {
     pub(super) now: i64,
 }
 
-impl Turn<'_> {
-    pub(super) fn authorize(self, order_id: OrderId, amount: Money, attempt: u32) -> PaymentStep {
+impl<'a> Turn<'a> {
+    pub(super) fn new(
+        account_id: &'a AccountId,
+        holder: Option<Holder>,
+        wallet: Option<Wallet>,
+        payment: Option<Payment>,
+        now: i64,
+    ) -> Self {
+        Self {
+            account_id,
+            holder,
+            wallet,
+            payment,
+            now,
+        }
+    }
+
+    pub(super) fn authorize(
+        self,
+        order_id: OrderId,
+        amount: Money,
+        attempt: u32,
+        card: Option<CardToken>,
+    ) -> PaymentStep {
+        // Nobody's card is asked for nothing.
+        let card = card.filter(|_| amount.amount > 0);
         match &self.payment {
-            None => self.authorize_first(order_id, amount, attempt),
-            Some(payment) if payment.amount.is_some_and(|known| known != amount) => {
+            None => self.authorize_first(order_id, amount, attempt, card),
+            Some(payment) if payment.is_other(amount, card.as_ref()) => {
                 self.refuse(order_id, PaymentOperation::Authorize, PaymentRefusal::Conflict)
             }
             Some(payment) => {
                 let account_id = self.account_id.clone();
                 let fact = match payment.status {
+                    Standing::Asked => return self.silent(),
                     Standing::Held => PaymentFact::Authorized {
                         account_id,
                         amount,
@@ -59,17 +85,25 @@ impl Turn<'_> {
         }
     }
 
-    fn authorize_first(mut self, order_id: OrderId, amount: Money, attempt: u32) -> PaymentStep {
+    fn authorize_first(
+        mut self,
+        order_id: OrderId,
+        amount: Money,
+        attempt: u32,
+        card: Option<CardToken>,
+    ) -> PaymentStep {
+        let held = match card {
+            Some(card) => match self.admits(amount) {
+                Ok(()) => return self.ask_for_hold(&order_id, amount, card),
+                Err(reason) => Err(reason),
+            },
+            None => self.hold(amount),
+        };
         let account_id = self.account_id.clone();
-        match self.hold(amount) {
+        match held {
             Ok(wallet) => {
-                let entry = ledger::entry(
-                    &wallet,
-                    LedgerKind::Authorization,
-                    Some(&order_id),
-                    order_id.as_str(),
-                    amount,
-                );
+                let (kind, operation) = (LedgerKind::Authorization, order_id.as_str());
+                let entry = ledger::entry(&wallet, kind, Some(&order_id), operation, amount);
                 self.wallet = Some(wallet);
                 self.payment = Some(self.standing(Standing::Held, Some(amount)));
                 let fact = PaymentFact::Authorized {
@@ -84,36 +118,46 @@ impl Turn<'_> {
             }
             Err(reason) => {
                 self.payment = Some(self.standing(Standing::Declined(reason), Some(amount)));
-                self.answer(
-                    order_id,
-                    PaymentFact::Declined {
-                        account_id,
-                        amount,
-                        attempt,
-                        reason,
-                    },
-                )
+                let fact = PaymentFact::Declined {
+                    account_id,
+                    amount,
+                    attempt,
+                    reason,
+                };
+                self.answer(order_id, fact)
             }
         }
     }
 
-    fn hold(&self, amount: Money) -> Result<Wallet, PaymentRefusal> {
+    /// Whether the holder may pay such an amount at all.
+    fn admits(&self, amount: Money) -> Result<(), PaymentRefusal> {
         holder::may_pay(self.holder)?;
-        if !is_amount(amount) {
-            return Err(PaymentRefusal::InvalidAmount);
+        if is_amount(amount) {
+            Ok(())
+        } else {
+            Err(PaymentRefusal::InvalidAmount)
         }
-        let mut wallet = self
-            .wallet
-            .clone()
-            .unwrap_or_else(|| Wallet::empty(self.account_id.clone()));
+    }
+
+    fn hold(&self, amount: Money) -> Result<Wallet, PaymentRefusal> {
+        self.admits(amount)?;
+        let mut wallet = self.wallet_or_empty();
         wallet.book(amount.currency, -amount.amount, amount.amount, self.now)?;
         Ok(wallet)
+    }
+
+    pub(super) fn wallet_or_empty(&self) -> Wallet {
+        let known = self.wallet.clone();
+        known.unwrap_or_else(|| Wallet::empty(self.account_id.clone()))
     }
 
     pub(super) fn capture(self, order_id: OrderId) -> PaymentStep {
         match (self.payment.clone(), self.wallet.clone()) {
             (Some(payment), Some(wallet)) if payment.status == Standing::Held => {
-                self.resolve(order_id, wallet, payment, LedgerKind::Capture)
+                match payment.amount.filter(|_| payment.is_held_by_card()) {
+                    Some(amount) => self.ask(&order_id, CardStep::Capture, amount),
+                    None => self.resolve(order_id, wallet, payment, LedgerKind::Capture),
+                }
             }
             (Some(payment), _) => self.answer_from(order_id, &payment, PaymentOperation::Capture),
             (None, _) => self.refuse(order_id, PaymentOperation::Capture, PaymentRefusal::UnknownPayment),
@@ -122,6 +166,13 @@ impl Turn<'_> {
 
     pub(super) fn void(mut self, order_id: OrderId) -> PaymentStep {
         match (self.payment.clone(), self.wallet.clone()) {
+            // Whether there is a hold to give up is known when the provider has said what became of it.
+            (Some(payment), _) if payment.status == Standing::Asked || payment.is_held_by_card() => {
+                match payment.amount {
+                    Some(amount) => self.ask(&order_id, CardStep::Void, amount),
+                    None => self.unresolved(order_id),
+                }
+            }
             (Some(payment), Some(wallet)) if payment.status == Standing::Held => {
                 self.resolve(order_id, wallet, payment, LedgerKind::Void)
             }
@@ -138,19 +189,27 @@ impl Turn<'_> {
     }
 
     /// Captures or voids what is held.
-    fn resolve(mut self, order_id: OrderId, mut wallet: Wallet, payment: Payment, kind: LedgerKind) -> PaymentStep {
+    pub(super) fn resolve(
+        mut self,
+        order_id: OrderId,
+        mut wallet: Wallet,
+        payment: Payment,
+        kind: LedgerKind,
+    ) -> PaymentStep {
         let Some(amount) = payment.amount else {
             return self.unresolved(order_id);
         };
-        let (free, status) = if kind == LedgerKind::Void {
-            (amount.amount, Standing::Voided)
+        let (status, purse) = if kind == LedgerKind::Void {
+            (Standing::Voided, payment.purse())
         } else {
-            (0, Standing::Captured)
+            (Standing::Captured, Purse::Card)
         };
+        let free = purse.gain(amount);
         if wallet.book(amount.currency, free, -amount.amount, self.now).is_err() {
             return self.unresolved(order_id);
         }
-        let entry = ledger::entry(&wallet, kind, Some(&order_id), order_id.as_str(), amount);
+        let operation = (Some(&order_id), order_id.as_str());
+        let entry = payment.purse().entry(&wallet, kind, operation, amount);
         let payment = Payment {
             status,
             changed_at: self.now,
@@ -160,7 +219,7 @@ impl Turn<'_> {
         (self.wallet, self.payment) = (Some(wallet), Some(payment));
         PaymentStep {
             entry: Some(entry),
-            ..self.answer(order_id, fact)
+            ..self.answer_if(order_id, fact)
         }
     }
 
@@ -177,9 +236,9 @@ impl Turn<'_> {
                     refund_id: refund_id.clone(),
                     amount,
                 };
-                return self.part(order_id, Part::Refund(refund_id), amount, fact);
+                return self.part(order_id, Part::Refund(refund_id, Purse::Wallet), amount, fact);
             }
-            Some(Standing::Held) => PaymentRefusal::InvalidAmount,
+            Some(Standing::Asked | Standing::Held) => PaymentRefusal::InvalidAmount,
             Some(Standing::Voided) => PaymentRefusal::AlreadyVoided,
             Some(Standing::Declined(_)) | None => PaymentRefusal::UnknownPayment,
         };
@@ -210,11 +269,14 @@ impl Turn<'_> {
         match part.known(&payment).filter(|_| !planted::is(part.bug())) {
             Some(known) if known == amount.amount => self.answer(order_id, fact),
             Some(_) => self.refuse(order_id, part.operation(), PaymentRefusal::Conflict),
-            None => self.part_first(order_id, part, amount, payment, fact),
+            None => match (part, &payment.card) {
+                (Part::Refund(refund_id, _), Some(card)) => self.refund_to_card(order_id, refund_id, amount, card),
+                (part, _) => self.part_first(order_id, part, amount, payment, fact),
+            },
         }
     }
 
-    fn part_first(
+    pub(super) fn part_first(
         mut self,
         order_id: OrderId,
         part: Part,
@@ -222,19 +284,14 @@ impl Turn<'_> {
         mut payment: Payment,
         fact: PaymentFact,
     ) -> PaymentStep {
-        let same_currency = payment
-            .amount
-            .is_some_and(|captured| captured.currency == amount.currency);
-        let is_left = (0..=payment.in_escrow()).contains(&amount.amount) || planted::is(part.bug());
-        let allowed = same_currency && is_left && part.made(&payment) < PARTS_MAX;
-        let mut wallet = self
-            .wallet
-            .clone()
-            .unwrap_or_else(|| Wallet::empty(self.account_id.clone()));
+        let allowed = payment.has_left(amount, planted::is(part.bug())) && part.made(&payment) < PARTS_MAX;
+        let mut wallet = self.wallet_or_empty();
         if !allowed || wallet.book(amount.currency, part.gain(amount), 0, self.now).is_err() {
             return self.refuse(order_id, part.operation(), PaymentRefusal::InvalidAmount);
         }
-        let entry = ledger::entry(&wallet, part.kind(), Some(&order_id), part.id(), amount);
+        let entry = part
+            .purse()
+            .entry(&wallet, part.kind(), (Some(&order_id), part.id()), amount);
         part.keep(&mut payment, amount);
         payment.changed_at = self.now;
         (self.wallet, self.payment) = (Some(wallet), Some(payment));
@@ -249,7 +306,7 @@ impl Turn<'_> {
         match payment.amount {
             Some(amount) => {
                 let fact = self.fact_of(payment, (&order_id, amount));
-                self.answer(order_id, fact)
+                self.answer_if(order_id, fact)
             }
             None if payment.status == Standing::Voided => {
                 let fact = PaymentFact::Voided {
@@ -262,9 +319,11 @@ impl Turn<'_> {
         }
     }
 
-    fn fact_of(&self, payment: &Payment, (order_id, amount): (&OrderId, Money)) -> PaymentFact {
+    /// How the payment stands; nothing where the provider has yet to say.
+    fn fact_of(&self, payment: &Payment, (order_id, amount): (&OrderId, Money)) -> Option<PaymentFact> {
         let account_id = self.account_id.clone();
-        match payment.status {
+        Some(match payment.status {
+            Standing::Asked => return None,
             Standing::Held => PaymentFact::Authorized {
                 account_id,
                 amount,
@@ -282,25 +341,49 @@ impl Turn<'_> {
                 attempt: 1,
                 reason,
             },
-        }
+        })
     }
 
-    fn standing(&self, status: Standing, amount: Option<Money>) -> Payment {
+    pub(super) fn standing(&self, status: Standing, amount: Option<Money>) -> Payment {
         Payment {
             status,
             amount,
             refunds: BTreeMap::new(),
             settlements: BTreeMap::new(),
+            card: None,
             events: 0,
             changed_at: self.now,
         }
     }
 
-    fn answer(self, order_id: OrderId, fact: PaymentFact) -> PaymentStep {
+    /// Where the payment stands from now on.
+    pub(super) fn stand(&mut self, status: Standing) {
+        if let Some(payment) = &mut self.payment {
+            (payment.status, payment.changed_at) = (status, self.now);
+        }
+    }
+
+    pub(super) fn answer(self, order_id: OrderId, fact: PaymentFact) -> PaymentStep {
         self.emit(PaymentEvent::Fact { order_id, fact })
     }
 
-    fn refuse(self, order_id: OrderId, operation: PaymentOperation, reason: PaymentRefusal) -> PaymentStep {
+    fn answer_if(self, order_id: OrderId, fact: Option<PaymentFact>) -> PaymentStep {
+        match fact {
+            Some(fact) => self.answer(order_id, fact),
+            None => self.silent(),
+        }
+    }
+
+    /// Nothing that anybody is told.
+    pub(super) fn silent(self) -> PaymentStep {
+        PaymentStep {
+            wallet: self.wallet,
+            payment: self.payment,
+            ..PaymentStep::default()
+        }
+    }
+
+    pub(super) fn refuse(self, order_id: OrderId, operation: PaymentOperation, reason: PaymentRefusal) -> PaymentStep {
         self.emit(PaymentEvent::Refused {
             order_id,
             operation,
@@ -308,24 +391,21 @@ impl Turn<'_> {
         })
     }
 
-    fn emit(self, event: PaymentEvent) -> PaymentStep {
-        let payment = self.payment.map(|payment| Payment {
-            events: payment.events + 1,
-            ..payment
-        });
+    pub(super) fn emit(mut self, event: PaymentEvent) -> PaymentStep {
+        if let Some(payment) = &mut self.payment {
+            payment.events += 1;
+        }
         PaymentStep {
-            wallet: self.wallet,
-            payment,
             event: Some(event),
-            entry: None,
+            ..self.silent()
         }
     }
 }
 
 /// A part of what an order was paid with.
-enum Part {
+pub(super) enum Part {
     /// Back to the buyer, whose wallet this is.
-    Refund(RefundId),
+    Refund(RefundId, Purse),
     /// On to a seller. This wallet does not change, but the entry takes a number of it.
     Settlement(SettlementId),
 }
@@ -333,21 +413,21 @@ enum Part {
 impl Part {
     fn id(&self) -> &str {
         match self {
-            Self::Refund(id) => id.as_str(),
+            Self::Refund(id, _) => id.as_str(),
             Self::Settlement(id) => id.as_str(),
         }
     }
 
     fn operation(&self) -> PaymentOperation {
         match self {
-            Self::Refund(_) => PaymentOperation::Refund,
+            Self::Refund(..) => PaymentOperation::Refund,
             Self::Settlement(_) => PaymentOperation::Settle,
         }
     }
 
     fn kind(&self) -> LedgerKind {
         match self {
-            Self::Refund(_) => LedgerKind::Refund,
+            Self::Refund(..) => LedgerKind::Refund,
             Self::Settlement(_) => LedgerKind::Settlement,
         }
     }
@@ -355,15 +435,22 @@ impl Part {
     /// What comes back into this wallet.
     fn gain(&self, amount: Money) -> i64 {
         match self {
-            Self::Refund(_) => amount.amount,
+            Self::Refund(_, purse) => purse.gain(amount),
             Self::Settlement(_) => 0,
+        }
+    }
+
+    fn purse(&self) -> Purse {
+        match self {
+            Self::Refund(_, purse) => *purse,
+            Self::Settlement(_) => Purse::Wallet,
         }
     }
 
     /// The minor units of this part, if it was made before.
     fn known(&self, payment: &Payment) -> Option<i64> {
         match self {
-            Self::Refund(id) => payment.refunds.get(id).copied(),
+            Self::Refund(id, _) => payment.refunds.get(id).copied(),
             Self::Settlement(id) => payment.settlements.get(id).copied(),
         }
     }
@@ -371,21 +458,21 @@ impl Part {
     /// Parts of this kind that were made before.
     fn made(&self, payment: &Payment) -> usize {
         match self {
-            Self::Refund(_) => payment.refunds.len(),
+            Self::Refund(..) => payment.refunds.len(),
             Self::Settlement(_) => payment.settlements.len(),
         }
     }
 
     fn keep(self, payment: &mut Payment, amount: Money) {
         match self {
-            Self::Refund(id) => payment.refunds.insert(id, amount.amount),
+            Self::Refund(id, _) => payment.refunds.insert(id, amount.amount),
             Self::Settlement(id) => payment.settlements.insert(id, amount.amount),
         };
     }
 
     fn bug(&self) -> Bug {
         match self {
-            Self::Refund(_) => Bug::RefundedTwice,
+            Self::Refund(..) => Bug::RefundedTwice,
             Self::Settlement(_) => Bug::SettledTwice,
         }
     }

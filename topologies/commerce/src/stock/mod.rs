@@ -211,6 +211,8 @@ pub enum ProductRefusal {
     Conflict,
     /// The command is outside the bounds.
     Invalid,
+    /// The product is not in the version that the command is for.
+    OtherVersion,
 }
 
 impl StockCommand {

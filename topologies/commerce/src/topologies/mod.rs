@@ -1,10 +1,11 @@
-//! The five deployables as topologies: the state machines wired to topics, stores and timers.
+//! The deployables as topologies: the state machines wired to topics, stores and timers.
 
 pub mod accounts;
 pub mod orders;
 pub mod payments;
 pub mod products;
 pub mod views;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use streams::{ProcessError, Topic, Topology, TopologyError};
 use crate::authority::Actor;
 use crate::wire;
 
-/// All topologies, in the order in which a process starts them.
+/// All topologies of the shop, in the order in which a process starts them.
 pub fn all(schemas: &Arc<SchemaTable>) -> Result<Vec<Topology>, TopologyError> {
     Ok(vec![
         accounts::topology(schemas)?,
@@ -25,6 +26,19 @@ pub fn all(schemas: &Arc<SchemaTable>) -> Result<Vec<Topology>, TopologyError> {
         orders::topology(schemas)?,
         views::topology(schemas)?,
     ])
+}
+
+/// The shop's topologies, and those that run only where they are wanted.
+pub fn every(schemas: &Arc<SchemaTable>) -> Result<Vec<Topology>, TopologyError> {
+    let mut every = all(schemas)?;
+    every.push(webhooks::topology(schemas)?);
+    Ok(every)
+}
+
+/// Whether a topology runs only where it is wanted: a shop without it is whole.
+#[must_use]
+pub fn is_optional(topology: &str) -> bool {
+    topology == webhooks::NAME
 }
 
 /// The topic that holds records of type `T`, with the serdes of its keys and values.

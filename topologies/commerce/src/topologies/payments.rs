@@ -3,35 +3,39 @@
 //! It reads the accounts beside the commands, partition by partition: both have the account as their key. A command is judged
 //! by what is known of its account when it is processed, and what was decided is kept, so a repetition is answered the same
 //! whatever has become of the account.
+//!
+//! What a card is to pay is asked of the payment provider through `provider-calls`, outside of any transaction and of this topology;
+//! `provider-answers` has the same key too. A question without an answer is asked again by a timer until one comes.
 
 use std::sync::Arc;
 
 use schemas::SchemaTable;
 use schemas::wire::account::Account;
 use schemas::wire::payment as wire_types;
+use schemas::wire::provider::{ProviderAnswer, ProviderCall};
 use streams::serde::{BytesSerde, StringSerde};
 use streams::{
     FiredTimer, ProcessError, Processor, ProcessorContext, ProcessorSpec, PunctuationType, Record, SinkRef, StoreRef,
     TimerRef, Topology, TopologyBuilder, TopologyError,
 };
 
-use crate::authority::Actor;
+use crate::authority::{Actor, act_as_saga};
 use crate::ids::{AccountId, OrderId, RecordId, SettlementId, TransferId};
 use crate::keys;
 use crate::money::Money;
 use crate::payment::{
-    Credit, Holder, LedgerEntry, Payment, PaymentCommand, PaymentEvent, Transfer, TransferKind, Wallet, step_credit,
-    step_payment, step_transfer,
+    Credit, Holder, LedgerEntry, NotAllowed, Payment, PaymentCommand, PaymentEvent, PaymentStep, Transfer,
+    TransferKind, Wallet, step_answer, step_credit, step_overdue, step_payment, step_transfer,
 };
 use crate::state_serde::StateSerde;
 use crate::topologies::{Cause, admit, topic};
 use crate::views;
-use crate::wire::{self, Meta, account, payment, payment_event};
+use crate::wire::{self, Meta, account, payment, payment_event, provider};
 
 /// The topology's name.
 pub const NAME: &str = "payments";
 
-/// payment-commands and accounts in; payment-events and ledger-entries out.
+/// payment-commands, accounts and provider-answers in; payment-events, ledger-entries and provider-calls out.
 pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
     let builder = TopologyBuilder::new(NAME);
     let till = Till {
@@ -43,6 +47,7 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
         expiries: builder.timers("payment-expiries", BytesSerde, PunctuationType::WallClockTime),
         events: builder.sink(&topic(schemas)),
         entries: builder.sink(&topic(schemas)),
+        calls: builder.sink(&topic(schemas)),
     };
     let spec = ProcessorSpec::new("wallet-ledger")
         .store(&till.holders)
@@ -52,11 +57,14 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
         .store(&till.credits)
         .timers(&till.expiries)
         .sink(&till.events)
-        .sink(&till.entries);
+        .sink(&till.entries)
+        .sink(&till.calls);
     let commands = builder.stream(&topic(schemas)).map_values(Arrived::Command);
     let accounts = builder.stream(&topic(schemas)).map_values(Arrived::Account);
+    let answers = builder.stream(&topic(schemas)).map_values(Arrived::Answer);
     commands
         .merge(&accounts)
+        .merge(&answers)
         .process::<_, (), ()>(spec, move || till.clone());
     builder.build()
 }
@@ -66,6 +74,7 @@ pub fn topology(schemas: &Arc<SchemaTable>) -> Result<Topology, TopologyError> {
 enum Arrived {
     Command(wire_types::PaymentCommand),
     Account(Account),
+    Answer(ProviderAnswer),
 }
 
 #[derive(Clone)]
@@ -78,6 +87,7 @@ struct Till {
     expiries: TimerRef<Vec<u8>>,
     events: SinkRef<String, wire_types::PaymentEvent>,
     entries: SinkRef<String, wire_types::LedgerEntry>,
+    calls: SinkRef<String, ProviderCall>,
 }
 
 type Context<'s, 'n> = ProcessorContext<'s, 'n, (), ()>;
@@ -87,10 +97,11 @@ impl Processor<String, Arrived> for Till {
         match record.value {
             Arrived::Command(envelope) => self.take(context, &record.key, envelope),
             Arrived::Account(account) => self.know(context, &record.key, &account),
+            Arrived::Answer(envelope) => self.hear(context, &record.key, envelope),
         }
     }
 
-    /// Forgets what has been resolved long enough; what has changed since has another timer.
+    /// Asks the provider again, or forgets what has been resolved long enough; what has changed since has another timer.
     fn on_timer(&mut self, context: &mut Context<'_, '_>, timer: &FiredTimer) -> Result<(), ProcessError> {
         let tagged = timer.key(&self.expiries).map_err(ProcessError::Key)?;
         let now = context.now_ms();
@@ -106,6 +117,7 @@ impl Processor<String, Arrived> for Till {
             }
             Expiry::Transfer(key) => context.store(&self.transfers)?.delete(&key),
             Expiry::Credit(key) => context.store(&self.credits)?.delete(&key),
+            Expiry::Call(key) => self.ask_again(context, &key),
         }
     }
 }
@@ -206,19 +218,65 @@ impl Till {
         actor: &Actor,
         cause: &Cause,
     ) -> Result<(), ProcessError> {
-        let account_id = AccountId(key.clone());
-        let payment_key = keys::payment(&account_id, &order_id);
+        let (account_id, now) = (AccountId(key.clone()), context.now_ms());
         let holder = context.store(&self.holders)?.get(key)?;
         let wallet = context.store(&self.wallets)?.get(key)?;
-        let payment = context.store(&self.payments)?.get(&payment_key)?;
+        let payment = context
+            .store(&self.payments)?
+            .get(&keys::payment(&account_id, &order_id))?;
         let version = wallet.as_ref().map(|wallet| wallet.version);
-        let now = context.now_ms();
         let next =
             step_payment(&account_id, holder, wallet, payment, command, actor, now).map_err(ProcessError::refused)?;
+        self.settle_step(context, (&account_id, order_id, version), next, &cause.id)
+    }
+
+    /// The provider's answer.
+    fn hear(&self, context: &mut Context<'_, '_>, key: &String, envelope: ProviderAnswer) -> Result<(), ProcessError> {
+        let actor = admit(key, &envelope)?;
+        act_as_saga(&actor).map_err(|_| ProcessError::refused(NotAllowed))?;
+        let cause = Cause::of(&envelope);
+        let answer = provider::answer(envelope.payload).map_err(ProcessError::refused)?;
+        let (account_id, now) = (AccountId(key.clone()), context.now_ms());
+        let wallet = context.store(&self.wallets)?.get(key)?;
+        let payment_key = keys::payment(&account_id, &answer.order_id);
+        let payment = context.store(&self.payments)?.get(&payment_key)?;
+        let version = wallet.as_ref().map(|wallet| wallet.version);
+        let next = step_answer(&account_id, wallet, payment, &answer, now);
+        self.settle_step(context, (&account_id, answer.order_id, version), next, &cause.id)
+    }
+
+    /// The provider has not answered in time.
+    fn ask_again(&self, context: &mut Context<'_, '_>, payment_key: &Vec<u8>) -> Result<(), ProcessError> {
+        let (account_id, order_id) = keys::account_and_order(payment_key)
+            .ok_or_else(|| ProcessError::refused("a timer of something that is no payment"))?;
+        let now = context.now_ms();
+        let payment = context.store(&self.payments)?.get(payment_key)?;
+        let due_at = payment.as_ref().and_then(|payment| payment.card.as_ref()?.due_at());
+        // Answered, or asked again since: that has a timer of its own.
+        if due_at.is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        let wallet = context.store(&self.wallets)?.get(&account_id.0)?;
+        let version = wallet.as_ref().map(|wallet| wallet.version);
+        let next = step_overdue(&account_id, wallet, payment, &order_id, now);
+        let cause = format!("{order_id}.payment");
+        self.settle_step(context, (&account_id, order_id, version), next, &cause)
+    }
+
+    /// Tells what a step of a payment has come to, and keeps it. `version` is the wallet's before it.
+    fn settle_step(
+        &self,
+        context: &mut Context<'_, '_>,
+        (account_id, order_id, version): (&AccountId, OrderId, Option<u64>),
+        next: PaymentStep,
+        cause: &str,
+    ) -> Result<(), ProcessError> {
+        let (key, now) = (&account_id.0, context.now_ms());
+        let payment_key = keys::payment(account_id, &order_id);
         let seq = next.payment.as_ref().map_or(0, |payment| payment.events);
         // Without a payment there is no number, so the command names its refusal.
         let id = if seq == 0 {
-            format!("{}.refused", cause.id)
+            format!("{cause}.refused")
         } else {
             format!("{order_id}.payment.{seq}")
         };
@@ -227,9 +285,26 @@ impl Till {
             seq,
             at: now,
             actor: Actor::system(NAME),
-            causation: cause.id.clone(),
+            causation: cause.to_owned(),
             correlation: order_id.0.clone(),
         };
+        if let Some(call) = next.call {
+            let id = RecordId(format!("{}.{}", call.call_id, call.attempt));
+            let asked = Meta {
+                id,
+                seq: 0,
+                ..meta.clone()
+            }
+            .envelope(provider::call_to_wire(call));
+            context.send(&self.calls, &Record::new(key.clone(), asked, now))?;
+            let due_at = next
+                .payment
+                .as_ref()
+                .and_then(|payment| payment.card.as_ref()?.due_at());
+            if let Some(at) = due_at {
+                context.set_timer(&self.expiries, &Expiry::Call(payment_key.clone()).tag(), at)?;
+            }
+        }
         if let Some(event) = next.event {
             self.publish(context, key, (order_id.0, event), next.entry, meta)?;
         }
@@ -319,11 +394,13 @@ impl Till {
     }
 }
 
-/// What a timer is to forget.
+/// What a timer is to forget, or to ask again.
 enum Expiry {
     Payment(Vec<u8>),
     Transfer(Vec<u8>),
     Credit(Vec<u8>),
+    /// Nothing is forgotten: the provider is asked again about the payment.
+    Call(Vec<u8>),
 }
 
 impl Expiry {
@@ -332,6 +409,7 @@ impl Expiry {
             Self::Payment(key) => (b'p', key),
             Self::Transfer(key) => (b't', key),
             Self::Credit(key) => (b'c', key),
+            Self::Call(key) => (b'a', key),
         };
         key.push(tag);
         key
@@ -342,6 +420,7 @@ impl Expiry {
             Some(b'p') => Ok(Self::Payment(tagged)),
             Some(b't') => Ok(Self::Transfer(tagged)),
             Some(b'c') => Ok(Self::Credit(tagged)),
+            Some(b'a') => Ok(Self::Call(tagged)),
             Some(_) | None => Err(ProcessError::refused("a timer of an unknown kind")),
         }
     }

@@ -107,7 +107,8 @@ impl Shelf {
         envelope: product_wire::ProductCommand,
     ) -> Result<(), ProcessError> {
         let (actor, cause) = (admit(key, &envelope)?, Cause::of(&envelope));
-        let command = product_border::command(envelope.payload).map_err(ProcessError::refused)?;
+        let command =
+            product_border::command(envelope.payload, RecordId(envelope.id)).map_err(ProcessError::refused)?;
         let product_id = ProductId(key.clone());
         let adjustment_key = match &command {
             ProductCommand::Adjust { adjustment_id, .. } => Some(keys::adjustment(&product_id, adjustment_id)),

@@ -3,7 +3,9 @@
 use schemas::wire::account as wire;
 use schemas::wire::revocation::{self, Revocation};
 
-use crate::account::{Account, AccountCommand, AccountEventKind, AccountStatus, Code, RevocationReason, SecondFactor};
+use crate::account::{
+    Account, AccountCommand, AccountEventKind, AccountStatus, Code, Renewal, Reset, RevocationReason, SecondFactor,
+};
 use crate::ids::AccountId;
 use crate::payment::Holder;
 use crate::wire::{WireError, count, id, number, role, role_to_wire};
@@ -38,7 +40,29 @@ pub fn command(payload: wire::AccountCommandPayload) -> Result<AccountCommand, W
                 attempt: id(spend.attempt, "attempt")?,
             }
         }
+        wire::AccountCommandPayload::OfferPasswordReset(offer) => AccountCommand::OfferReset(Reset {
+            code_hash: offer.code_hash,
+            ends_at: offer.ends_at,
+        }),
+        wire::AccountCommandPayload::ResetPassword(reset) => AccountCommand::ResetPassword {
+            code_hash: reset.code_hash,
+            password_hash: reset.password_hash,
+            second_factor: reset.second_factor.map(spent).transpose()?,
+        },
+        wire::AccountCommandPayload::ForgetSecondFactor(wire::ForgetSecondFactor {}) => {
+            AccountCommand::ForgetSecondFactor
+        }
+        wire::AccountCommandPayload::RenewProtection(renewal) => AccountCommand::Renew(Renewal {
+            version: count(renewal.version)?,
+            password_hash: renewal.password_hash,
+            sealed_secret: renewal.sealed_secret,
+        }),
     })
+}
+
+/// A code that is used up beside something else, and who tries.
+fn spent(spend: wire::SpendCode) -> Result<(Code, String), WireError> {
+    Ok((code(spend.step, spend.recovery_hash)?, id(spend.attempt, "attempt")?))
 }
 
 /// A code is of a step or a recovery code, and not both.
@@ -114,6 +138,10 @@ pub fn credential(account: &Account) -> wire::Credential {
             recovery_hashes: factor.recovery_hashes.clone(),
             last_step: factor.last_step,
             spent_by: factor.spent_by.clone(),
+        }),
+        reset: account.reset.as_ref().map(|reset| wire::PasswordReset {
+            code_hash: reset.code_hash.clone(),
+            ends_at: reset.ends_at,
         }),
     }
 }

@@ -10,7 +10,9 @@ pub mod order_event;
 pub mod payment;
 pub mod payment_event;
 pub mod product;
+pub mod provider;
 pub mod stock;
+pub mod webhook;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -22,6 +24,7 @@ use thiserror::Error;
 use crate::authority::{Actor, Role};
 use crate::ids::{LineNo, RecordId, is_id};
 use crate::money::{Currency, Money, MoneyError};
+use crate::payment::CardToken;
 
 /// Why a record does not fit the domain.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -88,6 +91,12 @@ pub fn id<I: From<String>>(text: String, field: &'static str) -> Result<I, WireE
     } else {
         Err(WireError::BadId(field))
     }
+}
+
+/// Reads the card of a payment, if there is one.
+pub fn optional_card(token: Option<&str>) -> Result<Option<CardToken>, WireError> {
+    let card = token.map(CardToken::parse).transpose();
+    card.map_err(|_| WireError::BadId("card"))
 }
 
 /// Reads who asked.

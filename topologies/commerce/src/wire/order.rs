@@ -9,7 +9,9 @@ use crate::order::{
     PaymentStatus, PlaceOrder, RequestedLine, SagaStep,
 };
 use crate::wire::fulfilment;
-use crate::wire::{WireError, id, line, money_to_wire, number, optional_currency, optional_currency_to_wire};
+use crate::wire::{
+    WireError, id, line, money_to_wire, number, optional_card, optional_currency, optional_currency_to_wire,
+};
 
 /// Reads a command with its envelope id, its actor and its time in milliseconds since the epoch.
 pub fn command(
@@ -27,6 +29,7 @@ pub fn command(
             lines: place.lines.into_iter().map(requested).collect::<Result<_, _>>()?,
             currency: optional_currency(&place.currency)?,
             request_hash: place.request_hash,
+            card: optional_card(place.card.as_deref())?,
         }),
         wire::OrderCommandPayload::CancelOrder(cancel) => OrderInput::Cancel(CancelOrder {
             command_id,
@@ -61,6 +64,11 @@ pub fn snapshot(order: &OrderSnapshot) -> wire::Order {
         created_at: order.created_at,
         updated_at: order.updated_at,
         version: number(order.version),
+        payment_method: if order.by_card {
+            wire::PaymentMethod::Card
+        } else {
+            wire::PaymentMethod::Wallet
+        },
     }
 }
 

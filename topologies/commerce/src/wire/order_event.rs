@@ -11,7 +11,9 @@ use crate::wire::order::{
     cancel_reason, cancel_reason_to_wire, refusal, refusal_to_wire, requested, requested_to_wire, step, step_to_wire,
 };
 use crate::wire::payment_event as payments;
-use crate::wire::{WireError, actor, count, money, money_to_wire, optional_currency, optional_currency_to_wire, stock};
+use crate::wire::{
+    WireError, actor, count, money, money_to_wire, optional_card, optional_currency, optional_currency_to_wire, stock,
+};
 
 /// Reads an event with its place in the order's history.
 pub fn recorded(wire: wire::OrderEvent) -> Result<RecordedEvent, WireError> {
@@ -32,6 +34,7 @@ pub fn event(payload: wire::OrderEventPayload) -> Result<OrderEvent, WireError> 
             lines: wire.lines.into_iter().map(requested).collect::<Result<_, _>>()?,
             currency: optional_currency(&wire.currency)?,
             request_hash: wire.request_hash,
+            card: optional_card(wire.card.as_deref())?,
         },
         wire::OrderEventPayload::StockReserved(wire) => {
             OrderEvent::Stock(StockReply::Reserved(stock::reservation(wire)?))
@@ -105,11 +108,13 @@ pub fn event_to_wire(order_id: &OrderId, event: OrderEvent) -> wire::OrderEventP
             lines,
             currency,
             request_hash,
+            card,
         } => wire::OrderEventPayload::OrderCreated(wire::OrderCreated {
             buyer_id: buyer_id.0,
             lines: lines.into_iter().map(requested_to_wire).collect(),
             currency: optional_currency_to_wire(currency),
             request_hash,
+            card: card.map(|card| card.as_str().to_owned()),
         }),
         OrderEvent::Stock(reply) => stock_to_wire(reply),
         OrderEvent::Payment(fact) => payment_to_wire(order_id, fact),

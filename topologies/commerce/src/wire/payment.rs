@@ -4,7 +4,7 @@ use schemas::wire::payment as wire;
 
 use crate::money::Currency;
 use crate::payment::{LedgerAccount, LedgerEntry, LedgerKind, PaymentCommand, Posting};
-use crate::wire::{Meta, WireError, attempt, attempt_to_wire, count, id, money, money_to_wire, number};
+use crate::wire::{Meta, WireError, attempt, attempt_to_wire, count, id, money, money_to_wire, number, optional_card};
 
 /// Reads a command.
 pub fn command(payload: wire::PaymentCommandPayload) -> Result<PaymentCommand, WireError> {
@@ -21,6 +21,7 @@ pub fn command(payload: wire::PaymentCommandPayload) -> Result<PaymentCommand, W
             order_id: id(authorize.order_id, "order id")?,
             amount: money(&authorize.amount)?,
             attempt: attempt(authorize.attempt)?,
+            card: optional_card(authorize.card.as_deref())?,
         },
         wire::PaymentCommandPayload::CapturePayment(capture) => PaymentCommand::Capture {
             order_id: id(capture.order_id, "order id")?,
@@ -63,10 +64,12 @@ pub fn command_to_wire(command: PaymentCommand) -> wire::PaymentCommandPayload {
             order_id,
             amount,
             attempt,
+            card,
         } => wire::PaymentCommandPayload::AuthorizePayment(wire::AuthorizePayment {
             order_id: order_id.0,
             amount: money_to_wire(amount),
             attempt: attempt_to_wire(attempt),
+            card: card.map(|card| card.as_str().to_owned()),
         }),
         PaymentCommand::Capture { order_id } => {
             wire::PaymentCommandPayload::CapturePayment(wire::CapturePayment { order_id: order_id.0 })

@@ -8,7 +8,8 @@ use crate::order::OrderInput;
 use crate::payment::{PaymentEvent, PaymentFact, PaymentOperation, PaymentRefusal};
 use crate::wire::{WireError, attempt, attempt_to_wire, money, money_to_wire};
 
-/// What an event of a wallet means to an order; `None` of a deposit or a withdrawal, which are not about orders.
+/// What an event of a wallet means to an order; `None` of a deposit or a withdrawal, which are not about orders, and of what is
+/// not known yet.
 pub fn order_input(payload: wire::PaymentEventPayload) -> Result<Option<OrderInput>, WireError> {
     Ok(match payload {
         wire::PaymentEventPayload::PaymentAuthorized(wire) => Some(OrderInput::Payment(authorized(wire)?)),
@@ -19,6 +20,8 @@ pub fn order_input(payload: wire::PaymentEventPayload) -> Result<Option<OrderInp
         wire::PaymentEventPayload::PaymentSettled(wire) => Some(OrderInput::Payment(settled(wire)?)),
         wire::PaymentEventPayload::SellerCredited(wire) => Some(OrderInput::Payment(credited(wire)?)),
         wire::PaymentEventPayload::PaymentRefused(_) => Some(OrderInput::PaymentRefused),
+        // The saga waits anyway, and has a deadline of its own.
+        wire::PaymentEventPayload::PaymentUnknown(_) => None,
         wire::PaymentEventPayload::DepositPosted(_) => None,
         wire::PaymentEventPayload::DepositRefused(_) => None,
         wire::PaymentEventPayload::WithdrawalPosted(_) => None,
@@ -42,6 +45,13 @@ pub fn event_to_wire(event: PaymentEvent, account_id: &AccountId) -> wire::Payme
             operation: operation_to_wire(operation),
             reason: refusal_to_wire(reason),
         }),
+        PaymentEvent::Unknown { order_id, operation } => {
+            wire::PaymentEventPayload::PaymentUnknown(wire::PaymentUnknown {
+                order_id: order_id.0,
+                account_id,
+                operation: operation_to_wire(operation),
+            })
+        }
         PaymentEvent::DepositPosted { transfer_id, amount } => {
             let (deposit_id, amount) = (transfer_id.0, money_to_wire(amount));
             wire::PaymentEventPayload::DepositPosted(wire::DepositPosted {

@@ -2,11 +2,12 @@
 
 use schemas::wire::product as wire;
 
+use crate::ids::RecordId;
 use crate::product::{Product, ProductCommand};
-use crate::wire::{WireError, id, money, money_to_wire, number};
+use crate::wire::{WireError, count, id, money, money_to_wire, number};
 
-/// Reads a command.
-pub fn command(payload: wire::ProductCommandPayload) -> Result<ProductCommand, WireError> {
+/// Reads a command with its envelope id.
+pub fn command(payload: wire::ProductCommandPayload, command_id: RecordId) -> Result<ProductCommand, WireError> {
     Ok(match payload {
         wire::ProductCommandPayload::CreateProduct(create) => ProductCommand::Create {
             seller_id: id(create.seller_id, "seller id")?,
@@ -17,6 +18,8 @@ pub fn command(payload: wire::ProductCommandPayload) -> Result<ProductCommand, W
         wire::ProductCommandPayload::ChangeProduct(change) => ProductCommand::Change {
             name: change.name,
             price: change.price.as_ref().map(money).transpose()?,
+            if_version: change.if_version.map(count).transpose()?,
+            command_id,
         },
         wire::ProductCommandPayload::AdjustStock(adjust) => ProductCommand::Adjust {
             delta: adjust.delta,

@@ -7,7 +7,8 @@ use crate::order::{
     CancelReason, CommandRefusal, LineCommand, LineCommandKind, OrderEvent, Parcel, RequestedLine, SagaStep,
 };
 use crate::payment::{
-    LedgerAccount, LedgerEntry, LedgerKind, PaymentCommand, PaymentEvent, PaymentFact, PaymentRefusal, Posting,
+    CardToken, LedgerAccount, LedgerEntry, LedgerKind, PaymentCommand, PaymentEvent, PaymentFact, PaymentRefusal,
+    Posting,
 };
 use crate::stock::{
     ProductRefusal, Rejection, Reservation, StockChange, StockChangeKind, StockCommand, StockEventKind, StockRejection,
@@ -134,6 +135,7 @@ fn every_order_event_reads_back() {
         lines: requested.clone(),
         currency,
         request_hash: request_hash.clone(),
+        card: CardToken::parse("card_1").ok().filter(|_| currency.is_some()),
     };
     let mut events = vec![
         created(None),
@@ -255,6 +257,13 @@ fn every_command_of_the_saga_reads_back() {
             order_id: order_id(),
             amount: krw(5),
             attempt: 2,
+            card: None,
+        },
+        PaymentCommand::Authorize {
+            order_id: order_id(),
+            amount: krw(5),
+            attempt: 1,
+            card: CardToken::parse("card_1").ok(),
         },
         PaymentCommand::Capture { order_id: order_id() },
         PaymentCommand::Void { order_id: order_id() },
@@ -350,6 +359,7 @@ fn every_stock_event_reads_back() {
         ProductRefusal::StockWouldBeNegative,
         ProductRefusal::Conflict,
         ProductRefusal::Invalid,
+        ProductRefusal::OtherVersion,
     ] {
         kinds.push(StockEventKind::Refused(refusal));
     }

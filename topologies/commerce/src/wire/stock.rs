@@ -295,6 +295,7 @@ fn refusal(wire: wire::ProductRefusal) -> Result<ProductRefusal, WireError> {
         wire::ProductRefusal::StockWouldBeNegative => ProductRefusal::StockWouldBeNegative,
         wire::ProductRefusal::Conflict => ProductRefusal::Conflict,
         wire::ProductRefusal::Invalid => ProductRefusal::Invalid,
+        wire::ProductRefusal::OtherVersion => ProductRefusal::OtherVersion,
         wire::ProductRefusal::Unknown => return Err(WireError::UnknownSymbol("refusal")),
     })
 }
@@ -307,5 +308,6 @@ fn refusal_to_wire(refusal: ProductRefusal) -> wire::ProductRefusal {
         ProductRefusal::StockWouldBeNegative => wire::ProductRefusal::StockWouldBeNegative,
         ProductRefusal::Conflict => wire::ProductRefusal::Conflict,
         ProductRefusal::Invalid => wire::ProductRefusal::Invalid,
+        ProductRefusal::OtherVersion => wire::ProductRefusal::OtherVersion,
     }
 }

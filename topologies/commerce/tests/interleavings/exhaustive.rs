@@ -14,6 +14,12 @@ struct Budget {
     deadlines: u8,
     cancellations: u8,
     commands: u8,
+    /// Calls that the payment provider declines.
+    declines: u8,
+    /// Calls to the payment provider, or its answers, that are lost.
+    losses: u8,
+    /// Times that it is asked again.
+    silences: u8,
 }
 
 /// What buyers and sellers do with lines.
@@ -38,7 +44,7 @@ fn search(world: World, budget: Budget) -> usize {
         }
         world.check_now();
         if world.under_way.is_empty() {
-            world.check_end();
+            after(&world, World::hear_out).check_end();
         }
         open.extend(successors(&world, budget));
     }
@@ -86,6 +92,33 @@ fn successors(world: &World, budget: Budget) -> Vec<(World, Budget)> {
             }
         }
     }
+    next.extend(of_provider(world, budget));
+    next
+}
+
+/// What the payment provider, and the way to it, may do otherwise than expected.
+fn of_provider(world: &World, budget: Budget) -> Vec<(World, Budget)> {
+    let mut next = Vec::new();
+    for at in (0..world.under_way.len()).filter(|at| !world.is_repeated(*at)) {
+        let mut otherwise = world.clone();
+        if let Some(declines) = budget.declines.checked_sub(1)
+            && otherwise.decline(at)
+        {
+            next.push((otherwise, Budget { declines, ..budget }));
+        }
+        let mut otherwise = world.clone();
+        if let Some(losses) = budget.losses.checked_sub(1)
+            && otherwise.lose(at)
+        {
+            next.push((otherwise, Budget { losses, ..budget }));
+        }
+    }
+    if let Some(silences) = budget.silences.checked_sub(1) {
+        for payment in world.asking() {
+            let asked = after(world, |world| world.ask_again(&payment));
+            next.push((asked, Budget { silences, ..budget }));
+        }
+    }
     next
 }
 
@@ -101,7 +134,64 @@ fn budget(duplicates: u8, deadlines: u8, cancellations: u8) -> Budget {
         deadlines,
         cancellations,
         commands: 0,
+        declines: 0,
+        losses: 0,
+        silences: 0,
     }
+}
+
+/// One order that a card pays.
+fn by_card() -> World {
+    let world = World::default().with_product("p", 10, 5);
+    world.with_order_by("o", "ann", &[("p", 2)], Some("card"))
+}
+
+#[test]
+fn one_line_by_card_whatever_the_provider_says_and_however_often() {
+    let budget = Budget {
+        declines: 1,
+        silences: 1,
+        ..budget(1, 0, 1)
+    };
+    report("by card", search(by_card(), budget));
+}
+
+#[test]
+fn one_line_by_card_whose_calls_and_answers_are_lost() {
+    let budget = Budget {
+        losses: 1,
+        silences: 1,
+        ..budget(0, 3, 0)
+    };
+    report("by card, with losses", search(by_card(), budget));
+}
+
+#[test]
+fn one_line_by_card_that_is_kept_or_given_back() {
+    let mut world = by_card();
+    world.drain();
+    let budget = Budget {
+        commands: 2,
+        declines: 1,
+        losses: 1,
+        silences: 1,
+        ..budget(1, 0, 0)
+    };
+    report("by card, after the payment", search(world, budget));
+}
+
+#[test]
+fn one_order_by_card_and_one_from_the_wallet() {
+    let world = World::default()
+        .with_product("p", 10, 1)
+        .with_wallet("ann", 100)
+        .with_order_by("o1", "ann", &[("p", 1)], Some("card"))
+        .with_order("o2", "ann", &[("p", 1)]);
+    let budget = Budget {
+        declines: 1,
+        ..budget(0, 0, 1)
+    };
+    report("by card and from the wallet", search(world, budget));
 }
 
 fn report(what: &str, worlds: usize) {

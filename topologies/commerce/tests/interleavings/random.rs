@@ -6,27 +6,35 @@ use crate::exhaustive::commands;
 use crate::world::World;
 
 /// Orders, what they ask for, and how rich the buyers and full the shelves are.
-fn world(orders: &[(bool, Vec<(bool, i64)>)], stock: [i64; 2], money: [i64; 2]) -> World {
+fn world(orders: &[(bool, bool, Vec<(bool, i64)>)], stock: [i64; 2], money: [i64; 2]) -> World {
     let mut world = World::default();
     world.history.keep_messages = true;
     world = world.with_product("p", 10, stock[0]).with_product("q", 7, stock[1]);
     world = world.with_wallet("ann", money[0]).with_wallet("bob", money[1]);
-    for (at, (of_ann, lines)) in orders.iter().enumerate() {
+    for (at, (of_ann, by_card, lines)) in orders.iter().enumerate() {
         let buyer = if *of_ann { "ann" } else { "bob" };
         let lines: Vec<_> = lines
             .iter()
             .map(|(of_p, quantity)| (if *of_p { "p" } else { "q" }, *quantity))
             .collect();
-        world = world.with_order(&format!("o{at}"), buyer, &lines);
+        world = world.with_order_by(&format!("o{at}"), buyer, &lines, by_card.then_some("card"));
     }
     world
 }
 
-/// One random act: mostly a delivery, sometimes a duplicate, a deadline, a command or a cancellation.
+/// One random act: mostly a delivery, sometimes a duplicate, a provider that declines or is not heard, a deadline, a command or a cancellation.
 fn act(world: &mut World, kind: u8, choice: usize) {
     match kind {
         0..=79 if !world.under_way.is_empty() => world.deliver(choice % world.under_way.len(), false),
-        80..=89 if !world.under_way.is_empty() => world.deliver(choice % world.under_way.len(), true),
+        80..=81 if !world.under_way.is_empty() => drop(world.decline(choice % world.under_way.len())),
+        82..=83 if !world.under_way.is_empty() => drop(world.lose(choice % world.under_way.len())),
+        84..=85 => {
+            let asking = world.asking();
+            if !asking.is_empty() {
+                world.ask_again(&asking[choice % asking.len()]);
+            }
+        }
+        86..=89 if !world.under_way.is_empty() => world.deliver(choice % world.under_way.len(), true),
         90..=96 => {
             let waiting = world.waiting();
             if !waiting.is_empty() {
@@ -59,7 +67,7 @@ proptest! {
 
     #[test]
     fn the_books_are_right_whatever_the_order_of_delivery(
-        orders in proptest::collection::vec((any::<bool>(), lines()), 1..4),
+        orders in proptest::collection::vec((any::<bool>(), any::<bool>(), lines()), 1..4),
         stock in [0i64..12, 0i64..12],
         money in [0i64..150, 0i64..150],
         acts in proptest::collection::vec((0u8..100, any::<usize>()), 0..150),
@@ -70,7 +78,7 @@ proptest! {
             act(&mut world, kind, choice);
             world.check_now();
         }
-        world.drain();
+        world.hear_out();
         world.check_end();
 
         let ended: Vec<_> = world.orders.values().map(|order| (order.step(), order.payment)).collect();
@@ -84,7 +92,7 @@ proptest! {
                 world.check_now();
             }
         }
-        world.drain();
+        world.hear_out();
         world.check_end();
         let after: Vec<_> = world.orders.values().map(|order| (order.step(), order.payment)).collect();
         prop_assert_eq!(ended, after, "late duplicates changed an order that had ended");

@@ -12,19 +12,22 @@ use commerce::order::{
     RecordedEvent, RequestedLine, SagaStep,
 };
 use commerce::payment::{
-    Credit, LedgerEntry, Payment, PaymentCommand, PaymentEvent, TransferKind, Wallet, step_credit, step_payment,
-    step_transfer,
+    CardToken, Credit, LedgerAccount, LedgerEntry, LedgerKind, Payment, PaymentCommand, PaymentEvent, PaymentStep,
+    ProviderAnswer, ProviderCall, ProviderOutcome, TransferKind, Wallet, step_answer, step_credit, step_overdue,
+    step_payment, step_transfer,
 };
 use commerce::product::{Product, ProductCommand};
 use commerce::stock::{Hold, StockChange, StockCommand, StockEventKind};
 use commerce::{order, product, stock, wire};
 
-/// Something on its way to an order, a stock ledger or a wallet.
+/// Something on its way to an order, a stock ledger, a wallet or the payment provider, or back from that.
 #[derive(Debug, Clone)]
 pub enum Message {
     Order(OrderId, OrderInput),
     Stock(ProductId, StockCommand),
     Wallet(AccountId, PaymentCommand),
+    Provider(AccountId, ProviderCall),
+    Answer(AccountId, ProviderAnswer),
 }
 
 /// A message with the text by which two worlds are compared.
@@ -42,6 +45,8 @@ pub struct World {
     wallets: BTreeMap<AccountId, Wallet>,
     payments: BTreeMap<(AccountId, OrderId), Payment>,
     credits: BTreeMap<(AccountId, SettlementId), Credit>,
+    /// What the payment provider has done about each call; it does nothing twice.
+    provider: BTreeMap<String, ProviderOutcome>,
     pub under_way: Vec<UnderWay>,
     now: i64,
     deposited: i64,
@@ -102,7 +107,12 @@ impl World {
     }
 
     /// An order under way to the saga: its lines are product and quantity.
-    pub fn with_order(mut self, id: &str, account: &str, lines: &[(&str, i64)]) -> Self {
+    pub fn with_order(self, id: &str, account: &str, lines: &[(&str, i64)]) -> Self {
+        self.with_order_by(id, account, lines, None)
+    }
+
+    /// The same, paid with a card if there is one.
+    pub fn with_order_by(mut self, id: &str, account: &str, lines: &[(&str, i64)], card: Option<&str>) -> Self {
         let lines = (1..).zip(lines);
         let place = PlaceOrder {
             command_id: id.into(),
@@ -118,6 +128,7 @@ impl World {
                 .collect(),
             currency: None,
             request_hash: id.to_owned(),
+            card: card.map(|card| CardToken::parse(card).unwrap()),
         };
         self.send(Message::Order(id.into(), OrderInput::Place(place)));
         self
@@ -146,7 +157,55 @@ impl World {
             Message::Order(order, input) => self.at_order(&order, input),
             Message::Stock(product, command) => self.at_stock(&product, &command),
             Message::Wallet(account, command) => self.at_wallet(&account, command),
+            Message::Provider(account, call) => self.at_provider(account, &call, ProviderOutcome::Done),
+            Message::Answer(account, answer) => self.at_card(&account, &answer),
         }
+    }
+
+    /// Delivers a call to the provider, who declines it; whether this was one, of which nothing was known.
+    pub fn decline(&mut self, at: usize) -> bool {
+        let Message::Provider(account, call) = self.under_way[at].message.clone() else {
+            return false;
+        };
+        // A hold can always be given up.
+        if self.provider.contains_key(&call.call_id) || call.step == commerce::payment::CardStep::Void {
+            return false;
+        }
+        self.under_way.remove(at);
+        self.at_provider(account, &call, ProviderOutcome::Declined);
+        true
+    }
+
+    /// Loses a call to the provider, or its answer; whether this was one.
+    pub fn lose(&mut self, at: usize) -> bool {
+        let is_lost = matches!(self.under_way[at].message, Message::Provider(..) | Message::Answer(..));
+        if is_lost {
+            self.under_way.remove(at);
+        }
+        is_lost
+    }
+
+    /// The payments whose provider has yet to answer.
+    pub fn asking(&self) -> Vec<(AccountId, OrderId)> {
+        let asks = |payment: &Payment| {
+            payment
+                .card
+                .as_ref()
+                .and_then(commerce::payment::CardPayment::due_at)
+                .is_some()
+        };
+        let asking = self.payments.iter().filter(|(_, payment)| asks(payment));
+        asking.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The provider has not answered in time.
+    pub fn ask_again(&mut self, (account, order): &(AccountId, OrderId)) {
+        let key = (account.clone(), order.clone());
+        let (wallet, payment) = (self.wallets.get(account).cloned(), self.payments.get(&key).cloned());
+        let due = payment.as_ref().and_then(|payment| payment.card.as_ref()?.due_at());
+        self.now = self.now.max(due.unwrap_or(0));
+        let step = step_overdue(account, wallet, payment, order, self.now);
+        self.after_payment(key, step);
     }
 
     pub fn cancel(&mut self, order: &OrderId) {
@@ -248,17 +307,46 @@ impl World {
                 panic!("no order deposits")
             }
         };
-        let key = (id.clone(), order.clone());
+        let key = (id.clone(), order);
         let (wallet, payment) = (self.wallets.get(id).cloned(), self.payments.get(&key).cloned());
         let step = step_payment(id, None, wallet, payment, command, &Actor::system("orders"), self.now).unwrap();
+        let by_card = step.payment.as_ref().is_some_and(|payment| payment.card.is_some());
+        assert!(by_card || step.event.is_some(), "a wallet answers at once");
+        self.after_payment(key, step);
+    }
+
+    fn after_payment(&mut self, key: (AccountId, OrderId), step: PaymentStep) {
+        let (account, order) = key.clone();
         self.history.entries.extend(step.entry);
         if let Some(wallet) = step.wallet {
-            self.wallets.insert(id.clone(), wallet);
+            self.wallets.insert(account.clone(), wallet);
         }
         if let Some(payment) = step.payment {
             self.payments.insert(key, payment);
         }
-        self.answer(order, step.event.unwrap());
+        if let Some(call) = step.call {
+            self.send(Message::Provider(account, call));
+        }
+        if let Some(event) = step.event {
+            self.answer(order, event);
+        }
+    }
+
+    fn at_provider(&mut self, account: AccountId, call: &ProviderCall, outcome: ProviderOutcome) {
+        let outcome = *self.provider.entry(call.call_id.clone()).or_insert(outcome);
+        let answer = ProviderAnswer {
+            call_id: call.call_id.clone(),
+            order_id: call.order_id.clone(),
+            outcome,
+        };
+        self.send(Message::Answer(account, answer));
+    }
+
+    fn at_card(&mut self, id: &AccountId, answer: &ProviderAnswer) {
+        let key = (id.clone(), answer.order_id.clone());
+        let (wallet, payment) = (self.wallets.get(id).cloned(), self.payments.get(&key).cloned());
+        let step = step_answer(id, wallet, payment, answer, self.now);
+        self.after_payment(key, step);
     }
 
     fn at_seller(&mut self, id: &AccountId, credit: (OrderId, SettlementId, Money)) {
@@ -279,6 +367,7 @@ impl World {
         let input = match event {
             PaymentEvent::Fact { fact, .. } => OrderInput::Payment(fact),
             PaymentEvent::Refused { .. } => OrderInput::PaymentRefused,
+            PaymentEvent::Unknown { .. } => return,
             other => panic!("an order was answered with {other:?}"),
         };
         self.send(Message::Order(order, input));
@@ -306,7 +395,30 @@ impl World {
         }
         // What was settled is counted as the order's money until its seller has it.
         money -= self.credits.values().map(|credit| credit.amount.amount).sum::<i64>();
-        assert_eq!(money, self.deposited, "money came or went");
+        assert_eq!(money, self.deposited + self.from_cards(), "money came or went");
+        self.check_provider();
+    }
+
+    /// What has come from cards, less what has gone back to them, as the books say.
+    fn from_cards(&self) -> i64 {
+        let by_card = self
+            .history
+            .entries
+            .iter()
+            .filter(|entry| entry.kind != LedgerKind::Deposit);
+        let postings = by_card.flat_map(|entry| &entry.postings);
+        let outside = postings.filter(|posting| posting.account == LedgerAccount::Outside);
+        -outside.map(|posting| posting.amount).sum::<i64>()
+    }
+
+    /// Of what was not asked the provider has done nothing, and the books never have what it has not done.
+    fn check_provider(&self) {
+        for payment in self.payments.values() {
+            let Some(card) = &payment.card else { continue };
+            for (call, outcome) in &card.outcomes {
+                assert_eq!(self.provider.get(call), Some(outcome), "{payment:?}");
+            }
+        }
     }
 
     /// What must hold when nothing is under way: every order has ended, and left behind what it should.
@@ -319,6 +431,8 @@ impl World {
         self.expect_none(&invariants::i4_refunded_captured_authorised(&self.history.entries));
         let ids = self.history.entries.iter().map(|entry| entry.entry_id.as_str());
         self.expect_none(&invariants::i5_no_operation_twice(ids));
+        assert_eq!(self.asking(), [], "the provider has yet to answer");
+        self.check_statement();
         for (id, state) in &self.orders {
             assert!(state.step().is_final(), "order {id} never ended: {state:#?}");
             assert!(!state.needs_attention, "order {id} needs attention: {state:#?}");
@@ -331,6 +445,27 @@ impl World {
                 all,
             ));
             self.expect_none(&invariants::i8_snapshot_is_fold(&self.history.events[id], &published));
+        }
+    }
+
+    /// What the provider has done is what the books have: held or not, taken or not, given back or not.
+    fn check_statement(&self) {
+        let done = |call: String| self.provider.get(&call) == Some(&ProviderOutcome::Done);
+        for ((_, order), payment) in &self.payments {
+            use commerce::payment::{CardStep, Standing};
+            if payment.card.is_none() {
+                continue;
+            }
+            let [held, taken, given_up] =
+                [CardStep::Authorize, CardStep::Capture, CardStep::Void].map(|step| done(step.call_id(order)));
+            let expected = match payment.status {
+                Standing::Captured => (true, true, false),
+                // At once, or when the money was to be taken.
+                Standing::Declined(_) => (held, false, false),
+                Standing::Voided => (true, false, true),
+                Standing::Asked | Standing::Held => panic!("{payment:?}"),
+            };
+            assert_eq!((held, taken, given_up), expected, "{payment:?} {:?}", self.provider);
         }
     }
 
@@ -363,13 +498,15 @@ impl World {
             .hash(&mut hasher);
         }
         for payment in self.payments.values() {
-            rmp_serde::to_vec(&Payment {
+            let mut timeless = Payment {
                 changed_at: 0,
                 ..payment.clone()
-            })
-            .unwrap()
-            .hash(&mut hasher);
+            };
+            let calls = timeless.card.iter_mut().flat_map(|card| &mut card.calls);
+            calls.for_each(|call| call.due_at = call.due_at.min(1));
+            rmp_serde::to_vec(&timeless).unwrap().hash(&mut hasher);
         }
+        self.provider.hash(&mut hasher);
         for (settlement, credit) in &self.credits {
             (settlement, credit.amount.amount).hash(&mut hasher);
         }
@@ -388,6 +525,19 @@ impl World {
         self.under_way[..at]
             .iter()
             .any(|earlier| earlier.label == self.under_way[at].label)
+    }
+
+    /// Delivers all that is under way, and asks the provider again until it has answered everything.
+    pub fn hear_out(&mut self) {
+        for _ in 0..100 {
+            self.drain();
+            let asking = self.asking();
+            if asking.is_empty() {
+                return;
+            }
+            asking.iter().for_each(|payment| self.ask_again(payment));
+        }
+        panic!("the provider is asked for ever: {:?}", self.payments);
     }
 
     /// Delivers all that is under way, oldest first.

@@ -32,6 +32,7 @@ fn nobody_orders_in_the_name_of_somebody_else() {
         lines: Vec::new(),
         currency: String::new(),
         request_hash: "h".to_owned(),
+        card: None,
     };
     let bob = crate::shop::actor("bob", schemas::wire::envelope::Role::Buyer);
     shop.send(

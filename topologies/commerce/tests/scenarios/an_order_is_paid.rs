@@ -69,6 +69,7 @@ fn an_order_is_as_old_as_its_request() {
         }],
         currency: String::new(),
         request_hash: "hash".to_owned(),
+        card: None,
     };
     let command = Envelope {
         id: "place-o1".to_owned(),

@@ -9,7 +9,7 @@ use schemas::SchemaTable;
 #[test]
 fn the_wiring_is_the_one_that_was_agreed() {
     let schemas = Arc::new(SchemaTable::with_current_schemas());
-    for topology in topologies::all(&schemas).unwrap() {
+    for topology in topologies::every(&schemas).unwrap() {
         let path = Path::new("tests/scenarios").join(format!("{}.txt", topology.name()));
         let text = topology.describe().to_string();
         if std::env::var_os("UPDATE_DESCRIPTIONS").is_some() {

@@ -23,6 +23,7 @@ fn a_seller_changes_own_products_only() {
         ProductCommandPayload::ChangeProduct(ChangeProduct {
             name: Some(name.to_owned()),
             price: Some(krw(2_000)),
+            if_version: None,
         })
     };
     shop.send("book", actor("sue", Role::Seller), "c1", change("Stolen"));
@@ -84,6 +85,7 @@ fn a_reservation_keeps_its_price_and_nobody_but_the_saga_reserves() {
     let change = ChangeProduct {
         name: None,
         price: Some(krw(9_000)),
+        if_version: None,
     };
     shop.send(
         "book",
@@ -131,4 +133,23 @@ fn adjustments_and_deposits_that_were_made_are_found_by_their_keys() {
     assert_eq!(views::adjustment(&made).unwrap().delta, 2);
     let made = stored(views::TRANSFERS, views::transfer_key("ann", "ann-first"));
     assert_eq!(views::transfer(&made).unwrap().amount.amount, 10_000);
+}
+
+/// What was read first is changed, or nothing is: two sellers' tabs do not overwrite each other.
+#[test]
+fn a_change_of_another_version_is_refused_and_the_same_change_counts_once() {
+    let mut shop = Shop::open().stocked();
+    let change = |name: &str, if_version| {
+        ProductCommandPayload::ChangeProduct(ChangeProduct {
+            name: Some(name.to_owned()),
+            price: None,
+            if_version: Some(if_version),
+        })
+    };
+    shop.send("book", actor("sam", Role::Seller), "c1", change("First", 1));
+    shop.send("book", actor("sam", Role::Seller), "c2", change("Second", 1));
+    shop.send("book", actor("sam", Role::Seller), "c1", change("First", 1));
+    let product = shop.product("book");
+    assert_eq!((product.name.as_str(), product.version), ("First", 2));
+    assert_eq!(refusals(&shop), [ProductRefusal::OtherVersion]);
 }

@@ -40,14 +40,14 @@ pub fn actor(id: &str, role: Role) -> Actor {
 }
 
 impl Shop {
-    /// A shop with every topology.
+    /// A shop with all that it needs.
     pub fn open() -> Self {
         Self::without("nothing")
     }
 
     /// A shop in which one topology is silent.
     pub fn without(silent: &str) -> Self {
-        Self::with(|topology| topology != silent)
+        Self::with(|topology| topology != silent && !topologies::is_optional(topology))
     }
 
     /// A shop in which only one topology speaks.
@@ -55,9 +55,14 @@ impl Shop {
         Self::with(|topology| topology == speaking)
     }
 
+    /// A shop that tells others outside of its orders.
+    pub fn with_webhooks() -> Self {
+        Self::with(|_| true)
+    }
+
     fn with(speaks: impl Fn(&str) -> bool) -> Self {
         let schemas = Arc::new(SchemaTable::with_current_schemas());
-        let mut all = topologies::all(&schemas).unwrap();
+        let mut all = topologies::every(&schemas).unwrap();
         all.retain(|topology| speaks(topology.name()));
         let deployed = all.iter().map(|topology| topology.name().to_owned()).collect();
         let driver = TopologyTestDriver::new(
@@ -135,6 +140,14 @@ impl Shop {
     }
 
     pub fn place(&mut self, order: &str, buyer: &str, lines: &[(&str, i64)]) {
+        self.place_by(order, buyer, lines, None);
+    }
+
+    pub fn place_by_card(&mut self, order: &str, buyer: &str, lines: &[(&str, i64)], card: &str) {
+        self.place_by(order, buyer, lines, Some(card.to_owned()));
+    }
+
+    fn place_by(&mut self, order: &str, buyer: &str, lines: &[(&str, i64)], card: Option<String>) {
         let line = |(line, (product, quantity)): (i32, &(&str, i64))| order::RequestedLine {
             line,
             product_id: (*product).to_owned(),
@@ -145,6 +158,7 @@ impl Shop {
             lines: (1..).zip(lines).map(line).collect(),
             currency: String::new(),
             request_hash: format!("{lines:?}"),
+            card,
         };
         let payload = order::OrderCommandPayload::PlaceOrder(place);
         self.send(order, actor(buyer, Role::Buyer), &format!("place-{order}"), payload);
@@ -317,7 +331,7 @@ impl Shop {
     }
 
     fn check_changelogs(&self) {
-        for topology in topologies::all(&self.schemas).unwrap() {
+        for topology in topologies::every(&self.schemas).unwrap() {
             if !self.deployed.iter().any(|name| name == topology.name()) {
                 continue;
             }

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking, and reads its agreed text from a file"
 )]
 
+mod card;
 mod order;
 mod payment;
 mod product;

@@ -41,6 +41,7 @@ fn place(request_hash: &str) -> OrderInput {
         }],
         currency: None,
         request_hash: request_hash.to_owned(),
+        card: None,
     })
 }
 

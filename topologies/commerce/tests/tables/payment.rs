@@ -11,11 +11,11 @@ use commerce::payment::{
 
 use crate::{check, row, variant};
 
-fn krw(amount: i64) -> Money {
+pub fn krw(amount: i64) -> Money {
     Money::new(amount, Currency::parse("KRW").unwrap())
 }
 
-fn ann() -> AccountId {
+pub fn ann() -> AccountId {
     "ann".into()
 }
 
@@ -51,6 +51,7 @@ fn commands() -> Vec<(&'static str, PaymentCommand)> {
         order_id: "o".into(),
         amount: krw(amount),
         attempt: 1,
+        card: None,
     };
     let refund = |id: &str, amount| PaymentCommand::Refund {
         order_id: "o".into(),
@@ -93,7 +94,7 @@ fn reach(way: &[usize]) -> (Option<Wallet>, Option<Payment>) {
     })
 }
 
-fn movements(entry: Option<&LedgerEntry>) -> String {
+pub fn movements(entry: Option<&LedgerEntry>) -> String {
     let Some(entry) = entry else { return String::new() };
     let moved: Vec<String> = entry
         .postings
@@ -103,7 +104,7 @@ fn movements(entry: Option<&LedgerEntry>) -> String {
     format!("books {} {}", entry.entry_id, moved.join(", "))
 }
 
-fn outcome(before: Option<&Payment>, step: &PaymentStep) -> Vec<String> {
+pub fn outcome(before: Option<&Payment>, step: &PaymentStep) -> Vec<String> {
     let standing = match (&step.payment, before) {
         (Some(after), Some(before)) if after.status == before.status => String::new(),
         (Some(after), _) => format!("-> {:?}", after.status),
@@ -112,7 +113,9 @@ fn outcome(before: Option<&Payment>, step: &PaymentStep) -> Vec<String> {
     let event = match &step.event {
         Some(PaymentEvent::Fact { fact, .. }) => format!("answers {}", variant(fact)),
         Some(PaymentEvent::Refused { operation, reason, .. }) => format!("refuses {operation:?}: {reason:?}"),
-        other => format!("{other:?}"),
+        Some(PaymentEvent::Unknown { operation, .. }) => format!("does not know about {operation:?}"),
+        Some(other) => format!("{other:?}"),
+        None => String::new(),
     };
     vec![standing, event, movements(step.entry.as_ref())]
 }

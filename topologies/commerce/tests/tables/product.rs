@@ -24,6 +24,8 @@ fn change(name: Option<&str>, amount: Option<i64>) -> ProductCommand {
     ProductCommand::Change {
         name: name.map(str::to_owned),
         price: amount.map(price),
+        if_version: None,
+        command_id: "c".into(),
     }
 }
 

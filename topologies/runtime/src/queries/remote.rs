@@ -111,3 +111,64 @@ impl RemoteQueries {
         answer
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::response::Redirect;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Owners for Nobody {
+        fn owner(&self, _: &Layout, _: TaskId) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>> {
+            Box::pin(std::future::ready(None))
+        }
+
+        fn forget(&self, _: &Layout) {}
+    }
+
+    async fn serve(app: Router) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        address
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_points_elsewhere_is_not_followed() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let elsewhere = serve(Router::new().fallback(async move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            r#"{"Ok": null}"#
+        }))
+        .await;
+        let target = format!("http://{elsewhere}/");
+        let owner = serve(Router::new().fallback(async move || Redirect::temporary(&target))).await;
+        let task = TaskId {
+            subtopology: 0,
+            partition: 0,
+        };
+        let at = StoreAddress {
+            topology: "views",
+            store: "orders",
+            routing_key: b"order",
+        };
+        let kind = QuestionKind::Get {
+            key: Vec::new(),
+            seen: None,
+        };
+        let question = Question::new(task, at, &Freshness::Committed, CONNECT_TIMEOUT, kind);
+        let queries = RemoteQueries::new(Arc::new(Nobody)).unwrap();
+        let ask = async |owner: &str| queries.send::<Option<Vec<u8>>>(owner, &question).await;
+        assert_eq!(ask(&elsewhere).await, Ok(None));
+        assert!(matches!(ask(&owner).await, Err(QueryError::Unavailable(_))));
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+}

@@ -165,6 +165,7 @@ impl Act {
             let change = product::ChangeProduct {
                 name: None,
                 price: Some(krw(self.draw(500..4_000))),
+                if_version: None,
             };
             let payload = product::ProductCommandPayload::ChangeProduct(change);
             self.send(
@@ -213,6 +214,7 @@ impl Act {
             lines: self.lines(),
             currency: String::new(),
             request_hash: key,
+            card: None,
         });
         let command = self.envelope(&order_id, &buyer, Role::Buyer, "place", payload);
         self.store(&order_id, &command);

@@ -14,6 +14,7 @@ use runtime::{Machine, OsMachine};
 use serde::Serialize;
 
 use super::find::{Credentials, Found};
+use super::request::Request;
 use crate::exit::Refusal;
 use crate::platform::{self, Platform};
 use crate::settings::Settings;
@@ -40,9 +41,9 @@ pub(super) enum Outcome {
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Done => "done: its sessions are over",
+            Self::Done => "done",
             Self::Stored => "stored; it is done when `sluice up` starts",
-            Self::Already => "it is disabled already: it has no sessions and cannot log in",
+            Self::Already => "there is nothing to do: it is so already, or the account is disabled",
         })
     }
 }
@@ -53,9 +54,9 @@ pub(super) fn change(
     platform: &dyn Platform,
     credentials: &mut Credentials<'_>,
     mut found: Found,
-    payload: AccountCommandPayload,
+    request: &Request,
 ) -> anyhow::Result<(Credential, Outcome)> {
-    store(platform, &found.credential, payload)?;
+    store(platform, &found.credential, request.payload())?;
     if settings.kafka.is_none() {
         return Ok((found.credential, Outcome::Stored));
     }
@@ -63,7 +64,7 @@ pub(super) fn change(
     let deadline = Instant::now() + DONE_WAIT_MAX;
     loop {
         credentials.follow(&mut found)?;
-        if found.credential.version > before {
+        if request.is_done(&found.credential, before) {
             return Ok((found.credential, Outcome::Done));
         }
         if Instant::now() >= deadline {

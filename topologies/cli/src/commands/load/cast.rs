@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use edge_api::clock::{SystemEntropy, hex, random_bytes};
 use reqwest::StatusCode;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -22,16 +23,19 @@ const QUANTITY_MAX: u64 = 3;
 const ONE_WITHOUT_IN: u32 = 10;
 
 /// Everything that orders are made of.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Cast {
     /// Names this run: part of every e-mail address and idempotency key.
     pub(super) run: String,
+    #[serde(with = "shared")]
     rich: Vec<Arc<Account>>,
+    #[serde(with = "shared")]
     poor: Vec<Arc<Account>>,
     stocked: Vec<String>,
     sold_out: Vec<String>,
     declines: u64,
     stock_outs: u64,
+    cards: u64,
     lines: u32,
 }
 
@@ -44,8 +48,27 @@ pub(super) struct Draft {
 }
 
 impl Cast {
+    /// The cast of a file under a new name, or a new one, which is kept there.
+    pub(super) async fn of(shop: &Arc<Shop>, arguments: &LoadArguments) -> anyhow::Result<Self> {
+        let Some(file) = &arguments.cast else {
+            return Self::assemble(shop, arguments).await;
+        };
+        if let Ok(kept) = std::fs::read(file) {
+            let kept: Self = serde_json::from_slice(&kept)
+                .with_context(|| format!("{} is no cast; remove it to make a new one", file.display()))?;
+            let seed: [u8; 6] = random_bytes(&SystemEntropy)?;
+            return Ok(Self {
+                run: hex(&seed),
+                ..kept
+            });
+        }
+        let cast = Self::assemble(shop, arguments).await?;
+        std::fs::write(file, serde_json::to_vec(&cast)?).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(cast)
+    }
+
     /// Makes the accounts and the products.
-    pub(super) async fn assemble(shop: &Arc<Shop>, arguments: &LoadArguments) -> anyhow::Result<Self> {
+    async fn assemble(shop: &Arc<Shop>, arguments: &LoadArguments) -> anyhow::Result<Self> {
         let seed: [u8; 6] = random_bytes(&SystemEntropy)?;
         let run = hex(&seed);
         let poor = if arguments.declines > 0 {
@@ -80,6 +103,7 @@ impl Cast {
             run,
             declines: arguments.declines.into(),
             stock_outs: arguments.stock_outs.into(),
+            cards: arguments.cards.into(),
             lines: arguments.lines,
         };
         maker.progress.finish();
@@ -107,12 +131,30 @@ impl Cast {
             lines.pop();
             lines.push(json!({ "product_id": product, "quantity": 1 }));
         }
+        let mut body = json!({ "lines": lines });
+        if dice.roll(100) < self.cards {
+            body["card"] = dice.card().into();
+        }
         let (buyer, key) = (Arc::clone(buyer), format!("load-{}-{number}", self.run));
-        Ok(Draft {
-            buyer,
-            key,
-            body: json!({ "lines": lines }),
-        })
+        Ok(Draft { buyer, key, body })
+    }
+}
+
+/// Shared accounts as a list in a file.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Account;
+
+    pub(super) fn serialize<S: Serializer>(accounts: &[Arc<Account>], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(accounts.iter().map(AsRef::as_ref))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Arc<Account>>, D::Error> {
+        let accounts = Vec::<Account>::deserialize(from)?;
+        Ok(accounts.into_iter().map(Arc::new).collect())
     }
 }
 
@@ -198,6 +240,15 @@ impl Dice {
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % sides.max(1)
+    }
+
+    fn card(&mut self) -> &'static str {
+        match self.roll(100) {
+            0..80 => "sandbox_approved",
+            80..90 => "sandbox_declined",
+            90..98 => "sandbox_twice",
+            _ => "sandbox_timeout",
+        }
     }
 
     fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use reqwest::StatusCode;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::LoadArguments;
 use super::cast::{Cast, Draft};
 use super::ledger::Ledger;
-use super::shop::{Call, Shop};
+use super::shop::{Account, Call, Shop};
 use super::tally::{Summary, Tally};
 use crate::progress::Progress;
 use crate::signals::Signals;
@@ -34,6 +35,33 @@ pub(super) struct Outcome {
     pub(super) status: Option<String>,
     pub(super) cancel_reason: Option<String>,
     pub(super) error: Option<String>,
+}
+
+/// An order that is final, and its buyer.
+pub(super) async fn settled_order(
+    shop: &Shop,
+    cast: &Cast,
+    patience: Duration,
+) -> anyhow::Result<(Arc<Account>, String)> {
+    // Behind all that the load places.
+    let draft = cast.draft(u64::MAX)?;
+    let buyer = Arc::clone(&draft.buyer);
+    let outcome = follow(
+        shop,
+        draft,
+        Instant::now(),
+        Follow {
+            patience,
+            to_its_end: true,
+        },
+    )
+    .await;
+    let order_id = outcome.order_id.filter(|_| outcome.settled_after.is_some());
+    let reason = outcome.error.unwrap_or_default();
+    Ok((
+        buyer,
+        order_id.with_context(|| format!("no order became final: {reason}"))?,
+    ))
 }
 
 /// Places every order and counts what becomes of them. A signal stops new orders; those under way are followed to their end.
@@ -65,7 +93,10 @@ async fn place_all(
     began: Instant,
 ) -> anyhow::Result<()> {
     let room = Arc::new(Semaphore::new(arguments.concurrency as usize));
-    let patience = arguments.patience();
+    let how = Follow {
+        patience: arguments.patience(),
+        to_its_end: !arguments.acceptance_only,
+    };
     for number in 0..arguments.orders {
         let due = due(began, number, arguments.rate);
         if let Some(due) = due {
@@ -76,7 +107,7 @@ async fn place_all(
         let (shop, report) = (Arc::clone(&shop), report.clone());
         let due = due.unwrap_or_else(Instant::now);
         tokio::spawn(async move {
-            let outcome = follow(&shop, draft, due, patience).await;
+            let outcome = follow(&shop, draft, due, how).await;
             // The counter ends only after all senders have; where it failed, its error is the one to tell.
             drop(report.send(outcome).await);
             drop(permit);
@@ -110,7 +141,16 @@ async fn count(
     Ok(tally)
 }
 
-async fn follow(shop: &Shop, draft: Draft, due: Instant, patience: Duration) -> Outcome {
+/// How far an order is followed.
+#[derive(Debug, Clone, Copy)]
+struct Follow {
+    /// How long it is waited for.
+    patience: Duration,
+    /// To its final status, or only until it is accepted.
+    to_its_end: bool,
+}
+
+async fn follow(shop: &Shop, draft: Draft, due: Instant, how: Follow) -> Outcome {
     let mut outcome = Outcome {
         key: draft.key.clone(),
         buyer: draft.buyer.email.clone(),
@@ -121,7 +161,7 @@ async fn follow(shop: &Shop, draft: Draft, due: Instant, patience: Duration) -> 
         cancel_reason: None,
         error: None,
     };
-    if let Err(error) = place_and_wait(shop, &draft, due, patience, &mut outcome).await {
+    if let Err(error) = place_and_wait(shop, &draft, due, how, &mut outcome).await {
         outcome.error = Some(format!("{error:#}"));
     }
     outcome
@@ -131,7 +171,7 @@ async fn place_and_wait(
     shop: &Shop,
     draft: &Draft,
     due: Instant,
-    patience: Duration,
+    how: Follow,
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
     let post = Call::post("/orders", draft.body.clone())
@@ -144,7 +184,11 @@ async fn place_and_wait(
     let order_id = order_id.ok_or_else(|| answer.unexpected("POST /orders"))?.to_owned();
     outcome.accepted_after = Some(due.elapsed());
     outcome.order_id = Some(order_id.clone());
-    let deadline = Instant::now() + patience;
+    if !how.to_its_end {
+        outcome.status = Some("ACCEPTED".to_owned());
+        return Ok(());
+    }
+    let deadline = Instant::now() + how.patience;
     let get = Call::get(format!("/orders/{order_id}"))
         .by(&draft.buyer)
         .waiting(WAIT_PER_GET);
@@ -166,5 +210,8 @@ async fn place_and_wait(
             return Ok(());
         }
     }
-    anyhow::bail!("order {order_id} has no final status after {} s", patience.as_secs())
+    anyhow::bail!(
+        "order {order_id} has no final status after {} s",
+        how.patience.as_secs()
+    )
 }

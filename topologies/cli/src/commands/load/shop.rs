@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
+use reqwest::redirect::Policy;
 use reqwest::{Client, Method, StatusCode};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::exit::Refusal;
@@ -32,7 +34,7 @@ pub(super) struct Shop {
 }
 
 /// Somebody who is logged in.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Account {
     pub(super) email: String,
     password: String,
@@ -106,6 +108,7 @@ impl Shop {
     pub(super) fn new(urls: &[String], patience: Duration) -> anyhow::Result<Self> {
         let client = Client::builder()
             .no_proxy()
+            .redirect(Policy::none())
             .pool_idle_timeout(Duration::from_secs(30))
             .build();
         Ok(Self {
@@ -149,6 +152,19 @@ impl Shop {
             }
             _ => Ok(answer),
         }
+    }
+
+    /// Opens a stream.
+    pub(super) async fn open(&self, path: &str, account: &Account) -> anyhow::Result<reqwest::Response> {
+        let url = self.urls.first().map_or("", String::as_str);
+        let request = self.client.get(format!("{url}{path}")).bearer_auth(account.token());
+        let answer = request.send().await.context("cannot open a stream")?;
+        anyhow::ensure!(
+            answer.status() == StatusCode::OK,
+            "GET {path} answered {}",
+            answer.status()
+        );
+        Ok(answer)
     }
 
     async fn log_in(&self, account: &Account) -> anyhow::Result<()> {

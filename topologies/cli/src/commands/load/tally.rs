@@ -11,6 +11,9 @@ use crate::terminal;
 /// Different errors that a summary shows.
 const ERRORS_SHOWN_MAX: usize = 10;
 
+/// What a plot of latencies needs.
+const PERCENTILES: [f64; 12] = [0.0, 25.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.8, 99.9, 100.0];
+
 /// What became of the orders so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -35,6 +38,10 @@ pub(super) struct Summary {
     by_status: BTreeMap<String, u64>,
     post_ms: Latencies,
     post_to_final_ms: Latencies,
+    /// Milliseconds that so many hundredths of the POSTs took at most.
+    post_ms_by_percentile: Vec<(f64, f64)>,
+    /// Streams that were open to the end.
+    pub(super) idle_streams: usize,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     errors: BTreeMap<String, u64>,
 }
@@ -89,6 +96,11 @@ impl Tally {
             by_status: self.by_status,
             post_ms: Latencies::of(&mut self.accepted),
             post_to_final_ms: Latencies::of(&mut self.settled),
+            // Sorted by the line before.
+            post_ms_by_percentile: PERCENTILES
+                .map(|hundredths| (hundredths, at(&self.accepted, hundredths)))
+                .into(),
+            idle_streams: 0,
             errors: self.errors,
         }
     }
@@ -97,15 +109,11 @@ impl Tally {
 impl Latencies {
     fn of(samples: &mut [Duration]) -> Self {
         samples.sort_unstable();
-        let at = |per_mille: usize| {
-            let rank = (samples.len() * per_mille).div_ceil(1_000).saturating_sub(1);
-            samples.get(rank).map_or(0.0, |sample| sample.as_secs_f64() * 1_000.0)
-        };
         Self {
-            p50: at(500),
-            p99: at(990),
-            p999: at(999),
-            max: at(1_000),
+            p50: at(samples, 50.0),
+            p99: at(samples, 99.0),
+            p999: at(samples, 99.9),
+            max: at(samples, 100.0),
         }
     }
 
@@ -115,6 +123,19 @@ impl Latencies {
             .chain(cells.iter().map(|ms| format!("{ms:.1}")))
             .collect()
     }
+}
+
+/// Milliseconds that so many hundredths of sorted samples do not exceed.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts are far below 2^52 and hundredths are not negative"
+)]
+fn at(samples: &[Duration], hundredths: f64) -> f64 {
+    // Of 1,000 samples 99.9 are 999 and not, by rounding, a hair more.
+    let rank = (samples.len() as f64 * hundredths / 100.0 - 1e-6).ceil().max(1.0) as usize - 1;
+    samples.get(rank).map_or(0.0, |sample| sample.as_secs_f64() * 1_000.0)
 }
 
 impl Summary {

@@ -13,7 +13,7 @@ use crate::times::datetime;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(group(ArgGroup::new("to").required(true)))]
 pub(crate) struct ResetArguments {
-    /// The topology: accounts, products, payments, orders, views.
+    /// The topology: accounts, products, payments, orders, views, webhooks.
     pub(super) topology: String,
 
     /// Only this source topic, or only these partitions of it; can be given several times. Otherwise every source.

@@ -38,7 +38,7 @@ struct Line {
 pub(super) fn run(settings: &Settings, name: Option<&str>) -> anyhow::Result<ExitCode> {
     let platform = platform::open(settings)?;
     let mut reader = platform.reader()?;
-    let all = topology::all()?;
+    let all = topology::deployed(&platform.topics()?)?;
     let names: Vec<&str> = name.map_or_else(|| all.iter().map(streams::Topology::name).collect(), |name| vec![name]);
     let mut shown = Vec::new();
     for name in names {

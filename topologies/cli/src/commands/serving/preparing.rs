@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use ::schemas::SchemaTable;
 use ::schemas::registry::SchemaRegistry;
+use commerce::topologies::{every, is_optional, webhooks};
 use edge_api::Entrance;
 use streams::{Layout, Topology};
 use tokio::sync::watch;
@@ -30,7 +31,7 @@ pub(super) struct Prepared {
     pub(super) platform: Arc<dyn Platform>,
     pub(super) registry: Arc<dyn SchemaRegistry>,
     pub(super) schemas: Arc<SchemaTable>,
-    /// Every topology, placed on the log's topics.
+    /// Every topology that is deployed, placed on the log's topics.
     pub(super) placed: Vec<(Arc<Topology>, Arc<Layout>)>,
 }
 
@@ -61,11 +62,13 @@ fn prepare_once(settings: &Settings, runs_here: &impl Fn(&str) -> bool) -> anyho
     tracing::info!(log = platform.describe(), "using");
     let registry = platform.registry()?;
     let found = platform.topics()?;
-    let external = platform::external(settings.partitions, &found);
+    let webhooks = runs_here(webhooks::NAME) || platform::has_webhooks(&found);
+    let external = platform::external(settings.partitions, &found, webhooks);
     create(platform.as_ref(), &external, found)?;
     let schemas = Arc::new(SchemaTable::new());
     platform::publish_schemas(registry.as_ref(), &schemas)?;
-    let topologies = commerce::topologies::all(&schemas)?.into_iter().map(Arc::new);
+    let is_deployed = |topology: &Topology| webhooks || !is_optional(topology.name());
+    let topologies = every(&schemas)?.into_iter().filter(is_deployed).map(Arc::new);
     let place = |topology: Arc<Topology>| {
         let layout = platform::place(platform.as_ref(), settings, &topology)?;
         if runs_here(topology.name()) {

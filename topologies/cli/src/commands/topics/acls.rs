@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use ::schemas::topics as page;
 use clap::Args;
+use commerce::topologies::{payments, webhooks};
 use edge_api::CommandSerdes;
 use serde::Serialize;
 use streams::{Layout, Topology};
@@ -99,7 +100,7 @@ pub(super) fn run(settings: &Settings, arguments: &AclsArguments) -> anyhow::Res
 
 /// The topologies on the topics that they will have. Nobody is asked: numbers of partitions make no difference.
 fn placed(settings: &Settings) -> anyhow::Result<Vec<(Topology, Layout)>> {
-    let external = platform::external(settings.partitions, &BTreeMap::new());
+    let external = platform::external(settings.partitions, &BTreeMap::new(), true);
     let counts = external
         .into_iter()
         .map(|topic| (topic.name, topic.partitions))
@@ -141,6 +142,10 @@ impl Rights {
             self.on_topic(&topic.name, &SEE);
             self.on_topic(&topic.name, &[Operation::Write]);
         }
+        // What is said outside to what a topology asks there is written by the process that runs it.
+        for topic in answers(topology.name()) {
+            self.on_topic(topic.name, &[Operation::Write]);
+        }
         self.on_topic(&layout.task_topic(), &SEE);
         self.on_topic(&layout.task_topic(), &[Operation::Read]);
         let own = &layout.application_id;
@@ -181,7 +186,10 @@ impl Rights {
         for name in shop() {
             self.on_topic(&name, &[Operation::Read]);
         }
-        self.on_topic(page::ACCOUNT_COMMANDS.name, &[Operation::Write]);
+        // Accounts that are disabled, and webhooks that are delivered again.
+        for topic in [&page::ACCOUNT_COMMANDS, &page::WEBHOOK_ANSWERS] {
+            self.on_topic(topic.name, &[Operation::Write]);
+        }
         for name in own_topics(placed) {
             self.on_topic(&name, &SEE);
             self.on_topic(&name, &[Operation::Create, Operation::Delete, Operation::Read]);
@@ -222,6 +230,15 @@ impl Rights {
             names,
         };
         rules.into_iter().map(rule).collect()
+    }
+}
+
+/// Where the workers beside a topology put what they have heard outside.
+fn answers(topology: &str) -> Option<&'static page::TopicSpec> {
+    match topology {
+        payments::NAME => Some(&page::PROVIDER_ANSWERS),
+        webhooks::NAME => Some(&page::WEBHOOK_ANSWERS),
+        _ => None,
     }
 }
 

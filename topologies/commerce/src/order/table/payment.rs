@@ -23,8 +23,9 @@ pub(super) fn declined(step: SagaStep) -> Decision {
     match step {
         SagaStep::Reserving => Decision::TooEarly,
         SagaStep::Authorizing => Decision::Record,
-        SagaStep::Confirming => Decision::Alarm,
-        SagaStep::Capturing => Decision::Alarm,
+        // A card's provider did not give what it had held.
+        SagaStep::Confirming => Decision::Record,
+        SagaStep::Capturing => Decision::Record,
         SagaStep::Settling => Decision::Alarm,
         SagaStep::Paid => Decision::Alarm,
         SagaStep::Voiding => Decision::Record,

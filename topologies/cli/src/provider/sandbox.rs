@@ -1,0 +1,143 @@
+//! A provider inside the process, for trying out and for tests. No money moves.
+
+use std::time::Duration;
+
+use commerce::payment::{CALL_WAIT_MS, CardStep, ProviderCall, ProviderOutcome};
+
+use super::{PaymentProvider, Said};
+
+/// How long a late answer takes: the call has been sent again by then.
+const LATE: Duration = Duration::from_millis(CALL_WAIT_MS.unsigned_abs() + 2_000);
+
+/// What each card does. It remembers nothing: the same call has the same answer, also after a crash.
+const CARDS: [(&str, Behaviour); 8] = [
+    ("sandbox_approved", Behaviour::Approves),
+    ("sandbox_declined", Behaviour::Declines(Refused::Hold)),
+    ("sandbox_capture_declined", Behaviour::Declines(Refused::Capture)),
+    ("sandbox_refund_declined", Behaviour::Declines(Refused::Refund)),
+    ("sandbox_timeout", Behaviour::IsSilentOnce),
+    ("sandbox_silent", Behaviour::IsSilent),
+    ("sandbox_late", Behaviour::IsLate),
+    ("sandbox_twice", Behaviour::AnswersTwice),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behaviour {
+    Approves,
+    Declines(Refused),
+    /// Answers no call that comes for the first time.
+    IsSilentOnce,
+    /// Answers no call at all.
+    IsSilent,
+    IsLate,
+    AnswersTwice,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    Hold,
+    Capture,
+    Refund,
+}
+
+/// The sandbox. A card that it does not know is declined.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    late: Duration,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self { late: LATE }
+    }
+}
+
+impl PaymentProvider for Sandbox {
+    fn carry_out(&self, call: ProviderCall) -> Said {
+        let late = self.late;
+        Box::pin(async move {
+            let known = CARDS.iter().find(|(card, _)| *card == call.card.as_str());
+            match known.map(|(_, behaviour)| *behaviour) {
+                Some(Behaviour::IsSilent) => Vec::new(),
+                Some(Behaviour::IsSilentOnce) if call.attempt == 1 => Vec::new(),
+                Some(Behaviour::IsLate) => {
+                    tokio::time::sleep(late).await;
+                    vec![ProviderOutcome::Done]
+                }
+                Some(Behaviour::AnswersTwice) => vec![ProviderOutcome::Done; 2],
+                Some(Behaviour::Declines(refused)) => vec![refused.outcome(&call.step)],
+                Some(Behaviour::Approves | Behaviour::IsSilentOnce) => vec![ProviderOutcome::Done],
+                None => vec![Refused::Hold.outcome(&call.step)],
+            }
+        })
+    }
+}
+
+impl Refused {
+    fn outcome(self, step: &CardStep) -> ProviderOutcome {
+        let is_refused = match step {
+            CardStep::Authorize => self == Self::Hold,
+            CardStep::Capture => self == Self::Capture,
+            CardStep::Void => false,
+            CardStep::Refund(_) => self == Self::Refund,
+        };
+        if is_refused {
+            ProviderOutcome::Declined
+        } else {
+            ProviderOutcome::Done
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use commerce::money::{Currency, Money};
+    use commerce::payment::CardToken;
+
+    use super::*;
+
+    fn call(card: &str, step: CardStep, attempt: u32) -> ProviderCall {
+        ProviderCall {
+            call_id: step.call_id(&"o".into()),
+            order_id: "o".into(),
+            card: CardToken::parse(card).unwrap(),
+            step,
+            amount: Money::new(5, Currency::parse("KRW").unwrap()),
+            attempt,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_card_does_what_its_name_says() {
+        use ProviderOutcome::{Declined, Done};
+        let sandbox = Sandbox::default();
+        let refund = CardStep::Refund("r".into());
+        let cases: [(&str, CardStep, u32, &[ProviderOutcome]); 13] = [
+            ("sandbox_approved", CardStep::Authorize, 1, &[Done]),
+            ("sandbox_declined", CardStep::Authorize, 1, &[Declined]),
+            ("sandbox_capture_declined", CardStep::Authorize, 1, &[Done]),
+            ("sandbox_capture_declined", CardStep::Capture, 1, &[Declined]),
+            ("sandbox_refund_declined", CardStep::Capture, 1, &[Done]),
+            ("sandbox_refund_declined", refund.clone(), 1, &[Declined]),
+            ("sandbox_timeout", CardStep::Void, 1, &[]),
+            ("sandbox_timeout", CardStep::Void, 2, &[Done]),
+            ("sandbox_silent", CardStep::Authorize, 9, &[]),
+            ("sandbox_late", CardStep::Capture, 1, &[Done]),
+            ("sandbox_twice", refund, 1, &[Done, Done]),
+            ("a_card_of_nobody", CardStep::Authorize, 1, &[Declined]),
+            ("a_card_of_nobody", CardStep::Void, 1, &[Done]),
+        ];
+        for (card, step, attempt, said) in cases {
+            assert_eq!(sandbox.carry_out(call(card, step, attempt)).await, said, "{card}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_answer_comes_after_the_call_was_sent_again() {
+        let began = tokio::time::Instant::now();
+        let said = Sandbox::default().carry_out(call("sandbox_late", CardStep::Authorize, 1));
+        assert_eq!(said.await.len(), 1);
+        assert!(began.elapsed().as_millis() > u128::from(CALL_WAIT_MS.unsigned_abs()));
+    }
+}
