@@ -12,8 +12,9 @@ use crate::panics;
 use crate::plain_fields::PlainFields;
 use crate::settings::LogFormat;
 
-/// What is logged unless `RUST_LOG` says otherwise.
-const DEFAULT_FILTER: &str = "info,sluice=info";
+/// What is logged unless `RUST_LOG` says otherwise. Avro's own implementation warns of unions of one record, which leave room for a
+/// second one on purpose.
+const DEFAULT_FILTER: &str = "info,sluice=info,apache_avro=error";
 
 /// What is logged of a simulation: its threads warn of every fault, which is what it is for, and its orders are thousands.
 const SIMULATION_FILTER: &str = "off,sluice=info,sluice::orders=off";

@@ -82,21 +82,19 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = address.segments();
     let embedded = |high: u16, low: u16| {
         let ([one, two], [three, four]) = (high.to_be_bytes(), low.to_be_bytes());
         is_public_v4(Ipv4Addr::new(one, two, three, four))
     };
-    match (a, b) {
+    match address.segments() {
         // An IPv4 address in other clothes: mapped, translated (NAT64), 6to4.
-        (0, 0) if [c, d, e, f] == [0, 0, 0, 0xffff] => embedded(g, h),
-        (0x64, 0xff9b) if [c, d, e, f] == [0; 4] => embedded(g, h),
-        (0x2002, high) => embedded(high, c),
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            embedded(high, low)
+        }
         // Teredo and other protocols, and documentation.
-        (0x2001, 0..=0x01ff | 0x0db8) | (0x3fff, 0..=0x0fff) => false,
+        [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
         // Nothing else is given out so far.
-        (0x2000..=0x3fff, _) => true,
-        _ => false,
+        [first, ..] => (0x2000..=0x3fff).contains(&first),
     }
 }
 

@@ -323,6 +323,8 @@ async fn a_name_that_leads_inside_gets_nothing_unless_it_may() {
 
 #[tokio::test]
 async fn each_endpoint_gets_what_it_wants_of_what_is_left_to_it() {
+    use DeliveryOutcome::{Delivered, NotWanted};
+
     let receiver = Receiver::start(&[]).await;
     let wanting = |name: &str, field: &str, value: Value| {
         let mut endpoint = endpoint(name, &receiver.url);
@@ -338,7 +340,6 @@ async fn each_endpoint_gets_what_it_wants_of_what_is_left_to_it() {
     let told = |outcomes: Vec<EndpointOutcome>| -> Vec<(String, DeliveryOutcome)> {
         outcomes.into_iter().map(|told| (told.endpoint, told.outcome)).collect()
     };
-    use DeliveryOutcome::{Delivered, NotWanted};
     let named = |pairs: &[(&str, DeliveryOutcome)]| -> Vec<_> {
         pairs
             .iter()

@@ -118,8 +118,9 @@ impl Post {
         if before == next.delivery {
             return Ok(());
         }
-        let due = |delivery: &Option<Delivery>| delivery.as_ref().map(|delivery| delivery.due_at);
-        self.move_timer(context, delivery_id, due(&before), due(&next.delivery))?;
+        let due = |delivery: Option<&Delivery>| delivery.map(|delivery| delivery.due_at);
+        let (due_before, due_after) = (due(before.as_ref()), due(next.delivery.as_ref()));
+        self.move_timer(context, delivery_id, due_before, due_after)?;
         // One of them is: nothing changed, otherwise.
         if let Some(told) = next.delivery.as_ref().or(before.as_ref()) {
             let out = Out {

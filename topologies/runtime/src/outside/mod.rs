@@ -55,7 +55,8 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Starts these workers, each of which has a topic of calls to itself; their answers go to `log`.
+    /// Starts these workers, each of which has a topic of calls to itself; their answers go to `log`. They end with what is returned.
+    #[must_use = "the workers end with it"]
     pub fn start(
         workers: Vec<Arc<dyn Worker>>,
         log: &Arc<dyn CommandLog>,

@@ -356,11 +356,11 @@ async fn an_answer_that_the_log_never_takes_is_given_up_and_its_call_can_come_ag
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_panics_goes_on_with_the_next_call() {
     let mut stage = Stage::new(1);
-    for _ in 0..2 {
+    for after in ["after the first", "after the second"] {
         stage.commit("panic");
-        stage.commit("next");
+        stage.commit(after);
         let next = stage.next().await;
-        assert_eq!(next.call.value, b"next");
+        assert_eq!(next.call.value, after.as_bytes());
         next.end.send(Vec::new()).unwrap();
     }
 }
