@@ -199,6 +199,7 @@ impl SecurityEvent {
             | Code::SecondFactorEnrolled
             | Code::OrderTooLate
             | Code::LinesNotReady
+            | Code::PreconditionFailed
             | Code::StockTooLow
             | Code::BalanceTooLow
             | Code::PreconditionFailed => Some(Self::RuleRefused),

@@ -147,7 +147,8 @@ fn every_topology_has_a_service_and_every_command_is_one_of_sluice() {
         .filter(|service| service["image"] == "sluice:latest")
         .map(|service| &service["command"]);
     let manifests = manifests();
-    let containers = manifests.iter().flat_map(containers);
+    let ours = |container: &&Value| container["image"] == "sluice";
+    let containers = manifests.iter().flat_map(containers).filter(ours);
     let commands: Vec<Vec<String>> = commands
         .chain(containers.map(|container| &container["args"]))
         .map(names_in_order)

@@ -95,7 +95,7 @@ fn what_builds_and_tests_the_program_is_told_apart_from_what_is_in_it() {
     for name in ["sluice", "edge-api", "rdkafka-sys", "rustls", "argon2", "openssl-sys"] {
         assert!(scope(name).contains("required"), "{name}");
     }
-    for name in ["simulation", "e2e", "rcgen", "benchmark", "generator"] {
+    for name in ["simulation", "e2e", "rcgen", "benchmark", "proptest"] {
         assert_eq!(scope(name), BTreeSet::from(["excluded"]), "{name}");
     }
 }

@@ -9,8 +9,7 @@ use ::schemas::SchemaTable;
 use ::schemas::registry::SchemaRegistry;
 use ::schemas::topics as page;
 use anyhow::Context;
-use commerce::topologies::{payments, views, webhooks};
-use edge_api::auth::passwords::BreachedPasswords;
+use commerce::topologies::{views, webhooks};
 use edge_api::auth::revocations::Revocations;
 use edge_api::clock::{SystemClock, SystemEntropy};
 use edge_api::{
@@ -22,34 +21,31 @@ use runtime::limits::{SHUTDOWN_WAIT_MAX, ThreadLimits};
 use runtime::outside::{Outside, Worker};
 use runtime::queries::{Hosting, Queries, RemoteQueries};
 use runtime::registry::TableResolver;
-use runtime::tls::scheme;
 use runtime::{GlobalStreamThread, GlobalTable as _, Machine, OsMachine, StreamApplication, ThreadContext, together};
 use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::{Layout, Topology};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::commands::serving::keys::{sealing_keys, signing_keys};
+use crate::commands::serving::addresses::{Addresses, announce};
+use crate::commands::serving::keys::{breached_passwords, sealing_keys, signing_keys};
 use crate::commands::serving::preparing::{Prepared, prepare};
 use crate::commands::serving::watched::WatchedViews;
 use crate::exit::{self, Refusal};
 use crate::observability::{self, Exporter, Render, Sampler, Sources, Traces, observer};
 use crate::platform::{self, Platform};
 use crate::protection::{self, Transport, refuse_plaintext_listeners};
-use crate::provider::ProviderWorker;
 use crate::settings::{Serving, Settings};
 use crate::signals::Signals;
-use crate::terminal;
-use crate::webhooks::{Endpoint, WebhookWorker};
 
+mod addresses;
 mod clock;
 mod keys;
 mod operator;
+mod outside;
 mod preparing;
 mod watched;
 
-/// Interval at which the server looks whether it has become ready.
-const READY_INTERVAL: Duration = Duration::from_millis(20);
 /// Lists and timelines may trail the orders by so much, which costs a fraction: records are gathered for so long, and commits are
 /// at least so far apart.
 const VIEWS_LAG: Duration = Duration::from_millis(50);
@@ -80,7 +76,7 @@ pub(crate) fn serve(
 ) -> anyhow::Result<ExitCode> {
     refuse_plaintext_listeners(settings, serving, with_edge)?;
     let transport = Transport::load(settings)?;
-    let endpoints = endpoints(serving, &runs_here)?;
+    let endpoints = outside::endpoints(serving, &runs_here)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
     let began = Instant::now();
     // Bound first: a taken port is the most common mistake and should not cost a restore.
@@ -102,7 +98,7 @@ pub(crate) fn serve(
         return Ok(ExitCode::from(exit::SUCCESS));
     };
     let (traces, exporter) = export(serving, &transport, &runtime)?.unzip();
-    let workers = workers(serving, endpoints, &prepared.schemas, &runs_here);
+    let workers = outside::workers(serving, endpoints, &prepared.schemas, &runs_here);
     let mut server = Server::start(settings, serving, &runs_here, (prepared, transport), (traces, workers))?;
     let sampler = Sampler::start(server.sources(settings, serving))?;
     runtime.spawn(upkeep(recorded));
@@ -123,29 +119,6 @@ pub(crate) fn serve(
     } else {
         anyhow::bail!("a stream thread did not stop in time")
     }
-}
-
-/// Who is told of events of orders from here.
-fn endpoints(serving: &Serving, runs_here: &impl Fn(&str) -> bool) -> anyhow::Result<Vec<Endpoint>> {
-    let file = serving.webhooks_file.as_ref().filter(|_| runs_here(webhooks::NAME));
-    file.map_or(Ok(Vec::new()), |file| crate::webhooks::read(file))
-}
-
-/// Whoever carries out what the topologies of this process ask of the outside.
-fn workers(
-    serving: &Serving,
-    endpoints: Vec<Endpoint>,
-    schemas: &Arc<SchemaTable>,
-    runs_here: &impl Fn(&str) -> bool,
-) -> Vec<Arc<dyn Worker>> {
-    let mut workers: Vec<Arc<dyn Worker>> = Vec::new();
-    if let Some(provider) = serving.payment_provider.filter(|_| runs_here(payments::NAME)) {
-        workers.push(Arc::new(ProviderWorker::new(provider.open(), schemas)));
-    }
-    if !endpoints.is_empty() {
-        workers.push(Arc::new(WebhookWorker::new(endpoints, schemas)));
-    }
-    workers
 }
 
 /// The way to the collector, where there is one.
@@ -218,7 +191,7 @@ impl Server {
             placed,
         } = prepared;
         let hosting = platform::hosting(&placed);
-        let outside = outside(platform.as_ref(), workers)?;
+        let outside = outside::start(platform.as_ref(), workers)?;
         let mut server = Self {
             platform,
             schemas,
@@ -412,26 +385,6 @@ impl Server {
     }
 }
 
-/// Starts the workers that carry out what topologies of this process ask of the outside.
-fn outside(platform: &dyn Platform, workers: Vec<Arc<dyn Worker>>) -> anyhow::Result<Option<Outside>> {
-    if workers.is_empty() {
-        return Ok(None);
-    }
-    let machine: Arc<dyn Machine> = Arc::new(OsMachine);
-    let on = tokio::runtime::Handle::current();
-    Ok(Some(Outside::start(workers, &platform.commands()?, &machine, &on)))
-}
-
-/// The passwords that nobody may choose any more, where there is a file of them.
-fn breached_passwords(serving: &Serving) -> anyhow::Result<Option<Arc<BreachedPasswords>>> {
-    let Some(path) = &serving.breached_passwords_file else {
-        return Ok(None);
-    };
-    let breached = BreachedPasswords::open(path);
-    let breached = breached.with_context(|| format!("--breached-passwords-file {} is not usable", path.display()))?;
-    Ok(Some(Arc::new(breached)))
-}
-
 /// Orders wait for every topology but the views and the webhooks.
 fn limits(topology: &str, settings: &Settings, serving: &Serving) -> ThreadLimits {
     let usual = match settings.kafka {
@@ -465,50 +418,6 @@ async fn first<T>(mut futures: Vec<std::pin::Pin<Box<impl Future<Output = T>>>>)
         ready.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
     })
     .await
-}
-
-/// Where the process listens, and what is spoken there.
-struct Addresses {
-    api: Option<SocketAddr>,
-    admin: SocketAddr,
-    api_scheme: &'static str,
-    admin_scheme: &'static str,
-}
-
-impl Addresses {
-    fn of(api: Option<&TcpListener>, admin: &TcpListener) -> anyhow::Result<Self> {
-        Ok(Self {
-            api: api.map(TcpListener::local_addr).transpose()?,
-            admin: admin.local_addr()?,
-            api_scheme: "http",
-            admin_scheme: "http",
-        })
-    }
-
-    fn spoken(self, serving: &Serving, transport: &Transport) -> Self {
-        let is_secured = serving.tls_certificate_file.is_some();
-        Self {
-            api_scheme: if is_secured { "https" } else { "http" },
-            admin_scheme: scheme(transport.instances()),
-            ..self
-        }
-    }
-}
-
-/// Says once that everything is ready, and where.
-async fn announce(is_ready: impl Fn() -> bool, addresses: &Addresses, began: Instant) {
-    while !is_ready() {
-        tokio::time::sleep(READY_INTERVAL).await;
-    }
-    let (seconds, admin) = (began.elapsed().as_secs_f32(), addresses.admin);
-    let (api_scheme, admin_scheme) = (addresses.api_scheme, addresses.admin_scheme);
-    let api = addresses
-        .api
-        .map_or_else(String::new, |api| format!("API {api_scheme}://{api}  "));
-    // Standard output may be closed; being ready does not depend on it.
-    drop(terminal::line(format!(
-        "ready in {seconds:.1} s: {api}admin {admin_scheme}://{admin}"
-    )));
 }
 
 /// Becomes true at the first signal, and stays so.

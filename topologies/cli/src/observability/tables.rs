@@ -14,7 +14,7 @@ pub(crate) struct Table {
 }
 
 /// Every metric that a process can show.
-pub(crate) fn tables() -> [Table; 8] {
+pub(crate) fn tables() -> [Table; 9] {
     let table = |part, metrics| Table { part, metrics };
     [
         table("engine", runtime::engine_metrics::METRICS),

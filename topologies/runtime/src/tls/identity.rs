@@ -14,7 +14,7 @@ use rustls::sign::CertifiedKey;
 use super::{TlsError, provider, read};
 
 /// A handshake looks at the files again if the last look was so long ago. What changes in them is shown from then on.
-pub const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Where a certificate and its key are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,13 @@
-//! The keys that sign access tokens, and those that seal the secrets of second factors.
+//! What gateways read from files: the keys that sign access tokens, those that seal the secrets of second factors, and the passwords
+//! that nobody may choose.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
+use edge_api::auth::passwords::BreachedPasswords;
 use edge_api::clock::{SystemEntropy, hex, random_bytes};
 use edge_api::{KeyError, SealingKey, SealingKeys, TokenKey, TokenKeys};
 
@@ -70,4 +73,14 @@ fn make(path: &Path, purpose: &str) -> anyhow::Result<()> {
     file.sync_all()?;
     tracing::info!(path = %path.display(), purpose, "made a key");
     Ok(())
+}
+
+/// The passwords that nobody may choose any more, where there is a file of them.
+pub(super) fn breached_passwords(serving: &Serving) -> anyhow::Result<Option<Arc<BreachedPasswords>>> {
+    let Some(path) = &serving.breached_passwords_file else {
+        return Ok(None);
+    };
+    let breached = BreachedPasswords::open(path);
+    let breached = breached.with_context(|| format!("--breached-passwords-file {} is not usable", path.display()))?;
+    Ok(Some(Arc::new(breached)))
 }

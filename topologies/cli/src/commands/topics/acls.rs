@@ -132,7 +132,7 @@ impl Rights {
         for part in topology.subtopologies() {
             part.inputs.iter().for_each(|input| touch(*input, Operation::Read));
             part.outputs.iter().for_each(|output| touch(*output, Operation::Write));
-            for changelog in part.changelog {
+            if let Some(changelog) = part.changelog {
                 touch(changelog, Operation::Read);
                 touch(changelog, Operation::Write);
             }
