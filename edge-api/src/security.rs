@@ -201,8 +201,7 @@ impl SecurityEvent {
             | Code::LinesNotReady
             | Code::PreconditionFailed
             | Code::StockTooLow
-            | Code::BalanceTooLow
-            | Code::PreconditionFailed => Some(Self::RuleRefused),
+            | Code::BalanceTooLow => Some(Self::RuleRefused),
             Code::Unauthenticated => Some(Self::TokenMissing),
             Code::SessionEnded => Some(Self::SessionRefused),
             Code::TokenReused => Some(Self::ReuseDetected),
