@@ -68,7 +68,7 @@ pub enum SecurityEvent {
     RoleRefused,
     /// Somebody asked for what is somebody else's, and was told that it does not exist.
     ForeignObject,
-    /// A caller's quota was used up. Said once, until something of it is left again.
+    /// A caller's quota was used up. Said once for as long as that goes on.
     QuotaExceeded,
     /// A password was not looked at, because too many before it were wrong.
     Throttled,

@@ -207,6 +207,7 @@ async fn place_unseen(shop: &Shop, buyer: &Person, product_id: &str) -> String {
             lines: vec![line],
             currency: String::new(),
             request_hash: request,
+            card: None,
         }),
     };
     let serdes = CommandSerdes::avro(&Arc::new(SchemaTable::with_current_schemas()));

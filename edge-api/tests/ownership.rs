@@ -74,6 +74,16 @@ impl Cast {
         ]
     }
 
+    /// What replaces the forgotten password of somebody else again, whoever asks.
+    async fn reset(&self) -> Value {
+        let forgetful = self.shop.buyer().await;
+        let reset_code = self.shop.offer_reset(&forgetful).await;
+        // The end of the sessions comes behind the offer, and is waited for.
+        let ending = json!({ "password": PASSWORD });
+        forgetful.client.post("/auth/sessions/end", ending).await.expect(204);
+        json!({ "email": forgetful.email, "reset_code": reset_code, "new_password": NEW_PASSWORD })
+    }
+
     /// Another session of an actor, whose password may have been changed by now.
     async fn log_in(&self, actor: &'static str) -> Client {
         let person = match actor {
@@ -128,6 +138,7 @@ async fn body(operation: &Operation, cast: &Cast, (actor, client): (&str, &Clien
     Some(match (operation.method, operation.path) {
         ("POST", "/auth/register") => registration(&format!("{}@example.org", unique("new")), "BUYER"),
         ("POST", "/auth/login") => support::people::login(&cast.buyer.email),
+        ("POST", "/auth/password/reset") => cast.reset().await,
         ("POST", "/auth/refresh") => json!({ "refresh_token": cast.buyer.refresh_token }),
         ("POST", "/auth/password") => json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD }),
         ("POST", "/auth/second-factor") => json!({ "password": PASSWORD }),

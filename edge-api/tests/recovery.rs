@@ -8,53 +8,17 @@ use std::sync::Arc;
 use argon2::password_hash::PasswordHasher as _;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, Version};
-use edge_api::auth::codes::{fresh_code, reset_hash};
 use edge_api::auth::totp;
-use edge_api::clock::SystemEntropy;
-use edge_api::commands::append;
 use edge_api::limits::{ACCOUNT_GUESSES_MAX, ADDRESS_GUESSES_MAX, RESET_TTL_MS, TOTP_STEP_MS};
-use edge_api::{CommandSerdes, MemorySessions, SealingKey, SealingKeys, SessionStore};
+use edge_api::{MemorySessions, SealingKey, SealingKeys, SessionStore};
 use schemas::SchemaTable;
-use schemas::wire::account::{
-    AccountCommand, AccountCommandPayload, Credential, ForgetSecondFactor, PasswordReset, RegisterAccount,
-};
-use schemas::wire::envelope::{Actor, Envelope, Role};
+use schemas::wire::account::{AccountCommandPayload, Credential, ForgetSecondFactor, RegisterAccount};
+use schemas::wire::envelope::Role;
 use serde_json::{Value, json};
 use support::people::{PASSWORD, Person, secret_of};
 use support::{Reply, Setting, Shop, unique};
 
 const NEW_PASSWORD: &str = "battery staple correct";
-
-/// Gives a command past every gateway, as an operator does.
-async fn command(shop: &Shop, email: &str, payload: AccountCommandPayload) {
-    let login_key = commerce::ids::login_key(email).to_string();
-    let command: AccountCommand = Envelope {
-        id: unique("operator"),
-        seq: 0,
-        at: shop.state.now_ms(),
-        actor: Actor {
-            account_id: "operator".to_owned(),
-            role: Role::System,
-        },
-        causation: unique("request"),
-        correlation: unique("request"),
-        payload,
-    };
-    let serdes = CommandSerdes::avro(&Arc::new(SchemaTable::with_current_schemas()));
-    append(shop.log.as_ref(), &serdes, &login_key, &command).await.unwrap();
-}
-
-/// A code of the operator's for the account.
-async fn offer(shop: &Shop, person: &Person) -> String {
-    let code = fresh_code(&SystemEntropy).unwrap();
-    let payload = AccountCommandPayload::OfferPasswordReset(PasswordReset {
-        code_hash: reset_hash(&person.account_id, &code),
-        ends_at: shop.state.now_ms() + RESET_TTL_MS,
-    });
-    command(shop, &person.email, payload).await;
-    until(shop, &person.email, |credential| credential.reset.is_some()).await;
-    code
-}
 
 /// The credential in its topic, from when it is like this.
 async fn until(shop: &Shop, email: &str, is_so: impl Fn(&Credential) -> bool) -> Credential {
@@ -121,7 +85,7 @@ async fn a_forgotten_password_is_replaced_once_by_the_operator_s_code_and_every_
     reset(&shop, &buyer.email, none)
         .await
         .expect_problem(401, "WRONG_CREDENTIALS");
-    let code = offer(&shop, &buyer).await;
+    let code = shop.offer_reset(&buyer).await;
     shop.log_in(&buyer.email).await.expect(200);
     buyer.client.get("/me").await.expect(200);
     let weak = json!({ "reset_code": code, "new_password": "password1234" });
@@ -150,7 +114,7 @@ async fn a_code_for_another_password_is_its_account_s_and_has_its_time() {
     let shop = Shop::open().await;
     shop.clock.stop();
     let (buyer, other) = (shop.buyer().await, shop.buyer().await);
-    let code = json!({ "reset_code": offer(&shop, &buyer).await });
+    let code = json!({ "reset_code": shop.offer_reset(&buyer).await });
     // Until the gateway has heard of it; a strange account is answered like one that is not there.
     let weak = reset(&shop, &other.email, code.clone())
         .await
@@ -172,7 +136,7 @@ async fn a_forgotten_password_goes_past_no_second_factor() {
     shop.clock.stop();
     let mut seller = shop.seller().await;
     let secret = enrol(&shop, &mut seller).await;
-    let reset_code = offer(&shop, &seller).await;
+    let reset_code = shop.offer_reset(&seller).await;
     let with = |code: Option<&str>| json!({ "reset_code": reset_code, "code": code });
     let missing = reset_in_time(&shop, &seller.email, with(None)).await;
     missing.expect_problem(401, "SECOND_FACTOR_REQUIRED");
@@ -199,7 +163,7 @@ async fn whoever_has_the_operator_s_code_does_not_guess_the_second_factor_and_no
     shop.clock.stop();
     let mut seller = shop.seller().await;
     let secret = enrol(&shop, &mut seller).await;
-    let reset_code = offer(&shop, &seller).await;
+    let reset_code = shop.offer_reset(&seller).await;
     reset_in_time(&shop, &seller.email, json!({ "reset_code": reset_code })).await;
     for _ in 0..ACCOUNT_GUESSES_MAX {
         let wrong = json!({ "reset_code": "AAAA-BBBB" });
@@ -248,8 +212,7 @@ async fn a_lost_second_factor_is_taken_away_by_an_operator_and_the_sessions_with
     shop.log_in(&seller.email)
         .await
         .expect_problem(401, "SECOND_FACTOR_REQUIRED");
-    command(
-        &shop,
+    shop.command(
         &seller.email,
         AccountCommandPayload::ForgetSecondFactor(ForgetSecondFactor {}),
     )
@@ -277,7 +240,7 @@ async fn a_password_is_hashed_anew_at_its_next_login_and_no_session_ends() {
         role: Role::Buyer,
         password_hash: weaker_hash(),
     });
-    command(&shop, &email, payload).await;
+    shop.command(&email, payload).await;
     let before = until(&shop, &email, |_| true).await;
     let session = loop {
         let reply = shop.log_in(&email).await;

@@ -35,8 +35,8 @@ pub struct Quotas {
 struct Used {
     /// When the quota is whole again, in microseconds.
     whole_at: i64,
-    /// Whether the last request was one too many.
-    is_over: bool,
+    /// When a request was last one too many, in microseconds.
+    refused_at: Option<i64>,
 }
 
 /// What is left of a caller's quota.
@@ -50,7 +50,7 @@ pub struct Left {
     reset_s: i64,
     /// Seconds until there is room for a request that was not taken.
     wait_s: Option<i64>,
-    /// Whether the request before was taken, and this one was not.
+    /// Whether it is the first one for a window that was not taken.
     is_news: bool,
 }
 
@@ -77,13 +77,15 @@ impl Quotas {
         let is_over = wait > 0;
         let used = if is_over { used } else { used + cost };
         let whole_at = now + used;
-        callers.insert(caller, Used { whole_at, is_over });
+        let refused_before = before.and_then(|before| before.refused_at);
+        let refused_at = if is_over { Some(now) } else { refused_before };
+        callers.insert(caller, Used { whole_at, refused_at });
         Left {
             requests: self.requests,
             remaining: (WINDOW - used) / cost,
             reset_s: seconds(used),
             wait_s: is_over.then(|| seconds(wait)),
-            is_news: is_over && !before.is_some_and(|before| before.is_over),
+            is_news: is_over && refused_before.is_none_or(|before| now - before >= WINDOW),
         }
     }
 }
@@ -148,6 +150,18 @@ mod tests {
     fn take(quotas: &Quotas, caller: &str, now_ms: i64) -> Option<(i64, i64)> {
         let left = quotas.take(caller, now_ms);
         left.wait_s.is_none().then_some((left.remaining, left.reset_s))
+    }
+
+    #[test]
+    fn that_a_quota_is_used_up_is_news_once_for_as_long_as_it_goes_on() {
+        let quotas = Quotas::new(1);
+        let is_news = |now_ms| quotas.take("ann", now_ms).is_news;
+        assert_eq!([NOW, NOW, NOW + 2].map(is_news), [false, true, false]);
+        // Taken again, and one too many again within the window.
+        let later = NOW + QUOTA_WINDOW_MS;
+        assert_eq!([later, later + 1].map(is_news), [false, false]);
+        let much_later = later + 2 * QUOTA_WINDOW_MS;
+        assert_eq!([much_later, much_later].map(is_news), [false, true]);
     }
 
     #[test]

@@ -1,7 +1,16 @@
 //! Buyers, sellers and what they do.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use edge_api::CommandSerdes;
+use edge_api::auth::codes::{fresh_code, reset_hash};
+use edge_api::clock::SystemEntropy;
+use edge_api::commands::append;
+use edge_api::limits::RESET_TTL_MS;
+use schemas::SchemaTable;
+use schemas::wire::account::{AccountCommand, AccountCommandPayload, PasswordReset};
+use schemas::wire::envelope::{Actor, Envelope, Role};
 use serde_json::{Value, json};
 
 use super::{Client, Reply, Shop, unique};
@@ -55,6 +64,36 @@ impl Shop {
 
     pub async fn seller(&self) -> Person {
         self.person("SELLER").await
+    }
+
+    /// Gives a command past every gateway, as an operator does.
+    pub async fn command(&self, email: &str, payload: AccountCommandPayload) {
+        let login_key = commerce::ids::login_key(email).to_string();
+        let command: AccountCommand = Envelope {
+            id: unique("operator"),
+            seq: 0,
+            at: self.state.now_ms(),
+            actor: Actor {
+                account_id: "operator".to_owned(),
+                role: Role::System,
+            },
+            causation: unique("request"),
+            correlation: unique("request"),
+            payload,
+        };
+        let serdes = CommandSerdes::avro(&Arc::new(SchemaTable::with_current_schemas()));
+        append(self.log.as_ref(), &serdes, &login_key, &command).await.unwrap();
+    }
+
+    /// An operator's code for another password of the account.
+    pub async fn offer_reset(&self, person: &Person) -> String {
+        let code = fresh_code(&SystemEntropy).unwrap();
+        let payload = AccountCommandPayload::OfferPasswordReset(PasswordReset {
+            code_hash: reset_hash(&person.account_id, &code),
+            ends_at: self.state.now_ms() + RESET_TTL_MS,
+        });
+        self.command(&person.email, payload).await;
+        code
     }
 
     /// A buyer with this much in the wallet.
