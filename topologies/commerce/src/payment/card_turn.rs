@@ -5,7 +5,8 @@ use crate::money::Money;
 use crate::payment::card::{CardPayment, CardStep, CardToken, ProviderAnswer, ProviderOutcome};
 use crate::payment::ledger::{LedgerKind, Purse};
 use crate::payment::order_payment::{PARTS_MAX, Payment, PaymentStep, Standing};
-use crate::payment::turn::{Part, Turn};
+use crate::payment::part::Part;
+use crate::payment::turn::Turn;
 use crate::payment::{PaymentEvent, PaymentFact, PaymentOperation, PaymentRefusal, Wallet};
 
 /// Takes an answer of the provider. One of a payment that is not known, or about something that was not asked, leads to nothing.

@@ -20,6 +20,7 @@ mod credit;
 mod holder;
 mod ledger;
 mod order_payment;
+mod part;
 mod transfer;
 mod turn;
 mod wallet;

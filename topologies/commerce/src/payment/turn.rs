@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use planted::Bug;
-
 use crate::ids::{AccountId, OrderId, RefundId, SettlementId};
 use crate::money::Money;
 use crate::payment::card::{CardStep, CardToken};
 use crate::payment::holder::{self, Holder};
 use crate::payment::ledger::{self, LedgerKind, Purse};
 use crate::payment::order_payment::{PARTS_MAX, Payment, PaymentStep, Standing};
+use crate::payment::part::Part;
 use crate::payment::wallet::is_amount;
 use crate::payment::{PaymentEvent, PaymentFact, PaymentOperation, PaymentRefusal, Wallet};
 
@@ -398,82 +397,6 @@ impl<'a> Turn<'a> {
         PaymentStep {
             event: Some(event),
             ..self.silent()
-        }
-    }
-}
-
-/// A part of what an order was paid with.
-pub(super) enum Part {
-    /// Back to the buyer, whose wallet this is.
-    Refund(RefundId, Purse),
-    /// On to a seller. This wallet does not change, but the entry takes a number of it.
-    Settlement(SettlementId),
-}
-
-impl Part {
-    fn id(&self) -> &str {
-        match self {
-            Self::Refund(id, _) => id.as_str(),
-            Self::Settlement(id) => id.as_str(),
-        }
-    }
-
-    fn operation(&self) -> PaymentOperation {
-        match self {
-            Self::Refund(..) => PaymentOperation::Refund,
-            Self::Settlement(_) => PaymentOperation::Settle,
-        }
-    }
-
-    fn kind(&self) -> LedgerKind {
-        match self {
-            Self::Refund(..) => LedgerKind::Refund,
-            Self::Settlement(_) => LedgerKind::Settlement,
-        }
-    }
-
-    /// What comes back into this wallet.
-    fn gain(&self, amount: Money) -> i64 {
-        match self {
-            Self::Refund(_, purse) => purse.gain(amount),
-            Self::Settlement(_) => 0,
-        }
-    }
-
-    fn purse(&self) -> Purse {
-        match self {
-            Self::Refund(_, purse) => *purse,
-            Self::Settlement(_) => Purse::Wallet,
-        }
-    }
-
-    /// The minor units of this part, if it was made before.
-    fn known(&self, payment: &Payment) -> Option<i64> {
-        match self {
-            Self::Refund(id, _) => payment.refunds.get(id).copied(),
-            Self::Settlement(id) => payment.settlements.get(id).copied(),
-        }
-    }
-
-    /// Parts of this kind that were made before.
-    fn made(&self, payment: &Payment) -> usize {
-        match self {
-            Self::Refund(..) => payment.refunds.len(),
-            Self::Settlement(_) => payment.settlements.len(),
-        }
-    }
-
-    fn keep(self, payment: &mut Payment, amount: Money) {
-        match self {
-            Self::Refund(id, _) => payment.refunds.insert(id, amount.amount),
-            Self::Settlement(id) => payment.settlements.insert(id, amount.amount),
-        };
-    }
-
-    fn bug(&self) -> Bug {
-        match self {
-            Self::Refund(..) => Bug::RefundedTwice,
-            Self::Settlement(_) => Bug::SettledTwice,
         }
     }
 }
