@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use axum::Router;
 use axum::response::Json;
 use axum::routing::get;
+use serde_json::Value;
 use utoipa::openapi::link::Link;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -28,7 +29,27 @@ pub fn description() -> OpenApi {
     Description::openapi()
 }
 
-static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(description);
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = serde_json::to_value(description()).unwrap_or_default();
+    name_links(&mut document);
+    document
+});
+
+/// utoipa writes a link's `operationId` in the way of Rust, which no reader understands.
+fn name_links(value: &mut Value) {
+    if let Some(Value::Object(links)) = value.get_mut("links") {
+        for link in links.values_mut().filter_map(Value::as_object_mut) {
+            if let Some(id) = link.remove("operation_id") {
+                link.insert("operationId".to_owned(), id);
+            }
+        }
+    }
+    match value {
+        Value::Object(members) => members.values_mut().for_each(name_links),
+        Value::Array(members) => members.iter_mut().for_each(name_links),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -62,7 +83,7 @@ struct Description;
     get, path = "/openapi.json", tag = "meta", security(()),
     responses((status = 200, description = "This document.", body = Object))
 )]
-async fn document() -> Json<OpenApi> {
+async fn document() -> Json<Value> {
     Json(DOCUMENT.clone())
 }
 

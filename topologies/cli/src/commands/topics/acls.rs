@@ -143,7 +143,7 @@ impl Rights {
             self.on_topic(&topic.name, &[Operation::Write]);
         }
         // What is said outside to what a topology asks there is written by the process that runs it.
-        for topic in answers(topology.name()) {
+        if let Some(topic) = answers(topology.name()) {
             self.on_topic(topic.name, &[Operation::Write]);
         }
         self.on_topic(&layout.task_topic(), &SEE);
