@@ -165,7 +165,7 @@ mod tests {
             seen: None,
         };
         let question = Question::new(task, at, &Freshness::Committed, CONNECT_TIMEOUT, kind);
-        let queries = RemoteQueries::new(Arc::new(Nobody)).unwrap();
+        let queries = RemoteQueries::new(Arc::new(Nobody), None).unwrap();
         let ask = async |owner: &str| queries.send::<Option<Vec<u8>>>(owner, &question).await;
         assert_eq!(ask(&elsewhere).await, Ok(None));
         assert!(matches!(ask(&owner).await, Err(QueryError::Unavailable(_))));
