@@ -67,6 +67,7 @@ run_load() { # name of the run, arguments
 
 end_load() {
     kill "${load_pids[@]}" 2>/dev/null || true
-    wait 2>/dev/null || true
+    # Not for the stack, which may have been started by this shell too.
+    wait "${load_pids[@]}" 2>/dev/null || true
     if [ -z "$stack_was_running" ] && declare -F stop_stack >/dev/null; then stop_stack; fi
 }

@@ -35,6 +35,9 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a new order waits to learn whether it came before.
 pub const REPEAT_CHECK_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// How long nobody waits for that after the state did not answer in time, but for one request that looks whether it is back.
+pub const REPEAT_CHECK_PAUSE: Duration = Duration::from_secs(1);
+
 /// Connections to one listener at the same time; more wait in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 10_000;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use axum::Router;
+use commerce::views::OrderView;
 use planted::Bug;
 use runtime::commands::CommandLog;
 use runtime::queries::Freshness;
@@ -25,7 +26,7 @@ use crate::http::quota::Quotas;
 use crate::idempotency::RecentRequests;
 use crate::limits::{LONG_POLLS_MAX, REVOCATIONS_SWEPT, STREAMS_MAX};
 use crate::problem::{Code, Problem};
-use crate::reading::Reader;
+use crate::reading::{Away, Reader};
 use crate::security;
 use crate::sessions::{Exchange, Exchanged, OpenSession, SessionOwner, SessionStore, SessionsUnavailable};
 use crate::views::Views;
@@ -86,6 +87,7 @@ struct Shared {
     passwords: Passwords,
     uses: TokenUses,
     recent: RecentRequests,
+    orders_away: Away,
     accepted: Accepted,
     quotas: Quotas,
     long_polls: Arc<Semaphore>,
@@ -101,6 +103,7 @@ impl EdgeState {
             passwords: Passwords::new(cores / 2, parts.breached_passwords.clone())?,
             uses: TokenUses::new(Arc::clone(&parts.sessions)),
             recent: RecentRequests::default(),
+            orders_away: Away::default(),
             accepted: Accepted::default(),
             quotas: Quotas::new(parts.quota),
             long_polls: Arc::new(Semaphore::new(LONG_POLLS_MAX)),
@@ -373,6 +376,12 @@ impl EdgeState {
 
     pub(crate) fn takes_cards(&self) -> bool {
         self.0.parts.takes_cards
+    }
+
+    /// An order that came before, as far as that is known at once.
+    pub(crate) async fn placed_order(&self, order_id: &str) -> Result<Option<OrderView>, Problem> {
+        let (away, now_ms) = (&self.0.orders_away, self.now_ms());
+        self.reader().placed_order(order_id, away, now_ms).await
     }
 
     pub(crate) fn recent(&self) -> &RecentRequests {

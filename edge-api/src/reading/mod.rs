@@ -19,9 +19,11 @@ use crate::metrics::view_failed;
 use crate::problem::{Code, Problem};
 use crate::views::Views;
 
+mod away;
 mod lists;
 mod outcomes;
 
+pub use away::Away;
 pub use outcomes::Outcome;
 
 /// What a login is checked against.
@@ -142,13 +144,22 @@ impl<'a> Reader<'a> {
 
     /// An order with the fingerprint of its request, as far as it is committed; also `None` while the state is away
     /// or slow: a new order does not wait for that, and the topology compares the requests again.
-    pub async fn placed_order(&self, order_id: &str) -> Result<Option<OrderView>, Problem> {
-        let reading = self.get(views::ORDERS, order_id, &Freshness::Committed, views::order);
-        match tokio::time::timeout(REPEAT_CHECK_TIMEOUT, reading).await {
-            Err(_) => Ok(None),
-            Ok(Err(problem)) if problem.code() == Code::Unavailable => Ok(None),
-            Ok(answer) => answer,
+    pub async fn placed_order(&self, order_id: &str, away: &Away, now_ms: i64) -> Result<Option<OrderView>, Problem> {
+        if away.is_away(now_ms) {
+            return Ok(None);
         }
+        let reading = self.get(views::ORDERS, order_id, &Freshness::Committed, views::order);
+        let answer = tokio::time::timeout(REPEAT_CHECK_TIMEOUT, reading).await;
+        let is_silent = match &answer {
+            Err(_) => true,
+            Ok(answer) => matches!(answer, Err(problem) if problem.code() == Code::Unavailable),
+        };
+        if is_silent {
+            away.note_silence(now_ms);
+            return Ok(None);
+        }
+        away.note_answer();
+        answer.unwrap_or(Ok(None))
     }
 
     /// Waits until `done` says so of an order or the time is over; the order as it is then.

@@ -133,7 +133,7 @@ pub async fn place(
     order.check(state.takes_cards())?;
     let order_id = ids::order_id(&AccountId::from(caller.account_id.as_str()), &key).to_string();
     let request_hash = ids::request_hash(&serde_json::to_vec(&order).map_err(Problem::internal)?);
-    match state.reader().placed_order(&order_id).await? {
+    match state.placed_order(&order_id).await? {
         Some(placed) if placed.request_hash == request_hash => return Ok(accepted(order_id)),
         Some(_) => return Err(key_reused()),
         None => state.recent().claim(&order_id, &request_hash)?,
