@@ -10,7 +10,7 @@ use apache_avro::Schema;
 use common::{Arbitrary, datum_of, payloads};
 use proptest::prelude::*;
 use schemas::topics::{TopicSpec, topics};
-use schemas::wire::{Wire, account, order, payment, product, revocation, stock, webhook};
+use schemas::wire::{Wire, account, order, payment, product, provider, revocation, stock, webhook};
 use schemas::{AvroSerde, SchemaTable, generic};
 use streams::serde::{Serde, SerdeError};
 
@@ -36,6 +36,8 @@ fn read_by_everybody(bytes: &[u8]) -> Vec<Result<(), SerdeError>> {
         read::<payment::PaymentEvent>(bytes),
         read::<product::ProductCommand>(bytes),
         read::<product::Product>(bytes),
+        read::<provider::ProviderAnswer>(bytes),
+        read::<provider::ProviderCall>(bytes),
         read::<revocation::Revocation>(bytes),
         read::<stock::StockCommand>(bytes),
         read::<stock::StockEvent>(bytes),

@@ -14,7 +14,7 @@ use apache_avro::types::Value;
 use common::{Arbitrary, datum_of, payloads};
 use proptest::test_runner::{Config, TestRunner};
 use schemas::topics::{TopicSpec, topics};
-use schemas::wire::{Wire, account, order, payment, product, revocation, stock, webhook};
+use schemas::wire::{Wire, account, order, payment, product, provider, revocation, stock, webhook};
 use schemas::{AvroSerde, SchemaTable};
 use streams::serde::Serde;
 
@@ -39,6 +39,8 @@ fn every_payload_of_every_topic_comes_through_its_type_without_a_changed_byte() 
         mirrors::<payment::PaymentEvent>(),
         mirrors::<product::ProductCommand>(),
         mirrors::<product::Product>(),
+        mirrors::<provider::ProviderAnswer>(),
+        mirrors::<provider::ProviderCall>(),
         mirrors::<revocation::Revocation>(),
         mirrors::<stock::StockCommand>(),
         mirrors::<stock::StockEvent>(),
