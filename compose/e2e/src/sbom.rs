@@ -1,4 +1,4 @@
-//! A bill of materials in CycloneDX 1.6: every crate of the lock file, the C libraries that are compiled in or linked, the parts in Java
+//! A bill of materials in `CycloneDX` 1.6: every crate of the lock file, the C libraries that are compiled in or linked, the parts in Java
 //! and the images, each with where it is from.
 //!
 //! `required` is what is in the shipped program or beside it; `excluded` is what builds and tests it.

@@ -223,7 +223,7 @@ fn an_order_is_paid_with_every_connection_over_tls_and_with_the_rights_that_are_
     ground.grant("prepare", &["prepare"]);
     ground.grant("topologies", &["accounts", "products", "payments", "orders", "views"]);
     ground.grant("edge", &["edge"]);
-    let prepared = ground.run("prepare", &["topics", "apply"]);
+    let prepared = ground.run("prepare", &["topics", "apply", "--webhooks"]);
     assert_eq!(prepared.code, 0, "{prepared:?}");
     let registered = || (ground.run("prepare", &["schemas", "register"]).code == 0).then_some(());
     wait_until("the registry takes the schemas", REGISTRY_WAIT, registered).unwrap();

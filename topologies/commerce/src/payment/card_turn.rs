@@ -10,6 +10,7 @@ use crate::payment::turn::Turn;
 use crate::payment::{PaymentEvent, PaymentFact, PaymentOperation, PaymentRefusal, Wallet};
 
 /// Takes an answer of the provider. One of a payment that is not known, or about something that was not asked, leads to nothing.
+#[must_use]
 pub fn step_answer(
     account_id: &AccountId,
     wallet: Option<Wallet>,
@@ -22,6 +23,7 @@ pub fn step_answer(
 }
 
 /// Asks again where the provider has not answered in time. The first time it is an event, so that people see it.
+#[must_use]
 pub fn step_overdue(
     account_id: &AccountId,
     wallet: Option<Wallet>,

@@ -47,7 +47,6 @@ impl ClientTls {
 /// The beginning of an HTTP client: with these authorities, or with those that the machine trusts where there are none. What the
 /// environment says about the way to the web does not apply: all that is called stands beside this process. Nor is anybody followed to
 /// another address.
-#[must_use]
 pub fn http_client(tls: Option<&ClientTls>) -> reqwest::ClientBuilder {
     let client = reqwest::Client::builder()
         .no_proxy()
