@@ -264,7 +264,7 @@ impl NewOrder {
         match self.card.as_deref().map(CardToken::parse) {
             None => {}
             Some(_) if !takes_cards => {
-                checks.report("/card", "CARDS_NOT_TAKEN", "This shop takes no cards: leave it out.")
+                checks.report("/card", "CARDS_NOT_TAKEN", "This shop takes no cards: leave it out.");
             }
             Some(Err(reason)) => checks.report("/card", "INVALID_CARD", sentence(reason)),
             Some(Ok(_)) => {}

@@ -5,8 +5,11 @@ use proptest::prelude::*;
 use crate::exhaustive::commands;
 use crate::world::World;
 
+/// Whether it is Ann's, whether a card pays, and its lines: whether of the first product, and how many.
+type Ordered = (bool, bool, Vec<(bool, i64)>);
+
 /// Orders, what they ask for, and how rich the buyers and full the shelves are.
-fn world(orders: &[(bool, bool, Vec<(bool, i64)>)], stock: [i64; 2], money: [i64; 2]) -> World {
+fn world(orders: &[Ordered], stock: [i64; 2], money: [i64; 2]) -> World {
     let mut world = World::default();
     world.history.keep_messages = true;
     world = world.with_product("p", 10, stock[0]).with_product("q", 7, stock[1]);

@@ -395,12 +395,12 @@ impl World {
         }
         // What was settled is counted as the order's money until its seller has it.
         money -= self.credits.values().map(|credit| credit.amount.amount).sum::<i64>();
-        assert_eq!(money, self.deposited + self.from_cards(), "money came or went");
+        assert_eq!(money, self.deposited + self.brought_by_cards(), "money came or went");
         self.check_provider();
     }
 
     /// What has come from cards, less what has gone back to them, as the books say.
-    fn from_cards(&self) -> i64 {
+    fn brought_by_cards(&self) -> i64 {
         let by_card = self
             .history
             .entries
@@ -535,7 +535,9 @@ impl World {
             if asking.is_empty() {
                 return;
             }
-            asking.iter().for_each(|payment| self.ask_again(payment));
+            for payment in &asking {
+                self.ask_again(payment);
+            }
         }
         panic!("the provider is asked for ever: {:?}", self.payments);
     }

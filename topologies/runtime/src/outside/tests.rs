@@ -441,7 +441,7 @@ fn each_of_several_observers_hears_of_what_it_wants_and_all_of_commits() {
     both.output(TASK, "b", &record(None, None, &none));
     both.committed();
     both.dropped();
-    let noted = ["b hears of b", "a commits", "b commits", "a drops", "b drops"];
-    assert_eq!(*locked(&notes), noted);
+    let expected = ["b hears of b", "a commits", "b commits", "a drops", "b drops"];
+    assert_eq!(*locked(&notes), expected);
     assert!(together(Vec::new()).is_none());
 }
