@@ -82,12 +82,12 @@ async fn operations_have_names_of_their_own_and_links_lead_to_them() {
     let description = description().await;
     let paths = description["paths"].as_object().unwrap().values();
     let operations: Vec<&Value> = paths.flat_map(|path| path.as_object().unwrap().values()).collect();
-    let named: Vec<&str> = operations
+    let ids: Vec<&str> = operations
         .iter()
         .map(|operation| operation["operationId"].as_str().unwrap())
         .collect();
-    let names: std::collections::BTreeSet<&str> = named.iter().copied().collect();
-    assert_eq!(names.len(), named.len(), "{named:?}");
+    let unique: BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!(unique.len(), ids.len(), "{ids:?}");
     let answers = operations
         .iter()
         .flat_map(|operation| operation["responses"].as_object().unwrap().values());
@@ -97,7 +97,7 @@ async fn operations_have_names_of_their_own_and_links_lead_to_them() {
         .collect();
     assert!(links.len() >= 20, "{}", links.len());
     for link in links {
-        assert!(names.contains(link["operationId"].as_str().unwrap()), "{link}");
+        assert!(unique.contains(link["operationId"].as_str().unwrap()), "{link}");
         assert!(
             link["parameters"]["id"]
                 .as_str()

@@ -142,9 +142,9 @@ impl Ground {
         producer.flush(Duration::from_mins(1)).unwrap();
         let told = producer.context().0.lock().unwrap().take();
         match told.expect("the record had an end") {
-            None => true,
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => false,
-            other => panic!("{topic}: {other:?}"),
+            Ok(()) => true,
+            Err(Some(RDKafkaErrorCode::TopicAuthorizationFailed)) => false,
+            Err(other) => panic!("{topic}: {other:?}"),
         }
     }
 
@@ -161,7 +161,7 @@ impl Ground {
 
 /// What became of the record: nothing before it is known, then the error if there was one.
 #[derive(Default)]
-struct Told(Mutex<Option<Option<RDKafkaErrorCode>>>);
+struct Told(Mutex<Option<Result<(), Option<RDKafkaErrorCode>>>>);
 
 impl ClientContext for Told {}
 
@@ -169,8 +169,11 @@ impl ProducerContext for Told {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        let error = result.as_ref().err().and_then(|(error, _)| error.rdkafka_error_code());
-        *self.0.lock().unwrap() = Some(error);
+        let told = result
+            .as_ref()
+            .map(drop)
+            .map_err(|(error, _)| error.rdkafka_error_code());
+        *self.0.lock().unwrap() = Some(told);
     }
 }
 

@@ -65,7 +65,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     let [first, second, third, _] = address.octets();
     let is_special = match (first, second) {
         // This network, carriers' shared addresses, and what is reserved.
-        (0, _) | (100, 64..=127) | (240..=255, _) => true,
+        (0 | 240..=255, _) | (100, 64..=127) => true,
         // Protocol assignments, and the old relays of 6to4.
         (192, 0) => third == 0,
         (192, 88) => third == 99,

@@ -131,10 +131,11 @@ impl Cast {
             lines.pop();
             lines.push(json!({ "product_id": product, "quantity": 1 }));
         }
-        let mut body = json!({ "lines": lines });
-        if dice.roll(100) < self.cards {
-            body["card"] = dice.card().into();
-        }
+        let body = if dice.roll(100) < self.cards {
+            json!({ "lines": lines, "card": dice.card() })
+        } else {
+            json!({ "lines": lines })
+        };
         let (buyer, key) = (Arc::clone(buyer), format!("load-{}-{number}", self.run));
         Ok(Draft { buyer, key, body })
     }
