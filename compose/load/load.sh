@@ -62,6 +62,7 @@ run_load() { # name of the run, arguments
     "$(built sluice)" load --url "$load_url_edge" --cast "$load_dir/cast.json" --acceptance-only --rate "$load_rate" \
         --orders $((load_rate * load_seconds)) --output json "${@:2}" >"$load_out/$1.json" \
         || say "some orders were not accepted; see compose/load/$1.json"
+    [ -s "$load_out/$1.json" ] || die "the run $1 came to nothing; its reason stands above"
     python3 "$load_out/plot.py" --say "$load_out/$1.json" >&2
 }
 
