@@ -428,6 +428,7 @@ export default {
   "problem.EMAIL_TAKEN": "There is an account with this e-mail address. Log in instead.",
   "problem.ORDER_TOO_LATE": "The order has gone too far to be cancelled.",
   "problem.LINES_NOT_READY": "The lines stand elsewhere by now. Close this and look at them again.",
+  "problem.PRECONDITION_FAILED": "It has changed since you read it. Read it again, and change that.",
   "problem.STOCK_TOO_LOW": "Fewer pieces are free. Those held for orders cannot be taken away.",
   "problem.BALANCE_TOO_LOW": "Less than that is free in the wallet.",
   "problem.BODY_TOO_LARGE": "The request is too large.",

@@ -428,6 +428,7 @@ export default {
   "problem.EMAIL_TAKEN": "이미 있는 이메일 주소입니다. 로그인하세요.",
   "problem.ORDER_TOO_LATE": "주문이 너무 진행되어 취소할 수 없습니다.",
   "problem.LINES_NOT_READY": "줄의 상태가 바뀌었습니다. 닫고 다시 확인하세요.",
+  "problem.PRECONDITION_FAILED": "읽은 뒤에 내용이 바뀌었습니다. 다시 불러온 뒤 변경하세요.",
   "problem.STOCK_TOO_LOW": "남은 수량이 부족합니다. 주문에 확보된 것은 뺄 수 없습니다.",
   "problem.BALANCE_TOO_LOW": "지갑에 쓸 수 있는 금액이 그보다 적습니다.",
   "problem.BODY_TOO_LARGE": "요청이 너무 큽니다.",
