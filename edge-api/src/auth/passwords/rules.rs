@@ -118,14 +118,15 @@ fn words(context: Context<'_>) -> impl Iterator<Item = Vec<char>> {
         .map(|word| word.to_lowercase().chars().map(plain).collect())
 }
 
-/// The letter that a digit or a sign is written for. What looks alike is one.
+/// The letter that a digit, a sign or a letter with a mark is written for. What looks alike is one.
 fn plain(character: char) -> char {
     match character {
-        '0' => 'o',
-        '1' | '!' | '|' | 'l' => 'i',
-        '3' => 'e',
-        '4' | '@' => 'a',
-        '5' | '$' => 's',
+        '0' | 'ö' | 'ó' | 'ò' | 'ô' | 'ø' => 'o',
+        '1' | '!' | '|' | 'l' | 'í' | 'ì' | 'î' => 'i',
+        '3' | 'é' | 'è' | 'ê' | 'ë' => 'e',
+        '4' | '@' | 'ä' | 'á' | 'à' | 'â' | 'å' => 'a',
+        '5' | '$' | 'ß' => 's',
+        'ü' | 'ú' | 'ù' | 'û' => 'u',
         '7' => 't',
         other => other,
     }
