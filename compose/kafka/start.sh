@@ -8,6 +8,7 @@
 #   KAFKA_PORT (9092), KAFKA_CONTROLLER_PORT (KAFKA_PORT + 1)
 #   KAFKA_DATA      data directory; kept between starts ($SLUICE_STACK_DIR/kafka, which is in the cache directory)
 #   KAFKA_HEAP      384m
+#   KAFKA_BRIEF     yes for a broker that lives no longer than a test
 #   KAFKA_EXTRA     lines appended to server.properties
 #   KAFKA_USERS     "name password" a line: who may come in with SCRAM-SHA-512, told to a node when it is formatted
 #   KAFKA_CLUSTER_ID   the id of a cluster whose voters KAFKA_EXTRA lists; without it the node is a cluster of its own
@@ -55,7 +56,10 @@ run() {
         "$here/server.properties" >"$data/server.properties"
     printf '%s\n' "${KAFKA_EXTRA:-}" >>"$data/server.properties"
     [ -f "$data/logs/meta.properties" ] || format "$data/server.properties"
-    exec "$(java_command)" "@$here/jvm.options" "-Xms$heap" "-Xmx$heap" "$logging" -cp "$jars/*" \
+    # Java compiles what runs often a second time, which is half of what a broker does in its first minutes. It pays later.
+    local compiler=()
+    [ -z "${KAFKA_BRIEF:-}" ] || compiler=(-XX:TieredStopAtLevel=1)
+    exec "$(java_command)" "@$here/jvm.options" "${compiler[@]}" "-Xms$heap" "-Xmx$heap" "$logging" -cp "$jars/*" \
         kafka.Kafka "$data/server.properties"
 }
 

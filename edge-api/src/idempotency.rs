@@ -33,6 +33,12 @@ impl RecentRequests {
             }
         }
     }
+
+    /// The state says whose `id` is, whatever was claimed here.
+    pub fn correct(&self, id: &str, fingerprint: &str) {
+        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.insert(id, fingerprint.to_owned());
+    }
 }
 
 /// The answer to a key that came with another request before.
@@ -58,6 +64,15 @@ mod tests {
             recent.claim("a", "2").err().map(|problem| problem.code()),
             Some(Code::IdempotencyKeyReused)
         );
+    }
+
+    #[test]
+    fn what_the_state_says_replaces_a_claim() {
+        let recent = RecentRequests::default();
+        assert!(recent.claim("a", "1").is_ok());
+        recent.correct("a", "2");
+        assert!(recent.claim("a", "1").is_err());
+        assert!(recent.claim("a", "2").is_ok());
     }
 
     #[test]

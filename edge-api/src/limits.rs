@@ -23,6 +23,9 @@ pub const STREAMS_MAX: usize = 2_000;
 /// How long a stream lasts, at most: as long as an access token.
 pub const STREAM_TIME_MAX: Duration = Duration::from_mins(5);
 
+/// How long one question for the next event of a stream waits at the order's owner.
+pub const STREAM_WAIT: Duration = Duration::from_secs(30);
+
 /// How often a stream looks whether its session is over.
 pub const STREAM_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 

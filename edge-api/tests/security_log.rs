@@ -1,6 +1,7 @@
 //! The security log: which line each event writes, and what is in no line.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "edge/support/mod.rs"]
 mod support;
 
 use std::io;

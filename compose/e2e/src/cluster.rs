@@ -159,6 +159,7 @@ impl Cluster {
             ("KAFKA_PORT", own.internal.to_string()),
             ("KAFKA_CONTROLLER_PORT", own.controller.to_string()),
             ("KAFKA_DATA", data.display().to_string()),
+            ("KAFKA_BRIEF", "yes".to_owned()),
             ("KAFKA_CLUSTER_ID", "sluice-under-fire-000A".to_owned()),
             ("KAFKA_EXTRA", self.properties(node, own)),
         ]

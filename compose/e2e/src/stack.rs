@@ -189,6 +189,7 @@ impl Stack {
         for name in ["KAFKA_DATA", "REDIS_DATA"] {
             environment.push((name.to_owned(), data.display().to_string()));
         }
+        environment.push(("KAFKA_BRIEF".to_owned(), "yes".to_owned()));
         environment.push(("REGISTRY_KAFKA".to_owned(), self.kafka()));
         environment.extend(self.told.get(&part).into_iter().flatten().cloned());
         let script = workspace().join("compose").join(part.name()).join("start.sh");

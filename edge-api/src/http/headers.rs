@@ -98,18 +98,14 @@ impl Expected {
     /// The version that the command is for: none where the client takes any. Refuses what stands in another one.
     pub fn version(&self, present: i64) -> Result<Option<i64>, Problem> {
         let Some(tags) = &self.0 else { return Ok(None) };
-        let (name, tag) = etag(present);
+        let (_, tag) = etag(present);
         if tags.iter().any(|expected| expected == "*") {
             return Ok(None);
         }
         if tags.contains(&tag) {
             return Ok(Some(present));
         }
-        let problem = Self::failed();
-        Err(match HeaderValue::try_from(tag) {
-            Ok(tag) => problem.header(name, tag),
-            Err(error) => Problem::internal(error),
-        })
+        Err(with_version(Self::failed(), present))
     }
 
     /// The answer where something stands in another version than the client wants to change.
@@ -175,6 +171,16 @@ pub fn wait(headers: &HeaderMap) -> Duration {
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))
         .and_then(|(_, seconds)| seconds.trim().trim_matches('"').parse::<u64>().ok());
     Duration::from_secs(seconds.unwrap_or(0).min(WAIT_SECONDS_MAX))
+}
+
+/// A conflict says with which version.
+#[must_use]
+pub fn with_version(problem: Problem, version: i64) -> Problem {
+    let (name, tag) = etag(version);
+    match HeaderValue::try_from(tag) {
+        Ok(tag) => problem.header(name, tag),
+        Err(error) => Problem::internal(error),
+    }
 }
 
 /// The `ETag` of a version.

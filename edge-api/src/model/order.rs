@@ -1,6 +1,6 @@
 //! Orders.
 
-use commerce::payment::{CardToken, NotACard};
+use commerce::payment::CardToken;
 use schemas::wire::order as wire;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -266,19 +266,10 @@ impl NewOrder {
             Some(_) if !takes_cards => {
                 checks.report("/card", "CARDS_NOT_TAKEN", "This shop takes no cards: leave it out.");
             }
-            Some(Err(reason)) => checks.report("/card", "INVALID_CARD", sentence(reason)),
+            Some(Err(reason)) => checks.report("/card", "INVALID_CARD", reason.to_string()),
             Some(Ok(_)) => {}
         }
         checks.finish()
-    }
-}
-
-fn sentence(reason: NotACard) -> &'static str {
-    match reason {
-        NotACard::Malformed => "1 to 64 letters, digits, `_` and `-`, a letter among them.",
-        NotACard::Number => {
-            "This looks like the number of a card. Send the token that the payment provider has given out for it."
-        }
     }
 }
 

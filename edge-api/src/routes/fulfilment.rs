@@ -3,7 +3,6 @@
 
 use axum::Router;
 use axum::extract::{Extension, FromRequestParts, State};
-use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
@@ -12,12 +11,12 @@ use commerce::views::OrderView;
 use schemas::wire::fulfilment as wire;
 use schemas::wire::order::{Order, OrderCommandPayload, OrderStatus};
 
-use super::orders::{command, own_part, scope, stored, with_version};
+use super::orders::{command, own_part, scope, stored};
 use crate::auth::Caller;
 use crate::auth::access::{Operation, OrderScope};
 use crate::http::body::OptionalBody;
 use crate::http::consistency::Token;
-use crate::http::headers::{OptionalIdempotencyKey, OptionalKey, etag};
+use crate::http::headers::{OptionalIdempotencyKey, OptionalKey, etag, with_version};
 use crate::http::layers::RequestId;
 use crate::http::parameters::PathId;
 use crate::idempotency::key_reused;
@@ -220,12 +219,8 @@ fn outcome(view: OrderView, command_id: &str, scope: OrderScope, caller: &Caller
         order_id: order.order_id.clone(),
         version: order.version,
     });
-    let mut answer = ([etag(order.version)], Json(OrderBody::from(order))).into_response();
-    if let Some((name, value)) = token.map(|token| token.header()) {
-        let value = HeaderValue::try_from(value).map_err(Problem::internal)?;
-        answer.headers_mut().insert(name, value);
-    }
-    Ok(answer)
+    let token = token.map(|token| [token.header()]);
+    Ok((token, [etag(order.version)], Json(OrderBody::from(order))).into_response())
 }
 
 fn is_another(view: &OrderView, named: &str, command_id: &str) -> bool {

@@ -3,8 +3,8 @@
 
 use axum::Router;
 use axum::extract::{Extension, State};
+use axum::http::StatusCode;
 use axum::http::header::LOCATION;
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
 use commerce::ids::{self, AccountId};
@@ -22,7 +22,9 @@ use crate::auth::access::{Operation, OrderScope};
 use crate::http::body::{Body, OptionalBody};
 use crate::http::consistency::{self, AsOf, ConsistencyToken, Token};
 use crate::http::cursor::{self, Page, page_size};
-use crate::http::headers::{IdempotencyKey, Known, OptionalIdempotencyKey, OptionalKey, RequiredKey, Wait, etag};
+use crate::http::headers::{
+    IdempotencyKey, Known, OptionalIdempotencyKey, OptionalKey, RequiredKey, Wait, etag, with_version,
+};
 use crate::http::layers::RequestId;
 use crate::http::parameters::{Parameters, PathId};
 use crate::idempotency::key_reused;
@@ -133,23 +135,30 @@ pub async fn place(
     order.check(state.takes_cards())?;
     let order_id = ids::order_id(&AccountId::from(caller.account_id.as_str()), &key).to_string();
     let request_hash = ids::request_hash(&serde_json::to_vec(&order).map_err(Problem::internal)?);
-    match state.placed_order(&order_id).await? {
-        Some(placed) if placed.request_hash == request_hash => return Ok(accepted(order_id)),
-        Some(_) => return Err(key_reused()),
-        None => state.recent().claim(&order_id, &request_hash)?,
-    }
+    state.recent().claim(&order_id, &request_hash)?;
     let payload = PlaceOrder {
         buyer_id: caller.account_id.clone(),
         // The buyer pays in whatever currency the products have.
         currency: String::new(),
         card: order.card.clone(),
-        request_hash,
+        request_hash: request_hash.clone(),
         lines: requested_lines(order),
     };
     let payload = OrderCommandPayload::PlaceOrder(payload);
     let id = ids::command_id("place-order", &order_id, &key).to_string();
     let command = command(&state, &caller, id, &order_id, request_id, payload);
-    state.append(&order_id, &command).await?;
+    // Nobody waits for the state and then for the log: what is stored under a key that was another request's is refused by the topology.
+    let (stored, placed) = tokio::join!(state.append(&order_id, &command), state.placed_order(&order_id));
+    match placed? {
+        Some(placed) if placed.request_hash == request_hash => {}
+        Some(placed) => {
+            state.recent().correct(&order_id, &placed.request_hash);
+            return Err(key_reused());
+        }
+        None => {
+            stored?;
+        }
+    }
     Ok(accepted(order_id))
 }
 
@@ -284,15 +293,6 @@ pub async fn cancel(
         version: order.version.saturating_add(1),
     };
     Ok(([token.header()], stored(id, order.status)).into_response())
-}
-
-/// A conflict says with which version of the order.
-pub(super) fn with_version(problem: Problem, version: i64) -> Problem {
-    let (name, version) = etag(version);
-    match HeaderValue::try_from(version) {
-        Ok(version) => problem.header(name, version),
-        Err(error) => Problem::internal(error),
-    }
 }
 
 /// The answer to a command of which is known that it is stored, and no more.

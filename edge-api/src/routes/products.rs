@@ -13,12 +13,11 @@ use schemas::wire::product::{self as wire, Product, ProductCommand, ProductComma
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::orders::with_version;
 use crate::auth::Caller;
 use crate::auth::access::Operation;
 use crate::http::body::Body;
 use crate::http::cursor::{Page, page_size};
-use crate::http::headers::{Expected, Known, OptionalIdempotencyKey, OptionalKey, etag};
+use crate::http::headers::{Expected, Known, OptionalIdempotencyKey, OptionalKey, etag, with_version};
 use crate::http::layers::RequestId;
 use crate::http::parameters::{Parameters, PathId};
 use crate::idempotency::key_reused;

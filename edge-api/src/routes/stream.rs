@@ -3,7 +3,8 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::time::Instant;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Extension, State};
@@ -17,8 +18,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::orders::{Seen, see, shown};
 use crate::auth::Caller;
 use crate::auth::access::Operation;
+use crate::clock::random_bytes;
 use crate::http::parameters::PathId;
-use crate::limits::{PAGE_MAX, STREAM_HEARTBEAT, STREAM_LOOK_INTERVAL, STREAM_TIME_MAX};
+use crate::limits::{PAGE_MAX, STREAM_HEARTBEAT, STREAM_LOOK_INTERVAL, STREAM_TIME_MAX, STREAM_WAIT};
 use crate::metrics::{Counted, Kind};
 use crate::model::timeline::EventBody;
 use crate::problem::{Answer, Code, Problem};
@@ -57,6 +59,7 @@ pub async fn stream(
     })?;
     let following = Following {
         ends: Instant::now() + STREAM_TIME_MAX,
+        wait: wait(&state)?,
         state,
         caller,
         operation,
@@ -80,6 +83,8 @@ struct Following {
     /// Events that have been read and not been sent.
     ready: VecDeque<EventBody>,
     ends: Instant,
+    /// How long one question for the next event waits.
+    wait: Duration,
     _place: OwnedSemaphorePermit,
     _counted: Counted,
 }
@@ -97,22 +102,35 @@ impl Following {
     /// The next event; `None` at the end. What cannot be read ends the stream too: the client comes back and is told why.
     async fn next(&mut self) -> Option<Event> {
         while self.ready.is_empty() {
-            if Instant::now() >= self.ends || self.state.revocations().cover(self.caller.held()) {
+            if self.is_over() {
                 return None;
             }
-            let reader = self.state.reader();
-            let next = self.after.saturating_add(1);
-            let is_there = tokio::select! {
-                seen = reader.await_event(&self.id, next, STREAM_LOOK_INTERVAL) => seen.ok()?,
-                () = self.state.drained() => return None,
-            };
-            if is_there {
+            if self.awaited().await? {
                 self.read().await.ok()?;
             }
         }
         let event = self.ready.pop_front()?;
         let line = Event::default().id(event.seq.to_string()).event(&event.kind);
         line.json_data(&event).ok()
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.ends || self.state.revocations().cover(self.caller.held())
+    }
+
+    /// Whether there is another event, after a while at most; `None` when the stream is over. The owner of the order is asked once in
+    /// that while, however often this gateway looks whether it still may.
+    async fn awaited(&self) -> Option<bool> {
+        let next = self.after.saturating_add(1);
+        let reader = self.state.reader();
+        let mut event = pin!(reader.await_event(&self.id, next, self.wait));
+        loop {
+            tokio::select! {
+                seen = &mut event => return seen.ok(),
+                () = self.state.drained() => return None,
+                () = tokio::time::sleep(STREAM_LOOK_INTERVAL) => if self.is_over() { return None },
+            }
+        }
     }
 
     /// Reads what has happened, as far as the caller may know it. The order is read again: it says which lines are the caller's.
@@ -125,6 +143,12 @@ impl Following {
         self.ready.extend(shown(items, scope, &own));
         Ok(())
     }
+}
+
+/// Between half of [`STREAM_WAIT`] and all of it: streams that began together do not ask together for ever.
+fn wait(state: &EdgeState) -> Result<Duration, Problem> {
+    let [share] = random_bytes(state.entropy())?;
+    Ok(STREAM_WAIT / 2 + STREAM_WAIT / 2 * u32::from(share) / u32::from(u8::MAX))
 }
 
 fn last_event(headers: &HeaderMap) -> Result<u64, Problem> {

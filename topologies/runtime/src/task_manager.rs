@@ -10,7 +10,7 @@ use streams::{
     TaskLimits, TopicIndex, Topology,
 };
 
-use crate::queries::Hosting;
+use crate::queries::{Hosting, WatchedStore};
 use crate::restore::Restored;
 
 /// The running tasks of a stream thread.
@@ -53,11 +53,12 @@ impl TaskManager {
     /// Opens a restored task. Queries see it from here on.
     pub(crate) fn open(&mut self, id: TaskId, restored: Restored, inputs: &[InputOffset]) {
         let Restored { store, sequence, .. } = restored;
+        let store = Arc::new(WatchedStore::new(store));
         let opened = Task::open(
             &self.topology,
             &self.layout,
             id,
-            Arc::clone(&store),
+            Arc::clone(&store) as _,
             inputs,
             sequence,
             self.limits,

@@ -38,7 +38,7 @@ impl Provider {
     /// The way to it.
     pub(crate) fn open(self) -> Arc<dyn PaymentProvider> {
         match self {
-            Self::Sandbox => Arc::new(Sandbox::default()),
+            Self::Sandbox => Arc::new(Sandbox),
         }
     }
 }

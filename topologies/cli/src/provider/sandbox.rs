@@ -42,26 +42,17 @@ enum Refused {
 
 /// The sandbox. A card that it does not know is declined.
 #[derive(Debug)]
-pub(crate) struct Sandbox {
-    late: Duration,
-}
-
-impl Default for Sandbox {
-    fn default() -> Self {
-        Self { late: LATE }
-    }
-}
+pub(crate) struct Sandbox;
 
 impl PaymentProvider for Sandbox {
     fn carry_out(&self, call: ProviderCall) -> Said {
-        let late = self.late;
         Box::pin(async move {
             let known = CARDS.iter().find(|(card, _)| *card == call.card.as_str());
             match known.map(|(_, behaviour)| *behaviour) {
                 Some(Behaviour::IsSilent) => Vec::new(),
                 Some(Behaviour::IsSilentOnce) if call.attempt == 1 => Vec::new(),
                 Some(Behaviour::IsLate) => {
-                    tokio::time::sleep(late).await;
+                    tokio::time::sleep(LATE).await;
                     vec![ProviderOutcome::Done]
                 }
                 Some(Behaviour::AnswersTwice) => vec![ProviderOutcome::Done; 2],
@@ -111,7 +102,6 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_card_does_what_its_name_says() {
         use ProviderOutcome::{Declined, Done};
-        let sandbox = Sandbox::default();
         let refund = CardStep::Refund("r".into());
         let cases: [(&str, CardStep, u32, &[ProviderOutcome]); 13] = [
             ("sandbox_approved", CardStep::Authorize, 1, &[Done]),
@@ -129,14 +119,14 @@ mod tests {
             ("a_card_of_nobody", CardStep::Void, 1, &[Done]),
         ];
         for (card, step, attempt, said) in cases {
-            assert_eq!(sandbox.carry_out(call(card, step, attempt)).await, said, "{card}");
+            assert_eq!(Sandbox.carry_out(call(card, step, attempt)).await, said, "{card}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_late_answer_comes_after_the_call_was_sent_again() {
         let began = tokio::time::Instant::now();
-        let said = Sandbox::default().carry_out(call("sandbox_late", CardStep::Authorize, 1));
+        let said = Sandbox.carry_out(call("sandbox_late", CardStep::Authorize, 1));
         assert_eq!(said.await.len(), 1);
         assert!(began.elapsed().as_millis() > u128::from(CALL_WAIT_MS.unsigned_abs()));
     }

@@ -1,7 +1,6 @@
 //! Carries the calls of the payments topology to the payment provider, and its answers back.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use commerce::authority::Actor;
 use commerce::ids::RecordId;
@@ -10,6 +9,7 @@ use commerce::topologies::payments;
 use commerce::wire::{Meta, provider};
 use runtime::metric::Metric;
 use runtime::outside::{Answer, Answers, Call, Worker};
+use runtime::{Machine as _, OsMachine};
 use schemas::wire::provider::{ProviderAnswer, ProviderCall as WireCall};
 use schemas::{AvroSerde, SchemaTable, topics};
 use streams::serde::Serde as _;
@@ -71,7 +71,7 @@ impl ProviderWorker {
         let meta = Meta {
             id: RecordId(format!("{}.answered", wire.id)),
             seq: 0,
-            at: now_ms(),
+            at: OsMachine.now_ms(),
             actor: Actor::system(payments::NAME),
             causation: wire.id.clone(),
             correlation: wire.correlation.clone(),
@@ -131,10 +131,4 @@ fn word(outcome: ProviderOutcome) -> &'static str {
         ProviderOutcome::Done => "done",
         ProviderOutcome::Declined => "declined",
     }
-}
-
-/// Of the answer's own record only: nothing is decided by it.
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

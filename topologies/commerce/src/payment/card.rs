@@ -108,14 +108,14 @@ pub enum ProviderOutcome {
     Declined,
 }
 
-/// Why a text is no card's token.
+/// Why a text is no card's token, in a sentence for whoever sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotACard {
     /// Letters, digits, `_` and `-` only, at least one letter, and not too many.
-    #[error("a card's token has 1 to {CARD_BYTES_MAX} letters, digits, `_` and `-`, a letter among them")]
+    #[error("1 to {CARD_BYTES_MAX} letters, digits, `_` and `-`, a letter among them.")]
     Malformed,
     /// It could be the number of a card, which must not get into this system.
-    #[error("this looks like the number of a card: send the token that the payment provider has given out for it")]
+    #[error("This looks like the number of a card. Send the token that the payment provider has given out for it.")]
     Number,
 }
 

@@ -3,7 +3,7 @@
 use crate::ids::{AccountId, OrderId, RefundId};
 use crate::money::Money;
 use crate::payment::card::{CardPayment, CardStep, CardToken, ProviderAnswer, ProviderOutcome};
-use crate::payment::ledger::{LedgerKind, Purse};
+use crate::payment::ledger::Purse;
 use crate::payment::order_payment::{PARTS_MAX, Payment, PaymentStep, Standing};
 use crate::payment::part::Part;
 use crate::payment::turn::Turn;
@@ -69,7 +69,7 @@ impl Turn<'_> {
 
     /// Asks the provider for a step of the payment, behind those that it has not answered. The saga hears of it when it has.
     pub(super) fn ask(mut self, order_id: &OrderId, step: CardStep, amount: Money) -> PaymentStep {
-        if let Some(card) = self.payment.as_mut().and_then(|payment| payment.card.as_mut()) {
+        if let Some(card) = self.card() {
             card.ask(order_id, step, amount.amount);
         }
         self.silent()
@@ -84,12 +84,9 @@ impl Turn<'_> {
         card: &CardPayment,
     ) -> PaymentStep {
         let step = CardStep::Refund(refund_id);
-        let made = self.payment.as_ref().map_or(0, |payment| payment.refunds.len()) + card.calls.len();
-        let allowed = self
-            .payment
-            .as_ref()
-            .is_some_and(|payment| payment.has_left(amount, false))
-            && made < PARTS_MAX;
+        let allowed = self.payment.as_ref().is_some_and(|payment| {
+            payment.has_left(amount, false) && payment.refunds.len() + card.calls.len() < PARTS_MAX
+        });
         match card.asked(&step) {
             Some(units) if units == amount.amount => self.silent(),
             Some(_) => self.refuse(order_id, PaymentOperation::Refund, PaymentRefusal::Conflict),
@@ -116,13 +113,18 @@ impl Turn<'_> {
             },
             (Some(CardStep::Authorize), ProviderOutcome::Done) => self.held_by_card(order_id, amount),
             (Some(CardStep::Authorize), ProviderOutcome::Declined) => {
+                self.nothing_more_to_ask();
                 self.declined_by_card(order_id, amount, PaymentRefusal::Declined)
             }
-            (Some(CardStep::Capture), ProviderOutcome::Done) => self.resolved_by_card(order_id, LedgerKind::Capture),
-            (Some(CardStep::Capture), ProviderOutcome::Declined) => self.not_taken(order_id, amount),
-            (Some(CardStep::Void), ProviderOutcome::Done) => self.resolved_by_card(order_id, LedgerKind::Void),
+            (Some(CardStep::Capture), ProviderOutcome::Done) => self.resolved_by_card(order_id, Standing::Captured),
+            // The provider does not give what it has held: the order is not paid.
+            (Some(CardStep::Capture), ProviderOutcome::Declined) => {
+                self.resolved_by_card(order_id, Standing::Declined(PaymentRefusal::Declined))
+            }
             // A hold that cannot be given up has ended by itself, or there is none.
-            (Some(CardStep::Void), ProviderOutcome::Declined) => self.resolved_by_card(order_id, LedgerKind::Void),
+            (Some(CardStep::Void), ProviderOutcome::Done | ProviderOutcome::Declined) => {
+                self.resolved_by_card(order_id, Standing::Voided)
+            }
             (Some(CardStep::Refund(refund_id)), outcome) => {
                 let amount = Money {
                     amount: units,
@@ -136,75 +138,46 @@ impl Turn<'_> {
     /// The hold is in the books from now on. Where they cannot take it, it is given up again.
     fn held_by_card(mut self, order_id: OrderId, amount: Money) -> PaymentStep {
         let mut wallet = self.wallet_or_empty();
-        if let Err(reason) = wallet.book(amount.currency, 0, amount.amount, self.now) {
-            if let Some(card) = self.payment.as_mut().and_then(|payment| payment.card.as_mut()) {
-                card.calls.clear();
-                card.ask(&order_id, CardStep::Void, amount.amount);
+        match wallet.book(amount.currency, 0, amount.amount, self.now) {
+            Ok(()) => {
+                self.stand(Standing::Held);
+                self.held(order_id, (amount, 1), wallet, Purse::Card)
             }
-            return self.declined_by_card_but(order_id, amount, reason);
-        }
-        let operation = (Some(&order_id), order_id.as_str());
-        let entry = Purse::Card.entry(&wallet, LedgerKind::Authorization, operation, amount);
-        self.wallet = Some(wallet);
-        self.stand(Standing::Held);
-        let fact = PaymentFact::Authorized {
-            account_id: self.account_id.clone(),
-            amount,
-            attempt: 1,
-        };
-        PaymentStep {
-            entry: Some(entry),
-            ..self.answer(order_id, fact)
+            Err(reason) => {
+                self.nothing_more_to_ask();
+                if let Some(card) = self.card() {
+                    card.ask(&order_id, CardStep::Void, amount.amount);
+                }
+                self.declined_by_card(order_id, amount, reason)
+            }
         }
     }
 
     fn declined_by_card(mut self, order_id: OrderId, amount: Money, reason: PaymentRefusal) -> PaymentStep {
-        self.nothing_more_to_ask();
-        self.declined_by_card_but(order_id, amount, reason)
-    }
-
-    fn declined_by_card_but(mut self, order_id: OrderId, amount: Money, reason: PaymentRefusal) -> PaymentStep {
         self.stand(Standing::Declined(reason));
-        let fact = PaymentFact::Declined {
-            account_id: self.account_id.clone(),
-            amount,
-            attempt: 1,
-            reason,
-        };
-        self.answer(order_id, fact)
+        self.declined(order_id, (amount, 1), reason)
     }
 
-    /// A hold is taken or given up, which answers whatever waited behind it.
-    fn resolved_by_card(mut self, order_id: OrderId, kind: LedgerKind) -> PaymentStep {
+    /// A hold is taken, given up, or not given, which answers whatever waited behind it.
+    fn resolved_by_card(mut self, order_id: OrderId, status: Standing) -> PaymentStep {
         self.nothing_more_to_ask();
         match (self.payment.clone(), self.wallet.clone()) {
             (Some(payment), Some(wallet)) if payment.status == Standing::Held => {
-                self.resolve(order_id, wallet, payment, kind)
+                self.resolve(order_id, wallet, payment, status)
             }
             // The hold that the books could not take is given up.
             (_, _) => self.silent(),
         }
     }
 
-    /// The provider does not give what it has held: the order is not paid, and nothing is held any more.
-    fn not_taken(mut self, order_id: OrderId, amount: Money) -> PaymentStep {
-        let mut wallet = self.wallet_or_empty();
-        if wallet.book(amount.currency, 0, -amount.amount, self.now).is_err() {
-            return self.refuse(order_id, PaymentOperation::Capture, PaymentRefusal::InvalidAmount);
-        }
-        let operation = (Some(&order_id), order_id.as_str());
-        let entry = Purse::Card.entry(&wallet, LedgerKind::Void, operation, amount);
-        self.wallet = Some(wallet);
-        PaymentStep {
-            entry: Some(entry),
-            ..self.declined_by_card(order_id, amount, PaymentRefusal::Declined)
+    fn nothing_more_to_ask(&mut self) {
+        if let Some(card) = self.card() {
+            card.calls.clear();
         }
     }
 
-    fn nothing_more_to_ask(&mut self) {
-        if let Some(card) = self.payment.as_mut().and_then(|payment| payment.card.as_mut()) {
-            card.calls.clear();
-        }
+    fn card(&mut self) -> Option<&mut CardPayment> {
+        self.payment.as_mut()?.card.as_mut()
     }
 
     /// What the provider does not give back to the card is the buyer's all the same: it goes to the wallet.

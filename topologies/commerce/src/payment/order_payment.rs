@@ -101,6 +101,12 @@ impl Payment {
         self.in_escrow() - self.card.as_ref().map_or(0, CardPayment::refunding)
     }
 
+    /// When the payment provider is asked again, in milliseconds since the epoch; `None` while it is asked nothing.
+    #[must_use]
+    pub fn asks_again_at(&self) -> Option<i64> {
+        self.card.as_ref()?.due_at()
+    }
+
     /// Whether so much of the escrow is left; `unchecked` takes any amount of its currency.
     pub(super) fn has_left(&self, amount: Money, unchecked: bool) -> bool {
         let same_currency = self.amount.is_some_and(|captured| captured.currency == amount.currency);

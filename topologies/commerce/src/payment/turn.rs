@@ -6,7 +6,7 @@ use crate::ids::{AccountId, OrderId, RefundId, SettlementId};
 use crate::money::Money;
 use crate::payment::card::{CardStep, CardToken};
 use crate::payment::holder::{self, Holder};
-use crate::payment::ledger::{self, LedgerKind, Purse};
+use crate::payment::ledger::{LedgerKind, Purse};
 use crate::payment::order_payment::{PARTS_MAX, Payment, PaymentStep, Standing};
 use crate::payment::part::Part;
 use crate::payment::wallet::is_amount;
@@ -98,34 +98,54 @@ impl<'a> Turn<'a> {
             },
             None => self.hold(amount),
         };
-        let account_id = self.account_id.clone();
         match held {
             Ok(wallet) => {
-                let (kind, operation) = (LedgerKind::Authorization, order_id.as_str());
-                let entry = ledger::entry(&wallet, kind, Some(&order_id), operation, amount);
-                self.wallet = Some(wallet);
                 self.payment = Some(self.standing(Standing::Held, Some(amount)));
-                let fact = PaymentFact::Authorized {
-                    account_id,
-                    amount,
-                    attempt,
-                };
-                PaymentStep {
-                    entry: Some(entry),
-                    ..self.answer(order_id, fact)
-                }
+                self.held(order_id, (amount, attempt), wallet, Purse::Wallet)
             }
             Err(reason) => {
                 self.payment = Some(self.standing(Standing::Declined(reason), Some(amount)));
-                let fact = PaymentFact::Declined {
-                    account_id,
-                    amount,
-                    attempt,
-                    reason,
-                };
-                self.answer(order_id, fact)
+                self.declined(order_id, (amount, attempt), reason)
             }
         }
+    }
+
+    /// The answer of a wallet that has just booked the hold.
+    pub(super) fn held(
+        mut self,
+        order_id: OrderId,
+        (amount, attempt): (Money, u32),
+        wallet: Wallet,
+        purse: Purse,
+    ) -> PaymentStep {
+        let operation = (Some(&order_id), order_id.as_str());
+        let entry = purse.entry(&wallet, LedgerKind::Authorization, operation, amount);
+        self.wallet = Some(wallet);
+        let fact = PaymentFact::Authorized {
+            account_id: self.account_id.clone(),
+            amount,
+            attempt,
+        };
+        PaymentStep {
+            entry: Some(entry),
+            ..self.answer(order_id, fact)
+        }
+    }
+
+    /// The answer where no hold is to be had.
+    pub(super) fn declined(
+        self,
+        order_id: OrderId,
+        (amount, attempt): (Money, u32),
+        reason: PaymentRefusal,
+    ) -> PaymentStep {
+        let fact = PaymentFact::Declined {
+            account_id: self.account_id.clone(),
+            amount,
+            attempt,
+            reason,
+        };
+        self.answer(order_id, fact)
     }
 
     /// Whether the holder may pay such an amount at all.
@@ -155,7 +175,7 @@ impl<'a> Turn<'a> {
             (Some(payment), Some(wallet)) if payment.status == Standing::Held => {
                 match payment.amount.filter(|_| payment.is_held_by_card()) {
                     Some(amount) => self.ask(&order_id, CardStep::Capture, amount),
-                    None => self.resolve(order_id, wallet, payment, LedgerKind::Capture),
+                    None => self.resolve(order_id, wallet, payment, Standing::Captured),
                 }
             }
             (Some(payment), _) => self.answer_from(order_id, &payment, PaymentOperation::Capture),
@@ -173,7 +193,7 @@ impl<'a> Turn<'a> {
                 }
             }
             (Some(payment), Some(wallet)) if payment.status == Standing::Held => {
-                self.resolve(order_id, wallet, payment, LedgerKind::Void)
+                self.resolve(order_id, wallet, payment, Standing::Voided)
             }
             (Some(payment), _) => self.answer_from(order_id, &payment, PaymentOperation::Void),
             (None, _) => {
@@ -187,23 +207,23 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Captures or voids what is held.
+    /// Takes what is held, or lets it go: given up, or not given by whoever held it.
     pub(super) fn resolve(
         mut self,
         order_id: OrderId,
         mut wallet: Wallet,
         payment: Payment,
-        kind: LedgerKind,
+        status: Standing,
     ) -> PaymentStep {
         let Some(amount) = payment.amount else {
             return self.unresolved(order_id);
         };
-        let (status, purse) = if kind == LedgerKind::Void {
-            (Standing::Voided, payment.purse())
-        } else {
-            (Standing::Captured, Purse::Card)
+        let (kind, free) = match status {
+            Standing::Captured => (LedgerKind::Capture, 0),
+            Standing::Asked | Standing::Held | Standing::Voided | Standing::Declined(_) => {
+                (LedgerKind::Void, payment.purse().gain(amount))
+            }
         };
-        let free = purse.gain(amount);
         if wallet.book(amount.currency, free, -amount.amount, self.now).is_err() {
             return self.unresolved(order_id);
         }

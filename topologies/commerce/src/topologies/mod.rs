@@ -12,7 +12,7 @@ use std::sync::Arc;
 use schemas::wire::{Wire, envelope::Envelope};
 use schemas::{AvroSerde, SchemaTable};
 use streams::serde::StringSerde;
-use streams::{ProcessError, Topic, Topology, TopologyError};
+use streams::{ProcessError, ProcessorContext, TimerRef, Topic, Topology, TopologyError};
 
 use crate::authority::Actor;
 use crate::wire;
@@ -45,6 +45,23 @@ pub fn is_optional(topology: &str) -> bool {
 #[must_use]
 pub fn topic<T: Wire>(schemas: &Arc<SchemaTable>) -> Topic<String, T> {
     Topic::new(T::topic().name, StringSerde, AvroSerde::<T>::new(schemas))
+}
+
+/// Has the one timer of a key fire at another time than before, or no more.
+fn move_timer(
+    context: &mut ProcessorContext<'_, '_, (), ()>,
+    timers: &TimerRef<String>,
+    key: &String,
+    before: Option<i64>,
+    after: Option<i64>,
+) -> Result<(), ProcessError> {
+    if before == after {
+        return Ok(());
+    }
+    if let Some(at) = before {
+        context.cancel_timer(timers, key, at)?;
+    }
+    after.map_or(Ok(()), |at| context.set_timer(timers, key, at))
 }
 
 /// What an incoming envelope says about the records that follow from it.

@@ -15,7 +15,7 @@ use crate::authority::Actor;
 use crate::ids::{OrderId, RecordId, event_id};
 use crate::order::{Effect, OrderEvent, OrderInput, OrderSnapshot, OrderState, RecordedEvent, Told, step};
 use crate::state_serde::StateSerde;
-use crate::topologies::{admit, topic};
+use crate::topologies::{admit, move_timer, topic};
 use crate::views;
 use crate::wire::{self, Meta, WireError};
 
@@ -133,7 +133,13 @@ impl Saga {
             causation,
             at: context.now_ms(),
         };
-        self.move_timer(context, &order_id.0, next.timer_before, next.timer_after)?;
+        move_timer(
+            context,
+            &self.deadlines,
+            &order_id.0,
+            next.timer_before,
+            next.timer_after,
+        )?;
         for event in next.events {
             self.publish_event(context, &out, event)?;
         }
@@ -150,22 +156,6 @@ impl Saga {
             context.send(&self.snapshots, &record)?;
         }
         context.store(&self.orders)?.put(&order_id.0, state)
-    }
-
-    fn move_timer(
-        &self,
-        context: &mut Context<'_, '_>,
-        key: &String,
-        before: Option<i64>,
-        after: Option<i64>,
-    ) -> Result<(), ProcessError> {
-        if before == after {
-            return Ok(());
-        }
-        if let Some(at) = before {
-            context.cancel_timer(&self.deadlines, key, at)?;
-        }
-        after.map_or(Ok(()), |at| context.set_timer(&self.deadlines, key, at))
     }
 
     /// Sends an event.

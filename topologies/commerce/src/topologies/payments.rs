@@ -154,19 +154,16 @@ impl Till {
                 actor,
                 &cause,
             ),
-            PaymentCommand::Authorize { ref order_id, .. }
-            | PaymentCommand::Capture { ref order_id }
-            | PaymentCommand::Void { ref order_id }
-            | PaymentCommand::Refund { ref order_id, .. }
-            | PaymentCommand::Settle { ref order_id, .. } => {
-                let order_id = order_id.clone();
-                self.pay(context, key, (order_id, command), &actor, &cause)
-            }
             PaymentCommand::Credit {
                 order_id,
                 settlement_id,
                 amount,
             } => self.credit(context, key, (order_id, settlement_id, amount), &actor, &cause),
+            PaymentCommand::Authorize { .. }
+            | PaymentCommand::Capture { .. }
+            | PaymentCommand::Void { .. }
+            | PaymentCommand::Refund { .. }
+            | PaymentCommand::Settle { .. } => self.pay(context, key, command, &actor, &cause),
         }
     }
 
@@ -213,66 +210,84 @@ impl Till {
     fn pay(
         &self,
         context: &mut Context<'_, '_>,
-        key: &String,
-        (order_id, command): (OrderId, PaymentCommand),
+        key: &str,
+        command: PaymentCommand,
         actor: &Actor,
         cause: &Cause,
     ) -> Result<(), ProcessError> {
-        let (account_id, now) = (AccountId(key.clone()), context.now_ms());
-        let holder = context.store(&self.holders)?.get(key)?;
-        let wallet = context.store(&self.wallets)?.get(key)?;
-        let payment = context
-            .store(&self.payments)?
-            .get(&keys::payment(&account_id, &order_id))?;
-        let version = wallet.as_ref().map(|wallet| wallet.version);
-        let next =
-            step_payment(&account_id, holder, wallet, payment, command, actor, now).map_err(ProcessError::refused)?;
-        self.settle_step(context, (&account_id, order_id, version), next, &cause.id)
+        let order_id = command
+            .order_id()
+            .cloned()
+            .ok_or_else(|| ProcessError::refused("a payment of no order"))?;
+        let (place, wallet, payment) = self.look(context, key.into(), order_id)?;
+        let holder = context.store(&self.holders)?.get(&place.account_id.0)?;
+        let now = context.now_ms();
+        let next = step_payment(&place.account_id, holder, wallet, payment, command, actor, now)
+            .map_err(ProcessError::refused)?;
+        self.conclude(context, place, next, &cause.id)
     }
 
     /// The provider's answer.
-    fn hear(&self, context: &mut Context<'_, '_>, key: &String, envelope: ProviderAnswer) -> Result<(), ProcessError> {
+    fn hear(&self, context: &mut Context<'_, '_>, key: &str, envelope: ProviderAnswer) -> Result<(), ProcessError> {
         let actor = admit(key, &envelope)?;
         act_as_saga(&actor).map_err(|_| ProcessError::refused(NotAllowed))?;
         let cause = Cause::of(&envelope);
         let answer = provider::answer(envelope.payload).map_err(ProcessError::refused)?;
-        let (account_id, now) = (AccountId(key.clone()), context.now_ms());
-        let wallet = context.store(&self.wallets)?.get(key)?;
-        let payment_key = keys::payment(&account_id, &answer.order_id);
-        let payment = context.store(&self.payments)?.get(&payment_key)?;
-        let version = wallet.as_ref().map(|wallet| wallet.version);
-        let next = step_answer(&account_id, wallet, payment, &answer, now);
-        self.settle_step(context, (&account_id, answer.order_id, version), next, &cause.id)
+        let (place, wallet, payment) = self.look(context, key.into(), answer.order_id.clone())?;
+        let next = step_answer(&place.account_id, wallet, payment, &answer, context.now_ms());
+        self.conclude(context, place, next, &cause.id)
     }
 
     /// The provider has not answered in time.
-    fn ask_again(&self, context: &mut Context<'_, '_>, payment_key: &Vec<u8>) -> Result<(), ProcessError> {
+    fn ask_again(&self, context: &mut Context<'_, '_>, payment_key: &[u8]) -> Result<(), ProcessError> {
         let (account_id, order_id) = keys::account_and_order(payment_key)
             .ok_or_else(|| ProcessError::refused("a timer of something that is no payment"))?;
+        let (place, wallet, payment) = self.look(context, account_id, order_id)?;
         let now = context.now_ms();
-        let payment = context.store(&self.payments)?.get(payment_key)?;
-        let due_at = payment.as_ref().and_then(|payment| payment.card.as_ref()?.due_at());
+        let due_at = payment.as_ref().and_then(Payment::asks_again_at);
         // Answered, or asked again since: that has a timer of its own.
         if due_at.is_none_or(|at| at > now) {
             return Ok(());
         }
-        let wallet = context.store(&self.wallets)?.get(&account_id.0)?;
-        let version = wallet.as_ref().map(|wallet| wallet.version);
-        let next = step_overdue(&account_id, wallet, payment, &order_id, now);
-        let cause = format!("{order_id}.payment");
-        self.settle_step(context, (&account_id, order_id, version), next, &cause)
+        let next = step_overdue(&place.account_id, wallet, payment, &place.order_id, now);
+        let cause = format!("{}.payment", place.order_id);
+        self.conclude(context, place, next, &cause)
     }
 
-    /// Tells what a step of a payment has come to, and keeps it. `version` is the wallet's before it.
-    fn settle_step(
+    /// What is known of an order's payment, and of the wallet that it is at.
+    fn look(
         &self,
         context: &mut Context<'_, '_>,
-        (account_id, order_id, version): (&AccountId, OrderId, Option<u64>),
+        account_id: AccountId,
+        order_id: OrderId,
+    ) -> Result<(Place, Option<Wallet>, Option<Payment>), ProcessError> {
+        let payment_key = keys::payment(&account_id, &order_id);
+        let wallet = context.store(&self.wallets)?.get(&account_id.0)?;
+        let payment = context.store(&self.payments)?.get(&payment_key)?;
+        let place = Place {
+            account_id,
+            order_id,
+            payment_key,
+            wallet_version: wallet.as_ref().map(|wallet| wallet.version),
+        };
+        Ok((place, wallet, payment))
+    }
+
+    /// Tells what a step of a payment has come to, and keeps it.
+    fn conclude(
+        &self,
+        context: &mut Context<'_, '_>,
+        place: Place,
         next: PaymentStep,
         cause: &str,
     ) -> Result<(), ProcessError> {
-        let (key, now) = (&account_id.0, context.now_ms());
-        let payment_key = keys::payment(account_id, &order_id);
+        let Place {
+            account_id: AccountId(key),
+            order_id,
+            payment_key,
+            wallet_version,
+        } = place;
+        let now = context.now_ms();
         let seq = next.payment.as_ref().map_or(0, |payment| payment.events);
         // Without a payment there is no number, so the command names its refusal.
         let id = if seq == 0 {
@@ -297,23 +312,16 @@ impl Till {
             }
             .envelope(provider::call_to_wire(call));
             context.send(&self.calls, &Record::new(key.clone(), asked, now))?;
-            let due_at = next
-                .payment
-                .as_ref()
-                .and_then(|payment| payment.card.as_ref()?.due_at());
-            if let Some(at) = due_at {
+            if let Some(at) = next.payment.as_ref().and_then(Payment::asks_again_at) {
                 context.set_timer(&self.expiries, &Expiry::Call(payment_key.clone()).tag(), at)?;
             }
         }
         if let Some(event) = next.event {
-            self.publish(context, key, (order_id.0, event), next.entry, meta)?;
+            self.publish(context, &key, (order_id.0, event), next.entry, meta)?;
         }
         self.keep_payment(context, &payment_key, next.payment)?;
-        self.keep_wallet(
-            context,
-            key,
-            next.wallet.filter(|wallet| Some(wallet.version) != version),
-        )
+        let wallet = next.wallet.filter(|wallet| Some(wallet.version) != wallet_version);
+        self.keep_wallet(context, &key, wallet)
     }
 
     /// The answer has the order's key but no number: what happens to the order is numbered at the buyer's wallet.
@@ -392,6 +400,14 @@ impl Till {
         let payload = payment_event::event_to_wire(event, &AccountId::from(wallet_key));
         context.send(&self.events, &Record::new(event_key, meta.envelope(payload), at))
     }
+}
+
+/// Where a payment stands in the stores, and how its wallet stood before the step.
+struct Place {
+    account_id: AccountId,
+    order_id: OrderId,
+    payment_key: Vec<u8>,
+    wallet_version: Option<u64>,
 }
 
 /// What a timer is to forget, or to ask again.

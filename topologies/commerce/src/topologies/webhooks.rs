@@ -17,7 +17,7 @@ use streams::{
 use crate::authority::{Actor, Role};
 use crate::ids::RecordId;
 use crate::state_serde::StateSerde;
-use crate::topologies::{admit, topic};
+use crate::topologies::{admit, move_timer, topic};
 use crate::views;
 use crate::webhook::{self, Ask, Delivery, GivenUp, Input};
 use crate::wire::{self, Meta};
@@ -120,7 +120,7 @@ impl Post {
         }
         let due = |delivery: Option<&Delivery>| delivery.map(|delivery| delivery.due_at);
         let (due_before, due_after) = (due(before.as_ref()), due(next.delivery.as_ref()));
-        self.move_timer(context, delivery_id, due_before, due_after)?;
+        move_timer(context, &self.due, delivery_id, due_before, due_after)?;
         // One of them is: nothing changed, otherwise.
         if let Some(told) = next.delivery.as_ref().or(before.as_ref()) {
             let out = Out {
@@ -142,22 +142,6 @@ impl Post {
             Some(delivery) => deliveries.put(delivery_id, delivery),
             None => deliveries.delete(delivery_id),
         }
-    }
-
-    fn move_timer(
-        &self,
-        context: &mut Context<'_, '_>,
-        key: &String,
-        before: Option<i64>,
-        after: Option<i64>,
-    ) -> Result<(), ProcessError> {
-        if before == after {
-            return Ok(());
-        }
-        if let Some(at) = before {
-            context.cancel_timer(&self.due, key, at)?;
-        }
-        after.map_or(Ok(()), |at| context.set_timer(&self.due, key, at))
     }
 
     /// A call that is sent again has the id that it had before.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
 
 use commerce::authority::{Actor, Role};
 use commerce::ids::{AccountId, LineNo, OrderId, ProductId, SettlementId};
@@ -37,17 +38,18 @@ pub struct UnderWay {
     label: String,
 }
 
+/// One moment. A search makes most of its time's worlds by cloning one, of which the next step changes a part: the parts are shared until then.
 #[derive(Debug, Clone, Default)]
 pub struct World {
-    pub orders: BTreeMap<OrderId, OrderState>,
-    products: BTreeMap<ProductId, Product>,
-    holds: BTreeMap<(ProductId, OrderId, LineNo), Hold>,
-    wallets: BTreeMap<AccountId, Wallet>,
-    payments: BTreeMap<(AccountId, OrderId), Payment>,
-    credits: BTreeMap<(AccountId, SettlementId), Credit>,
+    pub orders: Rc<BTreeMap<OrderId, OrderState>>,
+    products: Rc<BTreeMap<ProductId, Product>>,
+    holds: Rc<BTreeMap<(ProductId, OrderId, LineNo), Hold>>,
+    wallets: Rc<BTreeMap<AccountId, Wallet>>,
+    payments: Rc<BTreeMap<(AccountId, OrderId), Payment>>,
+    credits: Rc<BTreeMap<(AccountId, SettlementId), Credit>>,
     /// What the payment provider has done about each call; it does nothing twice.
-    provider: BTreeMap<String, ProviderOutcome>,
-    pub under_way: Vec<UnderWay>,
+    provider: Rc<BTreeMap<String, ProviderOutcome>>,
+    pub under_way: Vec<Rc<UnderWay>>,
     now: i64,
     deposited: i64,
     pub history: History,
@@ -56,9 +58,9 @@ pub struct World {
 /// What has been published so far; it is no part of the world's identity.
 #[derive(Debug, Clone, Default)]
 pub struct History {
-    events: BTreeMap<OrderId, Vec<RecordedEvent>>,
-    changes: Vec<(ProductId, StockChange)>,
-    entries: Vec<LedgerEntry>,
+    events: Rc<BTreeMap<OrderId, Vec<RecordedEvent>>>,
+    changes: Rc<Vec<(ProductId, StockChange)>>,
+    entries: Rc<Vec<LedgerEntry>>,
     pub messages: Vec<Message>,
     pub keep_messages: bool,
 }
@@ -91,8 +93,8 @@ impl World {
         let StockEventKind::Changed(change) = step.event.unwrap().kind else {
             panic!("the product was refused")
         };
-        self.history.changes.push((id.into(), change));
-        self.products.insert(id.into(), step.product.unwrap());
+        Rc::make_mut(&mut self.history.changes).push((id.into(), change));
+        Rc::make_mut(&mut self.products).insert(id.into(), step.product.unwrap());
         self
     }
 
@@ -100,8 +102,8 @@ impl World {
         let id = AccountId::from(id);
         let transfer = (TransferKind::Deposit, id.as_str().into(), krw(amount));
         let step = step_transfer(&id, None, None, None, transfer, &buyer(&id), 0).unwrap();
-        self.history.entries.extend(step.entry);
-        self.wallets.insert(id, step.wallet.unwrap());
+        self.note(step.entry);
+        Rc::make_mut(&mut self.wallets).insert(id, step.wallet.unwrap());
         self.deposited += amount;
         self
     }
@@ -139,17 +141,17 @@ impl World {
             self.history.messages.push(message.clone());
         }
         let label = format!("{message:?}");
-        self.under_way.push(UnderWay { message, label });
+        self.under_way.push(Rc::new(UnderWay { message, label }));
     }
 
     /// Delivers one message; a duplicate stays under way.
     pub fn deliver(&mut self, at: usize, duplicate: bool) {
-        let message = if duplicate {
-            self.under_way[at].message.clone()
+        let delivered = if duplicate {
+            Rc::clone(&self.under_way[at])
         } else {
-            self.under_way.remove(at).message
+            self.under_way.remove(at)
         };
-        self.handle(message);
+        self.handle(delivered.message.clone());
     }
 
     pub fn handle(&mut self, message: Message) {
@@ -187,13 +189,7 @@ impl World {
 
     /// The payments whose provider has yet to answer.
     pub fn asking(&self) -> Vec<(AccountId, OrderId)> {
-        let asks = |payment: &Payment| {
-            payment
-                .card
-                .as_ref()
-                .and_then(commerce::payment::CardPayment::due_at)
-                .is_some()
-        };
+        let asks = |payment: &Payment| payment.asks_again_at().is_some();
         let asking = self.payments.iter().filter(|(_, payment)| asks(payment));
         asking.map(|(key, _)| key.clone()).collect()
     }
@@ -202,7 +198,7 @@ impl World {
     pub fn ask_again(&mut self, (account, order): &(AccountId, OrderId)) {
         let key = (account.clone(), order.clone());
         let (wallet, payment) = (self.wallets.get(account).cloned(), self.payments.get(&key).cloned());
-        let due = payment.as_ref().and_then(|payment| payment.card.as_ref()?.due_at());
+        let due = payment.as_ref().and_then(Payment::asks_again_at);
         self.now = self.now.max(due.unwrap_or(0));
         let step = step_overdue(account, wallet, payment, order, self.now);
         self.after_payment(key, step);
@@ -246,6 +242,12 @@ impl World {
         waiting.map(|(id, _)| id.clone()).collect()
     }
 
+    fn note(&mut self, entry: Option<LedgerEntry>) {
+        if let Some(entry) = entry {
+            Rc::make_mut(&mut self.history.entries).push(entry);
+        }
+    }
+
     fn at_order(&mut self, id: &OrderId, input: OrderInput) {
         let before = self.orders.get(id).cloned();
         let step = order::step(before.clone(), id, input, self.now);
@@ -262,9 +264,12 @@ impl World {
                 Effect::Payment(ask) => self.send(Message::Wallet(ask.account_id, ask.command)),
             }
         }
-        self.history.events.entry(id.clone()).or_default().extend(step.events);
+        if !step.events.is_empty() {
+            let events = Rc::make_mut(&mut self.history.events);
+            events.entry(id.clone()).or_default().extend(step.events);
+        }
         if let Some(state) = step.state {
-            self.orders.insert(id.clone(), state);
+            Rc::make_mut(&mut self.orders).insert(id.clone(), state);
         }
     }
 
@@ -275,13 +280,13 @@ impl World {
         let hold = self.holds.get(&key).cloned();
         let step = stock::step(id, product, hold, command, &Actor::system("orders"), self.now);
         if let Some(StockEventKind::Changed(change)) = step.event.map(|event| event.kind) {
-            self.history.changes.push((id.clone(), change));
+            Rc::make_mut(&mut self.history.changes).push((id.clone(), change));
         }
         if let Some(product) = step.product {
-            self.products.insert(id.clone(), product);
+            Rc::make_mut(&mut self.products).insert(id.clone(), product);
         }
         if let Some(hold) = step.hold {
-            self.holds.insert(key, hold);
+            Rc::make_mut(&mut self.holds).insert(key, hold);
         }
         if let Some(reply) = step.reply {
             self.send(Message::Order(order.clone(), OrderInput::Stock(reply)));
@@ -289,24 +294,15 @@ impl World {
     }
 
     fn at_wallet(&mut self, id: &AccountId, command: PaymentCommand) {
-        let order = match &command {
-            PaymentCommand::Authorize { order_id, .. }
-            | PaymentCommand::Capture { order_id }
-            | PaymentCommand::Void { order_id }
-            | PaymentCommand::Refund { order_id, .. }
-            | PaymentCommand::Settle { order_id, .. } => order_id.clone(),
-            PaymentCommand::Credit {
-                order_id,
-                settlement_id,
-                amount,
-            } => {
-                let credit = (order_id.clone(), settlement_id.clone(), *amount);
-                return self.at_seller(id, credit);
-            }
-            PaymentCommand::Deposit { .. } | PaymentCommand::Withdraw { .. } => {
-                panic!("no order deposits")
-            }
-        };
+        if let PaymentCommand::Credit {
+            order_id,
+            settlement_id,
+            amount,
+        } = command
+        {
+            return self.at_seller(id, (order_id, settlement_id, amount));
+        }
+        let order = command.order_id().expect("no order deposits").clone();
         let key = (id.clone(), order);
         let (wallet, payment) = (self.wallets.get(id).cloned(), self.payments.get(&key).cloned());
         let step = step_payment(id, None, wallet, payment, command, &Actor::system("orders"), self.now).unwrap();
@@ -317,12 +313,12 @@ impl World {
 
     fn after_payment(&mut self, key: (AccountId, OrderId), step: PaymentStep) {
         let (account, order) = key.clone();
-        self.history.entries.extend(step.entry);
+        self.note(step.entry);
         if let Some(wallet) = step.wallet {
-            self.wallets.insert(account.clone(), wallet);
+            Rc::make_mut(&mut self.wallets).insert(account.clone(), wallet);
         }
         if let Some(payment) = step.payment {
-            self.payments.insert(key, payment);
+            Rc::make_mut(&mut self.payments).insert(key, payment);
         }
         if let Some(call) = step.call {
             self.send(Message::Provider(account, call));
@@ -333,7 +329,9 @@ impl World {
     }
 
     fn at_provider(&mut self, account: AccountId, call: &ProviderCall, outcome: ProviderOutcome) {
-        let outcome = *self.provider.entry(call.call_id.clone()).or_insert(outcome);
+        let outcome = *Rc::make_mut(&mut self.provider)
+            .entry(call.call_id.clone())
+            .or_insert(outcome);
         let answer = ProviderAnswer {
             call_id: call.call_id.clone(),
             order_id: call.order_id.clone(),
@@ -353,12 +351,12 @@ impl World {
         let (order, key) = (credit.0.clone(), (id.clone(), credit.1.clone()));
         let (wallet, made) = (self.wallets.get(id).cloned(), self.credits.get(&key).copied());
         let step = step_credit(id, wallet, made, credit, &Actor::system("orders"), self.now).unwrap();
-        self.history.entries.extend(step.entry);
+        self.note(step.entry);
         if let Some(wallet) = step.wallet {
-            self.wallets.insert(id.clone(), wallet);
+            Rc::make_mut(&mut self.wallets).insert(id.clone(), wallet);
         }
         if let Some(credit) = step.credit {
-            self.credits.insert(key, credit);
+            Rc::make_mut(&mut self.credits).insert(key, credit);
         }
         self.answer(order, step.event);
     }
@@ -427,13 +425,15 @@ impl World {
         let changes = || self.history.changes.iter().map(|(product, change)| (product, change));
         self.expect_none(&invariants::i1_stock_changes(changes()));
         self.expect_none(&invariants::i2_holds_resolved_once(changes()));
-        self.expect_none(&invariants::i3_ledger_sums_to_zero(&self.history.entries));
-        self.expect_none(&invariants::i4_refunded_captured_authorised(&self.history.entries));
+        self.expect_none(&invariants::i3_ledger_sums_to_zero(self.history.entries.iter()));
+        self.expect_none(&invariants::i4_refunded_captured_authorised(
+            self.history.entries.iter(),
+        ));
         let ids = self.history.entries.iter().map(|entry| entry.entry_id.as_str());
         self.expect_none(&invariants::i5_no_operation_twice(ids));
         assert_eq!(self.asking(), [], "the provider has yet to answer");
         self.check_statement();
-        for (id, state) in &self.orders {
+        for (id, state) in self.orders.iter() {
             assert!(state.step().is_final(), "order {id} never ended: {state:#?}");
             assert!(!state.needs_attention, "order {id} needs attention: {state:#?}");
             let published = wire::order::snapshot(&OrderSnapshot::of(state));
@@ -441,7 +441,7 @@ impl World {
             let all = self.history.changes.iter().map(|(_, change)| change);
             self.expect_none(&invariants::i7_cancelled_leaves_nothing(
                 &published,
-                &self.history.entries,
+                self.history.entries.iter(),
                 all,
             ));
             self.expect_none(&invariants::i8_snapshot_is_fold(&self.history.events[id], &published));
@@ -451,7 +451,7 @@ impl World {
     /// What the provider has done is what the books have: held or not, taken or not, given back or not.
     fn check_statement(&self) {
         let done = |call: String| self.provider.get(&call) == Some(&ProviderOutcome::Done);
-        for ((_, order), payment) in &self.payments {
+        for ((_, order), payment) in self.payments.iter() {
             use commerce::payment::{CardStep, Standing};
             if payment.card.is_none() {
                 continue;
@@ -507,7 +507,7 @@ impl World {
             rmp_serde::to_vec(&timeless).unwrap().hash(&mut hasher);
         }
         self.provider.hash(&mut hasher);
-        for (settlement, credit) in &self.credits {
+        for (settlement, credit) in self.credits.iter() {
             (settlement, credit.amount.amount).hash(&mut hasher);
         }
         let mut labels: Vec<&str> = self

@@ -146,7 +146,7 @@ impl Standing {
                 step_answer(&ann(), wallet, payment, &answer, self.now)
             }
             Input::Silence => {
-                let due = payment.as_ref().and_then(|payment| payment.card.as_ref()?.due_at());
+                let due = payment.as_ref().and_then(Payment::asks_again_at);
                 self.now = due.unwrap_or(self.now);
                 step_overdue(&ann(), wallet, payment, &"o".into(), self.now)
             }

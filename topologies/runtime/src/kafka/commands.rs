@@ -47,7 +47,10 @@ impl KafkaCommandLog {
         producer
             .set("enable.idempotence", "true")
             .set("acks", "all")
+            // While one request is under way the next gathers what comes: alone a command waits for nothing, and the more there are
+            // the fewer requests the broker has for each.
             .set("linger.ms", "0")
+            .set("max.in.flight", "1")
             .set("message.timeout.ms", DELIVERY_TIMEOUT_MS.to_string())
             .set("queue.buffering.max.messages", WAITING_RECORDS_MAX.to_string())
             .set("queue.buffering.max.kbytes", WAITING_KBYTES_MAX.to_string());

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use streams::store::KeyValueStore;
 use streams::{InputOffset, Layout, TaskId, TopicIndex};
 use tokio::sync::watch;
+
+use super::watched::WatchedStore;
 
 /// The running tasks of this process, by topology. Shared between stream threads, which publish, and queries, which read.
 #[derive(Default)]
@@ -23,7 +24,7 @@ struct Hosted {
 /// A running task as queries see it.
 #[derive(Clone)]
 pub(crate) struct HostedTask {
-    pub(crate) store: Arc<dyn KeyValueStore>,
+    pub(crate) store: Arc<WatchedStore>,
     pub(crate) committed: watch::Receiver<Inputs>,
     publisher: Arc<watch::Sender<Inputs>>,
 }
@@ -138,7 +139,7 @@ impl Hosting {
         });
     }
 
-    pub(crate) fn publish(&self, topology: &str, task: TaskId, store: Arc<dyn KeyValueStore>, inputs: Inputs) {
+    pub(crate) fn publish(&self, topology: &str, task: TaskId, store: Arc<WatchedStore>, inputs: Inputs) {
         let (publisher, committed) = watch::channel(inputs);
         let hosted = HostedTask {
             store,
@@ -176,11 +177,10 @@ impl Hosting {
     }
 
     pub(crate) fn withdraw(&self, topology: &str, task: TaskId) {
-        self.write(|topologies| {
-            topologies
-                .get_mut(topology)
-                .and_then(|hosted| hosted.tasks.remove(&task))
-        });
+        let withdrawn = self.write(|topologies| topologies.get_mut(topology)?.tasks.remove(&task));
+        if let Some(task) = withdrawn {
+            task.store.end();
+        }
     }
 
     pub(crate) fn task(&self, topology: &str, task: TaskId) -> Option<HostedTask> {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streams::store::{KeyRange, StoreError};
+use streams::store::{KeyRange, KeyValueStore as _, StoreError};
 use streams::{Layout, StoreIndex, TaskId};
 use tokio::time::{Instant, timeout_at};
 
@@ -196,17 +196,17 @@ impl Queries {
                 .await;
         };
         let deadline = Instant::now() + timeout;
-        let mut commits = task.committed.clone();
+        let watch = task.store.watch(route.store, key);
         loop {
-            commits.mark_unchanged();
-            let value = read(route, task, key)?;
-            if fingerprint(value.as_deref()) != seen {
-                return Ok(value);
+            // Waits from before the read, so that no change is missed.
+            let written = watch.written();
+            if watch.is_over() {
+                return Err(moved(route));
             }
-            match timeout_at(deadline, commits.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return Err(moved(route)),
-                Err(_) => return Ok(value),
+            let value = read(route, task, key)?;
+            let is_another = fingerprint(value.as_deref()) != seen;
+            if is_another || timeout_at(deadline, written).await.is_err() {
+                return Ok(value);
             }
         }
     }

@@ -7,10 +7,12 @@ mod hosting;
 pub mod http;
 mod local;
 mod remote;
+mod watched;
 
 pub use hosting::{Hosting, InputPosition, ThreadState};
 pub use local::{Queries, RANGE_ENTRIES_MAX};
 pub use remote::{Owners, RemoteQueries};
+pub(crate) use watched::WatchedStore;
 
 use std::time::Duration;
 

@@ -66,6 +66,7 @@ impl KafkaServer {
             .env("KAFKA_CONTROLLER_PORT", controller_port.to_string())
             .env("KAFKA_DATA", &data)
             .env("KAFKA_EXTRA", properties)
+            .env("KAFKA_BRIEF", "yes")
             .stdin(Stdio::piped())
             .process_group(0)
             .spawn()

@@ -1,12 +1,9 @@
 //! Callers who make more requests than they may.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-mod support;
-
+use crate::support::{Client, Setting, Shop};
 use axum::http::Method;
 use edge_api::auth::access::{OPERATIONS, Who};
 use edge_api::limits::{ACCESS_TOKEN_TTL_MS, QUOTA_WINDOW_MS};
-use support::{Client, Setting, Shop};
 
 const QUOTA: u32 = 20;
 

@@ -1,16 +1,13 @@
 //! Where secrets and addresses of people are not: in Redis, in stores, in the repository.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::support::people::{PASSWORD, login};
+use crate::support::redis_server::RedisServer;
+use crate::support::{Shop, unique};
 use edge_api::{RedisSessions, SessionTimes};
 use serde_json::json;
-use support::people::{PASSWORD, login};
-use support::redis_server::RedisServer;
-use support::{Shop, unique};
 
 const NEW_PASSWORD: &str = "battery staple correct";
 /// A file of the repository that is larger holds no text.

@@ -1,12 +1,9 @@
 //! Access and refresh tokens through the gateway.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-mod support;
-
+use crate::support::people::{Person, login, registration};
+use crate::support::{Reply, Shop};
 use edge_api::limits::{ACCESS_TOKEN_TTL_MS, ROTATION_GRACE_MS};
 use serde_json::json;
-use support::people::{Person, login, registration};
-use support::{Reply, Shop};
 
 async fn me(person: &Person, token: &str) -> Reply {
     person.client.with_token(token).get("/me").await
@@ -15,7 +12,7 @@ async fn me(person: &Person, token: &str) -> Reply {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_registered_once_however_its_address_is_written() {
     let shop = Shop::open().await;
-    let email = format!("{}@example.org", support::unique("ann"));
+    let email = format!("{}@example.org", crate::support::unique("ann"));
     let anonymous = shop.anonymous();
     let registered = anonymous
         .post("/auth/register", registration(&email, "SELLER"))
@@ -46,7 +43,7 @@ async fn an_account_is_registered_once_however_its_address_is_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_registrations_of_one_address_at_once_make_one_account() {
     let shop = Shop::open().await;
-    let email = format!("{}@example.org", support::unique("race"));
+    let email = format!("{}@example.org", crate::support::unique("race"));
     let mut race = tokio::task::JoinSet::new();
     for _ in 0..8 {
         let (client, body) = (shop.anonymous(), registration(&email, "BUYER"));

@@ -1,13 +1,10 @@
 //! What happens to an order, as it happens.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-mod support;
-
+use crate::support::client::Events;
+use crate::support::{Client, Shop, unique};
 use axum::http::Method;
 use edge_api::limits::STREAMS_MAX;
 use serde_json::Value;
-use support::client::Events;
-use support::{Client, Shop, unique};
 
 /// The events of a stream up to the one of this type.
 async fn until(events: &mut Events, kind: &str) -> Vec<Value> {

@@ -1,13 +1,10 @@
 //! The description of the API is the API.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::collections::BTreeSet;
 
+use crate::support::Shop;
 use edge_api::auth::access::{OPERATIONS, Operation, Who};
 use serde_json::Value;
-use support::Shop;
 
 async fn description() -> Value {
     Shop::open()

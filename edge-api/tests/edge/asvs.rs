@@ -1,10 +1,4 @@
 //! ASVS.md says what holds and what shows it: here it is held against the repository.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;

@@ -1,20 +1,12 @@
 //! Tokens that are not ours, in every way that has fooled somebody before. None gets in.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test fails by panicking"
-)]
 
-mod support;
-
+use crate::support::{SEED, Shop};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signer as _, SigningKey};
 use hmac::{Hmac, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use support::{SEED, Shop};
 
 /// A genuine token's parts.
 struct Genuine {

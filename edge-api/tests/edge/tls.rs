@@ -1,18 +1,15 @@
 //! The gateway's listeners over TLS, and Redis over TLS.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::Shop;
+use crate::support::redis_server::RedisServer;
 use e2e::certificates::{Authority as Issuer, Issued, Validity};
 use edge_api::{Entrance, Listening, RedisAccess, RedisSessions, SessionStore as _, SessionTimes};
 use reqwest::header::HeaderMap;
 use runtime::tls::{Authority, ClientTls, Identity, IdentityFiles, http_client, inside_server, public_server};
-use support::Shop;
-use support::redis_server::RedisServer;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};

@@ -1,11 +1,8 @@
 //! What becomes of a paid order line by line: shipped, kept or given back, and where its money goes.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-mod support;
-
+use crate::support::people::{Person, money};
+use crate::support::{Reply, Shop, unique};
 use serde_json::{Value, json};
-use support::people::{Person, money};
-use support::{Reply, Shop, unique};
 
 /// A buyer with 10,000 won who has paid for two kettles of one seller (1,500 each) and three of another (100 each).
 struct Deal {

@@ -1,11 +1,8 @@
 //! One `Idempotency-Key`, one request.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
-
+use crate::support::people::{money, order_of};
+use crate::support::{Shop, unique};
 use serde_json::json;
-use support::people::{money, order_of};
-use support::{Shop, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_order_twice_is_one_order() {

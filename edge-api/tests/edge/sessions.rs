@@ -1,15 +1,12 @@
 //! What every session store promises, checked on both of them.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::sync::Arc;
 
+use crate::support::redis_server::RedisServer;
+use crate::support::unique;
 use edge_api::limits::{ACCOUNT_GUESSES_MAX, ACCOUNT_SESSIONS_MAX, GUESSES_WINDOW_MS};
 use edge_api::sessions::{Admission, Exchange, Exchanged, Guess, Guesser, Handle, NewSession};
 use edge_api::{MemorySessions, RedisSessions, SessionStore, SessionTimes};
-use support::redis_server::RedisServer;
-use support::unique;
 
 const NOW: i64 = 1_700_000_000_000;
 const GRACE: i64 = edge_api::limits::ROTATION_GRACE_MS;

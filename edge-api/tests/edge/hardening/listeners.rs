@@ -76,7 +76,7 @@ async fn a_gateway_that_starts_and_the_operators_side_have_the_headers_of_data_t
         ] {
             assert!(answer.contains(header), "{path}: {header} in {answer}");
         }
-        // It is for TLS alone: edge-api/tests/tls.rs.
+        // It is for TLS alone: edge-api/tests/edge/tls.rs.
         assert!(!answer.contains("strict-transport-security"), "{path}: {answer}");
     };
     look(api, "/me").await;

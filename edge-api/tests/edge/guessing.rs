@@ -1,17 +1,14 @@
 //! Who guesses at passwords, and the owners of the accounts at which somebody guesses.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::sync::Arc;
 
+use crate::support::people::{PASSWORD, Person, login, registration};
+use crate::support::redis_server::RedisServer;
+use crate::support::{Client, Reply, Shop};
 use axum::http::Method;
 use edge_api::limits::{ACCOUNT_GUESSES_MAX, ADDRESS_GUESSES_MAX, GUESSES_WINDOW_MS};
 use edge_api::{RedisSessions, SessionTimes};
 use serde_json::{Value, json};
-use support::people::{PASSWORD, Person, login, registration};
-use support::redis_server::RedisServer;
-use support::{Client, Reply, Shop};
 
 fn wrong(email: &str) -> Value {
     json!({ "email": email, "password": "incorrect donkey" })
@@ -46,7 +43,7 @@ async fn after_ten_wrong_passwords_not_even_the_right_one_is_looked_at_for_an_ho
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_does_not_exist_is_answered_like_one_that_does() {
     let shop = Shop::open().await;
-    let email = format!("{}@example.org", support::unique("nobody"));
+    let email = format!("{}@example.org", crate::support::unique("nobody"));
     for _ in 0..ACCOUNT_GUESSES_MAX {
         let reply = shop.log_in(&email).await;
         reply.expect_problem(401, "WRONG_CREDENTIALS");

@@ -1,10 +1,9 @@
 //! What an account does to its password and its sessions.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::sync::Arc;
 
+use crate::support::people::{PASSWORD, Person};
+use crate::support::{Client, Reply, Setting, Shop, unique};
 use edge_api::commands::append;
 use edge_api::limits::ACCESS_TOKEN_TTL_MS;
 use edge_api::{CommandSerdes, MemorySessions};
@@ -13,8 +12,6 @@ use schemas::SchemaTable;
 use schemas::wire::envelope::{Actor, Envelope, Role};
 use schemas::wire::order;
 use serde_json::json;
-use support::people::{PASSWORD, Person};
-use support::{Client, Reply, Setting, Shop, unique};
 
 const NEW_PASSWORD: &str = "battery staple correct";
 

@@ -1,16 +1,13 @@
 //! Sessions in a real Redis, which dies and comes back.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::sync::Arc;
 
+use crate::support::Shop;
+use crate::support::redis_server::RedisServer;
 use edge_api::limits::{ACCESS_TOKEN_TTL_MS, ROTATION_GRACE_MS};
 use edge_api::{RedisSessions, SessionTimes};
 use redis::AsyncCommands as _;
 use serde_json::json;
-use support::Shop;
-use support::redis_server::RedisServer;
 
 async fn shop_on(redis: &RedisServer) -> Shop {
     let sessions = RedisSessions::connect(&redis.url().as_str().into(), "sluice:", SessionTimes::default()).unwrap();
@@ -77,7 +74,7 @@ async fn without_redis_valid_tokens_go_on_and_nothing_else_does_until_it_is_back
     let mut redis = RedisServer::start().await;
     let shop = shop_on(&redis).await;
     let buyer = shop.rich_buyer(500).await;
-    let admin = support::Client::new(edge_api::admin(shop.state.clone()));
+    let admin = crate::support::Client::new(edge_api::admin(shop.state.clone()));
     admin.get("/readyz").await.expect(200);
     redis.kill().await;
 

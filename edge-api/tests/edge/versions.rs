@@ -1,16 +1,8 @@
 //! Versions as clients use them: a change of what they have read and of nothing else, and lists that have what they have written.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
 
-mod support;
-
+use crate::support::{Reply, Shop, unique};
 use axum::http::Method;
 use serde_json::{Value, json};
-use support::{Reply, Shop, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_product_is_changed_in_the_version_that_was_read_or_not_at_all() {

@@ -1,13 +1,10 @@
 //! Gateways whose keys are replaced while sessions go on.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::sync::Arc;
 
+use crate::support::{Reply, Setting, Shop};
 use edge_api::{MemorySessions, TokenKey, TokenKeys};
 use serde_json::Value;
-use support::{Reply, Setting, Shop};
 
 fn old() -> TokenKey {
     TokenKey::from_seed([1; 32])

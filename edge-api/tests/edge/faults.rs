@@ -1,13 +1,10 @@
 //! What the gateway says while a part that it needs is away: nothing that is not true.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::sync::atomic::Ordering::SeqCst;
 
+use crate::support::people::{money, order_of, registration};
+use crate::support::{Shop, unique};
 use serde_json::json;
-use support::people::{money, order_of, registration};
-use support::{Shop, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_log_nothing_is_claimed_and_the_same_request_works_later() {

@@ -1,13 +1,10 @@
 //! Every refusal is an RFC 9457 problem, also those that no handler makes; every answer has its headers.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-mod support;
-
+use crate::support::people::{PASSWORD, money};
+use crate::support::{Reply, Setting, Shop};
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
-use support::people::{PASSWORD, money};
-use support::{Reply, Setting, Shop};
 
 fn post(path: &str, content_type: &str, body: impl Into<Body>) -> Request<Body> {
     Request::post(path)

@@ -1,11 +1,8 @@
 //! The main job through the gateway: an order becomes PAID, or CANCELLED with nothing lost.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-mod support;
-
+use crate::support::people::order_of;
+use crate::support::{Shop, unique};
 use serde_json::json;
-use support::people::order_of;
-use support::{Shop, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_stock_and_wallet_allow_is_paid() {
@@ -171,7 +168,7 @@ async fn a_buyer_lists_own_orders_the_newest_first_by_status_and_page() {
         buyer.settled(&order_id).await;
         placed.insert(0, order_id);
     }
-    let ids = |reply: &support::Reply| -> Vec<String> {
+    let ids = |reply: &crate::support::Reply| -> Vec<String> {
         let items = reply.body["items"].as_array().unwrap();
         items
             .iter()
@@ -205,7 +202,10 @@ async fn a_seller_changes_price_and_stock_of_a_product_and_cannot_take_away_what
     let path = format!("/products/{product}");
     let changed = seller
         .client
-        .patch(&path, json!({ "name": "Pot", "price": support::people::money(900) }))
+        .patch(
+            &path,
+            json!({ "name": "Pot", "price": crate::support::people::money(900) }),
+        )
         .await
         .expect(200);
     assert_eq!(

@@ -1,10 +1,9 @@
 //! The ways back into an account, and secrets that are kept as they are kept today.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::sync::Arc;
 
+use crate::support::people::{PASSWORD, Person, secret_of};
+use crate::support::{Reply, Setting, Shop, unique};
 use argon2::password_hash::PasswordHasher as _;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -15,8 +14,6 @@ use schemas::SchemaTable;
 use schemas::wire::account::{AccountCommandPayload, Credential, ForgetSecondFactor, RegisterAccount};
 use schemas::wire::envelope::Role;
 use serde_json::{Value, json};
-use support::people::{PASSWORD, Person, secret_of};
-use support::{Reply, Setting, Shop, unique};
 
 const NEW_PASSWORD: &str = "battery staple correct";
 

@@ -1,18 +1,15 @@
 //! Who gets in where: every operation of the table, for everybody who might try.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use crate::support::people::{PASSWORD, Person, money, order_of, registration, secret_of};
+use crate::support::{Client, Shop, unique};
 use axum::http::Method;
 use edge_api::auth::access::{OPERATIONS, Operation, Owner, Who};
 use edge_api::auth::totp;
 use edge_api::limits::TOTP_STEP_MS;
 use serde_json::{Value, json};
-use support::people::{PASSWORD, Person, money, order_of, registration, secret_of};
-use support::{Client, Shop, unique};
 
 /// A paid order of one buyer with lines of two sellers, and strangers.
 struct Cast {
@@ -137,7 +134,7 @@ const NEW_PASSWORD: &str = "battery staple correct";
 async fn body(operation: &Operation, cast: &Cast, (actor, client): (&str, &Client)) -> Option<Value> {
     Some(match (operation.method, operation.path) {
         ("POST", "/auth/register") => registration(&format!("{}@example.org", unique("new")), "BUYER"),
-        ("POST", "/auth/login") => support::people::login(&cast.buyer.email),
+        ("POST", "/auth/login") => crate::support::people::login(&cast.buyer.email),
         ("POST", "/auth/password/reset") => cast.reset().await,
         ("POST", "/auth/refresh") => json!({ "refresh_token": cast.buyer.refresh_token }),
         ("POST", "/auth/password") => json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD }),

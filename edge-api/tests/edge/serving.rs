@@ -1,14 +1,11 @@
 //! The gateway on real sockets.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::support::Shop;
+use crate::support::people::Person;
 use edge_api::Entrance;
-use support::Shop;
-use support::people::Person;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;

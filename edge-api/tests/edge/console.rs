@@ -1,8 +1,8 @@
 //! The console's files, and sessions that a browser keeps in a cookie.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-mod support;
-
+use crate::support::client::{Client, Reply};
+use crate::support::people::{PASSWORD, login, secret_of};
+use crate::support::{Setting, Shop, unique};
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -10,9 +10,6 @@ use edge_api::auth::totp;
 use edge_api::limits::TOTP_STEP_MS;
 use http_body_util::BodyExt as _;
 use serde_json::json;
-use support::client::{Client, Reply};
-use support::people::{PASSWORD, login, secret_of};
-use support::{Setting, Shop, unique};
 use tower::ServiceExt as _;
 
 const COOKIE_MODE: (&str, &str) = ("sluice-session", "cookie");

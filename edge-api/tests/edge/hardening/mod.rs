@@ -1,8 +1,4 @@
 //! What holds for every operation at once, and for the text of what is shipped: the proofs that ASVS.md names and no other test has.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-#[path = "../support/mod.rs"]
-mod support;
 
 mod answers;
 mod description;
@@ -14,8 +10,8 @@ mod shipped;
 use edge_api::auth::access::{Operation, Who};
 use serde_json::Value;
 
-use support::people::Person;
-use support::{Client, Shop};
+use crate::support::people::Person;
+use crate::support::{Client, Shop};
 
 /// Somebody of each kind.
 struct Cast {

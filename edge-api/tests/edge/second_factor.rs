@@ -1,11 +1,11 @@
 //! A second factor: taken, needed, used once, given up.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::support::people::{PASSWORD, Person, secret_of};
+use crate::support::redis_server::RedisServer;
+use crate::support::{Client, Reply, Setting, Shop};
 use edge_api::auth::totp;
 use edge_api::limits::{
     ACCESS_TOKEN_TTL_MS, ACCOUNT_GUESSES_MAX, ENROLMENT_TTL_MS, GUESSES_WINDOW_MS, RECOVERY_CODES, TOTP_STEP_MS,
@@ -13,9 +13,6 @@ use edge_api::limits::{
 use edge_api::{MemorySessions, RedisSessions, SealingKey, SealingKeys, SessionStore, SessionTimes};
 use redis::AsyncCommands as _;
 use serde_json::{Value, json};
-use support::people::{PASSWORD, Person, secret_of};
-use support::redis_server::RedisServer;
-use support::{Client, Reply, Setting, Shop};
 
 /// An authenticator app with the secret of an account.
 struct App {

@@ -1,15 +1,12 @@
 //! Which passwords an account may have.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::io::Write as _;
 use std::sync::Arc;
 
+use crate::support::people::{PASSWORD, registration};
+use crate::support::{Reply, Setting, Shop, unique};
 use edge_api::auth::passwords::BreachedPasswords;
 use serde_json::json;
-use support::people::{PASSWORD, registration};
-use support::{Reply, Setting, Shop, unique};
 use tempfile::NamedTempFile;
 
 /// SHA-1 of `violet order of bees`, which is no common password.
