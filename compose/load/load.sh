@@ -10,7 +10,7 @@ load_slow=${LOAD_SLOW_CLIENTS:-100}
 load_pids=()
 
 load() {
-    step_total=12
+    step_total=14
     build_dependencies
     build_sluice
     # shellcheck source=compose/demo.sh

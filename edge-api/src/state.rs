@@ -26,7 +26,7 @@ use crate::http::quota::Quotas;
 use crate::idempotency::RecentRequests;
 use crate::limits::{LONG_POLLS_MAX, REVOCATIONS_SWEPT, STREAMS_MAX};
 use crate::problem::{Code, Problem};
-use crate::reading::{Away, Reader};
+use crate::reading::{Reader, Repeats};
 use crate::security;
 use crate::sessions::{Exchange, Exchanged, OpenSession, SessionOwner, SessionStore, SessionsUnavailable};
 use crate::views::Views;
@@ -87,7 +87,7 @@ struct Shared {
     passwords: Passwords,
     uses: TokenUses,
     recent: RecentRequests,
-    orders_away: Away,
+    repeats: Repeats,
     accepted: Accepted,
     quotas: Quotas,
     long_polls: Arc<Semaphore>,
@@ -103,7 +103,7 @@ impl EdgeState {
             passwords: Passwords::new(cores / 2, parts.breached_passwords.clone())?,
             uses: TokenUses::new(Arc::clone(&parts.sessions)),
             recent: RecentRequests::default(),
-            orders_away: Away::default(),
+            repeats: Repeats::new(Arc::clone(&parts.views)),
             accepted: Accepted::default(),
             quotas: Quotas::new(parts.quota),
             long_polls: Arc::new(Semaphore::new(LONG_POLLS_MAX)),
@@ -380,8 +380,7 @@ impl EdgeState {
 
     /// An order that came before, as far as that is known at once.
     pub(crate) async fn placed_order(&self, order_id: &str) -> Result<Option<OrderView>, Problem> {
-        let (away, now_ms) = (&self.0.orders_away, self.now_ms());
-        self.reader().placed_order(order_id, away, now_ms).await
+        self.0.repeats.placed_order(order_id, self.now_ms()).await
     }
 
     pub(crate) fn recent(&self) -> &RecentRequests {

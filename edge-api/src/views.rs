@@ -23,6 +23,15 @@ pub trait Views: Send + Sync {
         timeout: Duration,
     ) -> Read<'a, Option<Vec<u8>>>;
 
+    /// The values of keys that are their own routing keys, as far as they are committed, in the order of the keys.
+    fn get_many<'a>(
+        &'a self,
+        topology: &'a str,
+        store: &'a str,
+        keys: &'a [Vec<u8>],
+        timeout: Duration,
+    ) -> Read<'a, Vec<Option<Vec<u8>>>>;
+
     /// The entries of a range in one partition.
     fn range<'a>(
         &'a self,
@@ -63,6 +72,16 @@ impl Views for Queries {
         timeout: Duration,
     ) -> Read<'a, Option<Vec<u8>>> {
         Box::pin(self.get(at, key, fresh, timeout))
+    }
+
+    fn get_many<'a>(
+        &'a self,
+        topology: &'a str,
+        store: &'a str,
+        keys: &'a [Vec<u8>],
+        timeout: Duration,
+    ) -> Read<'a, Vec<Option<Vec<u8>>>> {
+        Box::pin(self.get_many(topology, store, keys, timeout))
     }
 
     fn range<'a>(

@@ -7,7 +7,7 @@ use crate::limits::REPEAT_CHECK_PAUSE;
 /// Until when nobody waits for state that did not answer, in milliseconds since the epoch; 0 while it answers. While it is away one
 /// request in each pause finds out for all whether it is back.
 #[derive(Debug, Default)]
-pub struct Away(AtomicI64);
+pub(super) struct Away(AtomicI64);
 
 impl Away {
     /// Whether to go on without the state. Of all who ask when a pause is over, one is told to look.

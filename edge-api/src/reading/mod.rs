@@ -14,7 +14,7 @@ use streams::serde::SerdeError;
 
 use crate::auth::Role;
 use crate::commands::{Accepted, everything_by_now};
-use crate::limits::{READ_TIMEOUT, REPEAT_CHECK_TIMEOUT};
+use crate::limits::READ_TIMEOUT;
 use crate::metrics::view_failed;
 use crate::problem::{Code, Problem};
 use crate::views::Views;
@@ -22,9 +22,10 @@ use crate::views::Views;
 mod away;
 mod lists;
 mod outcomes;
+mod repeats;
 
-pub use away::Away;
 pub use outcomes::Outcome;
+pub use repeats::Repeats;
 
 /// What a login is checked against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,26 +141,6 @@ impl<'a> Reader<'a> {
     /// The same, as fresh as asked.
     pub async fn order_view_as_of(&self, order_id: &str, fresh: &Freshness) -> Result<Option<OrderView>, Problem> {
         self.get(views::ORDERS, order_id, fresh, views::order).await
-    }
-
-    /// An order with the fingerprint of its request, as far as it is committed; also `None` while the state is away
-    /// or slow: a new order does not wait for that, and the topology compares the requests again.
-    pub async fn placed_order(&self, order_id: &str, away: &Away, now_ms: i64) -> Result<Option<OrderView>, Problem> {
-        if away.is_away(now_ms) {
-            return Ok(None);
-        }
-        let reading = self.get(views::ORDERS, order_id, &Freshness::Committed, views::order);
-        let answer = tokio::time::timeout(REPEAT_CHECK_TIMEOUT, reading).await;
-        let is_silent = match &answer {
-            Err(_) => true,
-            Ok(answer) => matches!(answer, Err(problem) if problem.code() == Code::Unavailable),
-        };
-        if is_silent {
-            away.note_silence(now_ms);
-            return Ok(None);
-        }
-        away.note_answer();
-        answer.unwrap_or(Ok(None))
     }
 
     /// Waits until `done` says so of an order or the time is over; the order as it is then.

@@ -1,5 +1,7 @@
 //! One `Idempotency-Key`, one request.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use crate::support::people::{money, order_of};
 use crate::support::{Shop, unique};
 use serde_json::json;
@@ -103,6 +105,29 @@ async fn twenty_sends_of_one_order_at_once_take_the_money_once() {
     assert_eq!(ids.len(), 1);
     assert_eq!(buyer.settled(&ids.remove(0)).await.text("/status"), "PAID");
     assert_eq!(buyer.balance().await, (9_000, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_come_while_one_is_asked_about_are_asked_about_together() {
+    let shop = Shop::open().await;
+    let buyer = shop.buyer().await;
+    let held = shop.views.turnstile.acquire().await.unwrap();
+    let mut orders = tokio::task::JoinSet::new();
+    for number in 1..=9 {
+        let client = buyer.client.clone();
+        orders.spawn(async move {
+            let placed = client.post_once("/orders", &unique("key"), order_of(&[("a", 1)])).await;
+            placed.expect(202);
+        });
+        while shop.log.appended.load(SeqCst) < number {
+            tokio::task::yield_now().await;
+        }
+    }
+    drop(held);
+    orders.join_all().await;
+    let questions = shop.views.questions.lock().unwrap().clone();
+    assert_eq!(questions.iter().sum::<usize>(), 9, "{questions:?}");
+    assert!(questions.len() <= 3, "{questions:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,6 +66,10 @@ pub(crate) enum Command {
 
 impl Arguments {
     /// Whether what runs is a simulation.
+    #[cfg_attr(
+        not(feature = "trials"),
+        allow(clippy::unused_self, reason = "what is shipped simulates nothing")
+    )]
     pub(crate) fn is_simulated(&self) -> bool {
         #[cfg(feature = "trials")]
         let is_simulated = matches!(self.command, Command::Sim(_));

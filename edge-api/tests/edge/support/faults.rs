@@ -2,14 +2,15 @@
 
 use std::future::{Future, ready};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use edge_api::Views;
 use edge_api::views::{Done, Read};
 use runtime::commands::{Append, CommandError, CommandLog, CommandRecord};
 use runtime::queries::{Entries, EntryRange, Freshness, Queries, QueryError, StoreAddress};
+use tokio::sync::Semaphore;
 
 /// A log that can be away, and counts what it is given.
 pub struct FaultyLog {
@@ -69,6 +70,10 @@ pub struct FaultyViews {
     pub blind: AtomicBool,
     /// Has a defect.
     pub broken: AtomicBool,
+    /// How many keys each question for several asked for.
+    pub questions: Mutex<Vec<usize>>,
+    /// Held by a test that holds those questions up.
+    pub turnstile: Semaphore,
 }
 
 impl FaultyViews {
@@ -79,6 +84,8 @@ impl FaultyViews {
             behind: AtomicBool::new(false),
             blind: AtomicBool::new(false),
             broken: AtomicBool::new(false),
+            questions: Mutex::default(),
+            turnstile: Semaphore::new(1),
         }
     }
 
@@ -105,6 +112,23 @@ impl Views for FaultyViews {
         match self.check(fresh) {
             Ok(()) if self.blind.load(Ordering::SeqCst) && *fresh == Freshness::Committed => Box::pin(ready(Ok(None))),
             Ok(()) => Box::pin(self.queries.get(at, key, fresh, timeout)),
+            Err(error) => Box::pin(ready(Err(error))),
+        }
+    }
+
+    fn get_many<'a>(
+        &'a self,
+        topology: &'a str,
+        store: &'a str,
+        keys: &'a [Vec<u8>],
+        timeout: Duration,
+    ) -> Read<'a, Vec<Option<Vec<u8>>>> {
+        self.questions.lock().unwrap().push(keys.len());
+        match self.check(&Freshness::Committed) {
+            Ok(()) => Box::pin(async move {
+                drop(self.turnstile.acquire().await);
+                self.queries.get_many(topology, store, keys, timeout).await
+            }),
             Err(error) => Box::pin(ready(Err(error))),
         }
     }

@@ -24,6 +24,10 @@ use super::leader::ask_leader;
 /// Every question waits this long for its answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
 
+/// How long a broker takes at most to notice that a transaction is too old: its default for
+/// `transaction.abort.timed.out.transaction.cleanup.interval.ms`.
+const ABORT_LOOK: Duration = Duration::from_secs(10);
+
 /// How often a group's offsets are asked for while its coordinator moves to another broker.
 const COORDINATOR_TRIES_MAX: u32 = 20;
 
@@ -210,7 +214,7 @@ impl KafkaAdmin {
         let found = loop {
             let reader = consumer(&self.config, group, "read_committed")?;
             tries += 1;
-            match reader.committed_offsets(list.clone(), ANSWER_WAIT) {
+            match reader.committed_offsets(list.clone(), self.offsets_wait()) {
                 // The group has just lost its coordinator; who reads now waits until another broker has it.
                 Err(error) if tries < COORDINATOR_TRIES_MAX && is_moving(&error) => {
                     drop(reader.poll(COORDINATOR_WAIT));
@@ -225,6 +229,13 @@ impl KafkaAdmin {
             _ => None,
         });
         Ok(set.collect())
+    }
+
+    /// Offsets in an open transaction are not told before it ends, and nobody but the broker ends that of an instance that was
+    /// killed and does not come back.
+    fn offsets_wait(&self) -> Duration {
+        let open = Duration::from_millis(self.config.transaction_timeout_ms.into());
+        ANSWER_WAIT + open + ABORT_LOOK
     }
 
     /// Sets committed offsets. What is kept with them stays: outputs are numbered on from there, wherever the inputs go on.

@@ -34,6 +34,8 @@ pub(crate) struct Question {
 pub(crate) enum QuestionKind {
     /// One value; with `seen`, as soon as it is another one.
     Get { key: Vec<u8>, seen: Option<u64> },
+    /// The values of several keys.
+    GetMany { keys: Vec<Vec<u8>> },
     /// A range.
     Range { range: EntryRange },
 }
@@ -107,6 +109,7 @@ async fn respond(queries: &Queries, question: Question) -> Response {
         QuestionKind::Get { key, seen } => {
             Json(queries.get_here(at(&key), task, &key, &fresh, seen, timeout).await).into_response()
         }
+        QuestionKind::GetMany { keys } => Json(queries.get_many_here(at(&[]), task, &keys)).into_response(),
         QuestionKind::Range { range } => {
             Json(queries.range_here(at(&[]), task, &range, &fresh, timeout).await).into_response()
         }

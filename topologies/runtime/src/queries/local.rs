@@ -1,11 +1,13 @@
 //! Reads of tasks that run in this process, with a hand-over to the owner for those that do not.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use streams::store::{KeyRange, KeyValueStore as _, StoreError};
 use streams::{Layout, StoreIndex, TaskId};
 use tokio::time::{Instant, timeout_at};
@@ -79,6 +81,43 @@ impl Queries {
     ) -> Result<Option<Vec<u8>>, QueryError> {
         let route = self.route(at)?;
         self.get_of(&route, at, key, fresh, timeout).await
+    }
+
+    /// The committed values of keys that are their own routing keys, in the order of the keys. However many there are, each owner is
+    /// asked once for each of its tasks.
+    pub async fn get_many(
+        &self,
+        topology: &str,
+        store: &str,
+        keys: &[Vec<u8>],
+        timeout: Duration,
+    ) -> Result<Vec<Option<Vec<u8>>>, QueryError> {
+        let at = |routing_key| StoreAddress {
+            topology,
+            store,
+            routing_key,
+        };
+        let mut tasks: BTreeMap<TaskId, (Route, Vec<usize>)> = BTreeMap::new();
+        for (place, key) in keys.iter().enumerate() {
+            let route = self.route(at(key))?;
+            tasks.entry(route.task).or_insert((route, Vec::new())).1.push(place);
+        }
+        let key = |place: &usize| keys.get(*place).cloned();
+        let asked = tasks.values().map(async |(route, places)| {
+            let keys = places.iter().filter_map(key).collect();
+            self.get_many_of(route, at(&[]), keys, timeout).await
+        });
+        let answers = try_join_all(asked).await?;
+        let places = tasks.into_values().flat_map(|(_, places)| places);
+        let mut values: Vec<_> = places.zip(answers.into_iter().flatten()).collect();
+        values.sort_unstable_by_key(|(place, _)| *place);
+        if values.len() == keys.len() {
+            Ok(values.into_iter().map(|(_, value)| value).collect())
+        } else {
+            Err(QueryError::Unavailable(
+                "an owner has answered for other keys".to_owned(),
+            ))
+        }
     }
 
     /// Entries of a range, all of the task that owns the routing key. At most [`RANGE_ENTRIES_MAX`].
@@ -180,6 +219,20 @@ impl Queries {
         }
     }
 
+    async fn get_many_of(
+        &self,
+        route: &Route,
+        at: StoreAddress<'_>,
+        keys: Vec<Vec<u8>>,
+        timeout: Duration,
+    ) -> Result<Vec<Option<Vec<u8>>>, QueryError> {
+        if let Some(task) = &route.local {
+            return keys.iter().map(|key| read(route, task, key)).collect();
+        }
+        let remote = self.remote(route)?;
+        remote.get_many(&route.layout, route.task, at, keys, timeout).await
+    }
+
     async fn changed_of(
         &self,
         route: &Route,
@@ -259,6 +312,18 @@ impl Queries {
             Some(seen) => self.changed_of(&route, at, key, seen, timeout).await,
             None => self.get_of(&route, at, key, fresh, timeout).await,
         }
+    }
+
+    /// Reads values of a named task that must run here.
+    pub(crate) fn get_many_here(
+        &self,
+        at: StoreAddress<'_>,
+        task: TaskId,
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<Option<Vec<u8>>>, QueryError> {
+        let route = self.route_to(at, task)?;
+        let task = route.local.as_ref().ok_or_else(|| moved(&route))?;
+        keys.iter().map(|key| read(&route, task, key)).collect()
     }
 
     /// Reads a range of a named task that must run here.

@@ -65,6 +65,19 @@ impl RemoteQueries {
         self.ask(layout, Question::new(task, at, fresh, timeout, kind)).await
     }
 
+    pub(crate) async fn get_many(
+        &self,
+        layout: &Layout,
+        task: TaskId,
+        at: StoreAddress<'_>,
+        keys: Vec<Vec<u8>>,
+        timeout: Duration,
+    ) -> Result<Vec<Option<Vec<u8>>>, QueryError> {
+        let kind = QuestionKind::GetMany { keys };
+        let question = Question::new(task, at, &Freshness::Committed, timeout, kind);
+        self.ask(layout, question).await
+    }
+
     pub(crate) async fn range(
         &self,
         layout: &Layout,

@@ -322,6 +322,18 @@ impl Views for Accounts {
         Box::pin(async move { Ok(is_credential.then(|| Self::credential(key)).flatten()) })
     }
 
+    fn get_many<'a>(
+        &'a self,
+        _: &'a str,
+        store: &'a str,
+        keys: &'a [Vec<u8>],
+        _: Duration,
+    ) -> Read<'a, Vec<Option<Vec<u8>>>> {
+        let is_credential = store == CREDENTIALS.store;
+        let value = move |key: &Vec<u8>| is_credential.then(|| Self::credential(key)).flatten();
+        Box::pin(async move { Ok(keys.iter().map(value).collect()) })
+    }
+
     fn range<'a>(&'a self, _: StoreAddress<'a>, _: &'a EntryRange, _: &'a Freshness, _: Duration) -> Read<'a, Entries> {
         Box::pin(async { Ok(Entries::new()) })
     }

@@ -26,6 +26,16 @@ impl Views for WatchedViews {
         Views::get(&self.queries, at, key, fresh, timeout)
     }
 
+    fn get_many<'a>(
+        &'a self,
+        topology: &'a str,
+        store: &'a str,
+        keys: &'a [Vec<u8>],
+        timeout: Duration,
+    ) -> Read<'a, Vec<Option<Vec<u8>>>> {
+        Views::get_many(&self.queries, topology, store, keys, timeout)
+    }
+
     fn range<'a>(
         &'a self,
         at: StoreAddress<'a>,
