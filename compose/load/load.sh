@@ -69,14 +69,15 @@ await_loaded() { # name
 # A run begins when the topologies have done what the one before has left.
 await_caught_up() {
     local deadline=$((SECONDS + ready_seconds))
-    while kill -0 "${load_pids[1]}" 2>/dev/null && [ "$(records_behind)" -gt 0 ]; do
+    while kill -0 "${load_pids[1]}" 2>/dev/null && ! is_caught_up; do
         [ "$SECONDS" -lt "$deadline" ] || die "the topologies do not catch up; see $load_dir/topologies.log"
         sleep 1
     done
 }
 
-records_behind() {
-    curl -sf -m 5 "$load_admin_topologies/metrics" | awk '/^sluice_lag_records/ { behind += $2 } END { print behind + 0 }'
+# Topologies that do not answer have not caught up either.
+is_caught_up() {
+    curl -sf -m 5 "$load_admin_topologies/metrics" | awk '/^sluice_lag_records/ { behind += $2 } END { exit (behind > 0) }'
 }
 
 run_load() { # name of the run, folder, seconds, arguments

@@ -3,7 +3,7 @@
 //! The log decides in the end: ids follow from the key, and the topology lets the first request of an id win. What
 //! is remembered here closes the moment between an answer and the state that shows it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::lately::Lately;
 use crate::limits::RECENT_REQUESTS_MAX;
@@ -22,8 +22,7 @@ impl Default for RecentRequests {
 impl RecentRequests {
     /// Takes `id` for the request with this fingerprint; refuses if another request has it.
     pub fn claim(&self, id: &str, fingerprint: &str) -> Result<(), Problem> {
-        // Each change leaves the memory whole, so a panic elsewhere does not spoil it.
-        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.lock();
         match recent.get(id) {
             Some(known) if known == fingerprint => Ok(()),
             Some(_) => Err(key_reused()),
@@ -36,8 +35,12 @@ impl RecentRequests {
 
     /// The state says whose `id` is, whatever was claimed here.
     pub fn correct(&self, id: &str, fingerprint: &str) {
-        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.insert(id, fingerprint.to_owned());
+        self.lock().insert(id, fingerprint.to_owned());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lately<String>> {
+        // Each change leaves the memory whole, so a panic elsewhere does not spoil it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -38,7 +38,7 @@ pub struct UnderWay {
     label: String,
 }
 
-/// One moment. A search makes most of its time's worlds by cloning one, of which the next step changes a part: the parts are shared until then.
+/// One moment. A search clones worlds for most of its time, and the step after that changes a part of one: the others stay shared.
 #[derive(Debug, Clone, Default)]
 pub struct World {
     pub orders: Rc<BTreeMap<OrderId, OrderState>>,

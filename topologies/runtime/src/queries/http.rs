@@ -109,7 +109,9 @@ async fn respond(queries: &Queries, question: Question) -> Response {
         QuestionKind::Get { key, seen } => {
             Json(queries.get_here(at(&key), task, &key, &fresh, seen, timeout).await).into_response()
         }
-        QuestionKind::GetMany { keys } => Json(queries.get_many_here(at(&[]), task, &keys)).into_response(),
+        QuestionKind::GetMany { keys } => {
+            Json(queries.get_many_here(at(&[]), task, keys, timeout).await).into_response()
+        }
         QuestionKind::Range { range } => {
             Json(queries.range_here(at(&[]), task, &range, &fresh, timeout).await).into_response()
         }

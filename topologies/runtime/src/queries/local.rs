@@ -97,27 +97,25 @@ impl Queries {
             store,
             routing_key,
         };
-        let mut tasks: BTreeMap<TaskId, (Route, Vec<usize>)> = BTreeMap::new();
+        let mut tasks = BTreeMap::new();
         for (place, key) in keys.iter().enumerate() {
             let route = self.route(at(key))?;
-            tasks.entry(route.task).or_insert((route, Vec::new())).1.push(place);
+            let (_, places, keys) = tasks.entry(route.task).or_insert((route, Vec::new(), Vec::new()));
+            places.push(place);
+            keys.push(key.clone());
         }
-        let key = |place: &usize| keys.get(*place).cloned();
-        let asked = tasks.values().map(async |(route, places)| {
-            let keys = places.iter().filter_map(key).collect();
-            self.get_many_of(route, at(&[]), keys, timeout).await
+        let asked = tasks.into_values().map(async |(route, places, keys)| {
+            let values = self.get_many_of(&route, at(&[]), keys, timeout).await?;
+            if values.len() == places.len() {
+                Ok(places.into_iter().zip(values))
+            } else {
+                let other = "an owner has answered for other keys".to_owned();
+                Err(QueryError::Unavailable(other))
+            }
         });
-        let answers = try_join_all(asked).await?;
-        let places = tasks.into_values().flat_map(|(_, places)| places);
-        let mut values: Vec<_> = places.zip(answers.into_iter().flatten()).collect();
+        let mut values: Vec<_> = try_join_all(asked).await?.into_iter().flatten().collect();
         values.sort_unstable_by_key(|(place, _)| *place);
-        if values.len() == keys.len() {
-            Ok(values.into_iter().map(|(_, value)| value).collect())
-        } else {
-            Err(QueryError::Unavailable(
-                "an owner has answered for other keys".to_owned(),
-            ))
-        }
+        Ok(values.into_iter().map(|(_, value)| value).collect())
     }
 
     /// Entries of a range, all of the task that owns the routing key. At most [`RANGE_ENTRIES_MAX`].
@@ -315,15 +313,15 @@ impl Queries {
     }
 
     /// Reads values of a named task that must run here.
-    pub(crate) fn get_many_here(
+    pub(crate) async fn get_many_here(
         &self,
         at: StoreAddress<'_>,
         task: TaskId,
-        keys: &[Vec<u8>],
+        keys: Vec<Vec<u8>>,
+        timeout: Duration,
     ) -> Result<Vec<Option<Vec<u8>>>, QueryError> {
         let route = self.route_to(at, task)?;
-        let task = route.local.as_ref().ok_or_else(|| moved(&route))?;
-        keys.iter().map(|key| read(&route, task, key)).collect()
+        self.get_many_of(&route, at, keys, timeout).await
     }
 
     /// Reads a range of a named task that must run here.
@@ -364,7 +362,7 @@ impl Queries {
 
 /// A fingerprint of a value, to tell whether it changed. Equal in all processes of one build.
 #[must_use]
-pub(super) fn fingerprint(value: Option<&[u8]>) -> u64 {
+pub(super) fn fingerprint(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

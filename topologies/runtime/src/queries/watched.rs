@@ -1,13 +1,14 @@
 //! Who waits for which key of a task: a commit wakes those whose key it has written, and nobody else.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use streams::StoreIndex;
 use streams::store::{KeyRange, KeyValueStore, Positions, StoreError, StoreWrite, Visitor};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+
+use super::local::fingerprint;
 
 /// A task's store that tells of writes. A thousand clients that follow an order each cost a commit of other orders one look into a
 /// map for each of its writes, and no read.
@@ -18,7 +19,7 @@ pub(crate) struct WatchedStore {
 
 #[derive(Default)]
 struct Watched {
-    /// By the hash of store and key: those of two keys with one hash are woken in vain.
+    /// By the fingerprint of store and key: those of two keys with one fingerprint are woken in vain.
     waiters: HashMap<u64, Waiters>,
     is_over: bool,
 }
@@ -46,7 +47,7 @@ impl WatchedStore {
 
     /// Waits for writes of `key`.
     pub(crate) fn watch(self: &Arc<Self>, store: StoreIndex, key: &[u8]) -> Watch {
-        let key = hash(store, key);
+        let key = fingerprint((store, key));
         let mut watched = self.watched();
         let waiters = watched.waiters.entry(key).or_default();
         waiters.count += 1;
@@ -82,12 +83,6 @@ impl WatchedStore {
     }
 }
 
-fn hash(store: StoreIndex, key: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (store, key).hash(&mut hasher);
-    hasher.finish()
-}
-
 impl KeyValueStore for WatchedStore {
     fn get(&self, store: StoreIndex, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError> {
         self.store.get(store, key, read)
@@ -105,7 +100,7 @@ impl KeyValueStore for WatchedStore {
 
     fn write(&self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, positions: &Positions) -> Result<(), StoreError> {
         let mut keys = Vec::new();
-        let mut noted = writes.inspect(|write| keys.push(hash(write.store, write.key)));
+        let mut noted = writes.inspect(|write| keys.push(fingerprint((write.store, write.key))));
         self.store.write(&mut noted, positions)?;
         // Whoever has read the value before this write waits already.
         self.wake(&keys);
