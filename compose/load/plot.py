@@ -3,11 +3,14 @@
 
     plot.py FOLDER          reads the runs of ./dev load and writes FOLDER/latency.svg
     plot.py --say FILE      says one run in a line
+    plot.py --median FILE ROUND...
+                            writes into FILE what the rounds of a run come to: of each percentile the median
 """
 
 import json
 import math
 import pathlib
+import statistics
 import sys
 
 RUNS = [
@@ -62,7 +65,21 @@ def draw(runs):
     return "\n".join([*out, "</svg>", ""])
 
 
+def median(rounds):
+    out = dict(rounds[0], rounds=len(rounds))
+    for count in ["orders", "accepted", "failed", "retries", "seconds"]:
+        out[count] = sum(run[count] for run in rounds)
+    out["post_ms"] = {name: statistics.median(run["post_ms"][name] for run in rounds) for name in out["post_ms"]}
+    columns = zip(*(run["post_ms_by_percentile"] for run in rounds))
+    out["post_ms_by_percentile"] = [[column[0][0], statistics.median(ms for _, ms in column)] for column in columns]
+    return out
+
+
 def main():
+    if sys.argv[1:2] == ["--median"]:
+        rounds = [json.loads(pathlib.Path(path).read_text()) for path in sys.argv[3:]]
+        pathlib.Path(sys.argv[2]).write_text(json.dumps(median(rounds), indent=2) + "\n")
+        return
     if sys.argv[1:2] == ["--say"]:
         say(json.loads(pathlib.Path(sys.argv[2]).read_text()))
         return

@@ -20,23 +20,28 @@ pub const LONG_POLLS_MAX: usize = 2_000;
 /// Streams of events under way at the same time; one more is refused.
 pub const STREAMS_MAX: usize = 2_000;
 
-/// How long a stream lasts, at most: as long as an access token.
+/// How long a stream lasts, at most: as long as an access token. This and the following times are shortened a little for each stream
+/// by a share of its own: streams that began together would otherwise do everything together, and all others would wait for it.
 pub const STREAM_TIME_MAX: Duration = Duration::from_mins(5);
 
 /// How long one question for the next event of a stream waits at the order's owner.
-pub const STREAM_WAIT: Duration = Duration::from_secs(30);
+pub const STREAM_WAIT: Duration = Duration::from_mins(1);
 
 /// How often a stream looks whether its session is over.
 pub const STREAM_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long a stream is silent, so that nobody between takes the connection for dead.
-pub const STREAM_HEARTBEAT: Duration = Duration::from_secs(15);
+pub const STREAM_HEARTBEAT: Duration = Duration::from_secs(25);
 
 /// How long a read waits for the state that it has to see; a write also waits so long for its own outcome.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a new order waits to learn whether it came before.
 pub const REPEAT_CHECK_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Time between the beginnings of two such questions. Orders that come in between are asked about together, which costs less than
+/// one question for each; an order on its own does not wait.
+pub const REPEAT_CHECK_SPACING: Duration = Duration::from_millis(5);
 
 /// How long nobody waits for that after the state did not answer in time, but for one request that looks whether it is back.
 pub const REPEAT_CHECK_PAUSE: Duration = Duration::from_secs(1);
@@ -64,6 +69,9 @@ pub const RETRY_AFTER_SECONDS: u64 = 1;
 
 /// Bytes of an access token, at most.
 pub const ACCESS_TOKEN_BYTES_MAX: usize = 2_048;
+
+/// Access tokens of which this process remembers that they are genuine, at most.
+pub const GENUINE_TOKENS_MAX: usize = 20_000;
 
 /// How long an access token lives, in milliseconds.
 pub const ACCESS_TOKEN_TTL_MS: i64 = 5 * 60 * 1_000;

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::auth::access::Operation;
 use crate::auth::passwords::{BreachedPasswords, PasswordError, Passwords};
 use crate::auth::revocations::{Held, Revocations};
-use crate::auth::tokens::AccessGrant;
+use crate::auth::tokens::{AccessGrant, Forged, Presented, TokenVerifier};
 use crate::auth::uses::TokenUses;
 use crate::auth::{Caller, Role, SealingKeys, TokenKeys};
 use crate::clock::{Clock, Entropy, random_id};
@@ -85,6 +85,7 @@ pub struct EdgeState(Arc<Shared>);
 struct Shared {
     parts: EdgeParts,
     passwords: Passwords,
+    tokens: TokenVerifier,
     uses: TokenUses,
     recent: RecentRequests,
     repeats: Repeats,
@@ -101,6 +102,7 @@ impl EdgeState {
         let cores = available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self(Arc::new(Shared {
             passwords: Passwords::new(cores / 2, parts.breached_passwords.clone())?,
+            tokens: TokenVerifier::default(),
             uses: TokenUses::new(Arc::clone(&parts.sessions)),
             recent: RecentRequests::default(),
             repeats: Repeats::new(Arc::clone(&parts.views)),
@@ -170,6 +172,11 @@ impl EdgeState {
             Code::Unavailable,
             "This gateway still reads which sessions are over. Try again.",
         ))
+    }
+
+    /// Checks an access token against the keys of this deployment.
+    pub(crate) fn verify_token(&self, token: &str) -> Result<Presented, Forged> {
+        self.0.tokens.verify(token, self.keys(), self.now_ms())
     }
 
     /// Exchanges a token: the session decides, and the account is asked again for its role.

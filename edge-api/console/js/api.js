@@ -2,8 +2,8 @@
 
 import { adopt, confine, cookieMode, end, freshToken, replaceToken } from "./session.js";
 
-/** Whoever logs in or registers is nobody yet, whatever session there is: a refusal says nothing about that one. */
-const PUBLIC = ["/auth/login", "/auth/register"];
+/** Whoever asks for these is nobody yet, whatever session there is: a refusal says nothing about that one. */
+const PUBLIC = ["/auth/login", "/auth/register", "/auth/password/reset"];
 /** A request may take so long beyond the wait that it asks for; the server gives up sooner. */
 const PATIENCE_MS = 20_000;
 

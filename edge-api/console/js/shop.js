@@ -9,6 +9,7 @@ import { currentAccount, isConfined, onAccount, resume } from "./session.js";
 import { accountView } from "./views/account.js";
 import { buyersView } from "./views/buyers.js";
 import { cartView } from "./views/cart.js";
+import { forgottenView } from "./views/forgotten.js";
 import { loginView } from "./views/login.js";
 import { orderView } from "./views/order.js";
 import { ordersView } from "./views/orders.js";
@@ -25,6 +26,7 @@ const ROUTES = [
   ["/", home],
   ["/login", loginView],
   ["/register", registerView],
+  ["/forgotten", forgottenView],
   ["/products", as("BUYER", productsView)],
   ["/cart", as("BUYER", cartView)],
   ["/orders", as("BUYER", ordersView)],

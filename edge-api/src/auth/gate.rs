@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::access::{Operation, Who};
 use super::caller::Caller;
-use super::tokens::{self, Expired, Presented, Token, Valid};
+use super::tokens::{Expired, Presented, Token, Valid};
 use crate::http::headers::{EXPOSED, bearer};
 use crate::http::peer::ClientAddress;
 use crate::problem::{Code, Problem};
@@ -84,7 +84,7 @@ async fn identify(state: &EdgeState, headers: &HeaderMap) -> Result<(Caller, Ren
             "Send an access token: `Authorization: Bearer <token>`.",
         ));
     };
-    let Ok(presented) = tokens::verify(text, state.keys(), state.now_ms()) else {
+    let Ok(presented) = state.verify_token(text) else {
         security::note(SecurityEvent::TokenRefused);
         return Err(Problem::new(Code::InvalidToken, "The access token is not valid."));
     };

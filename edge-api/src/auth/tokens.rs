@@ -1,13 +1,17 @@
 //! Access tokens: JWTs after RFC 9068, signed with Ed25519 and nothing else.
 
 use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::caller::{Caller, Role};
 use super::keys::{TokenKey, TokenKeys};
-use crate::limits::{ACCESS_TOKEN_BYTES_MAX, ACCESS_TOKEN_TTL_MS, CLOCK_SKEW_MS};
+use crate::clock::hex;
+use crate::lately::Lately;
+use crate::limits::{ACCESS_TOKEN_BYTES_MAX, ACCESS_TOKEN_TTL_MS, CLOCK_SKEW_MS, GENUINE_TOKENS_MAX};
 
 /// Who issues the tokens.
 pub const ISSUER: &str = "sluice";
@@ -32,7 +36,7 @@ pub enum Expired {}
 /// An access token whose signature and claims are right. Only a `Token<Valid>` has a caller.
 #[derive(Debug)]
 pub struct Token<State> {
-    claims: Claims,
+    claims: Arc<Claims>,
     state: PhantomData<State>,
 }
 
@@ -145,29 +149,67 @@ impl<State> Token<State> {
     }
 }
 
-/// Checks a presented token at `now_ms`. Nothing that the token says about how to check it is believed:
-/// algorithm, keys, issuer, audience and type are ours.
-pub fn verify(token: &str, keys: &TokenKeys, now_ms: i64) -> Result<Presented, Forged> {
-    if token.len() > ACCESS_TOKEN_BYTES_MAX {
-        return Err(Forged);
+/// Checks tokens, and remembers which were genuine: a client shows the same token with each of its requests, and to check the
+/// signature again would be a seventh of what the gateway does for an order (`./dev load`, perf). What changes with time is looked
+/// at each time.
+#[derive(Debug)]
+pub struct TokenVerifier {
+    /// What the last genuine tokens say, by their hashes: no token that could be used lies in memory.
+    genuine: Mutex<Lately<Arc<Claims>>>,
+}
+
+impl Default for TokenVerifier {
+    fn default() -> Self {
+        Self {
+            genuine: Mutex::new(Lately::new(GENUINE_TOKENS_MAX)),
+        }
     }
+}
+
+impl TokenVerifier {
+    /// Checks a presented token at `now_ms`. `keys` are the same in every call.
+    pub fn verify(&self, token: &str, keys: &TokenKeys, now_ms: i64) -> Result<Presented, Forged> {
+        if token.len() > ACCESS_TOKEN_BYTES_MAX {
+            return Err(Forged);
+        }
+        let claims = self.genuine_claims(token, keys)?;
+        check_times(&claims, now_ms)?;
+        let is_expired = claims.exp <= now_ms.div_euclid(1_000);
+        Ok(if is_expired {
+            Presented::Expired(Token {
+                claims,
+                state: PhantomData,
+            })
+        } else {
+            Presented::Valid(Token {
+                claims,
+                state: PhantomData,
+            })
+        })
+    }
+
+    fn genuine_claims(&self, token: &str, keys: &TokenKeys) -> Result<Arc<Claims>, Forged> {
+        let hash = hex(&Sha256::digest(token));
+        if let Some(claims) = self.genuine().get(&hash) {
+            return Ok(Arc::clone(claims));
+        }
+        let claims = Arc::new(decode(token, keys)?);
+        self.genuine().insert(&hash, Arc::clone(&claims));
+        Ok(claims)
+    }
+
+    fn genuine(&self) -> MutexGuard<'_, Lately<Arc<Claims>>> {
+        // Each change leaves the memory whole, so a panic elsewhere does not spoil it.
+        self.genuine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nothing that the token says about how to check it is believed: algorithm, keys, issuer, audience and type are ours.
+fn decode(token: &str, keys: &TokenKeys) -> Result<Claims, Forged> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| Forged)?;
     let key = key_of(&header, keys)?;
-    let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation()).map_err(|_| Forged)?;
-    check_times(&decoded.claims, now_ms)?;
-    let is_expired = decoded.claims.exp <= now_ms.div_euclid(1_000);
-    let claims = decoded.claims;
-    Ok(if is_expired {
-        Presented::Expired(Token {
-            claims,
-            state: PhantomData,
-        })
-    } else {
-        Presented::Valid(Token {
-            claims,
-            state: PhantomData,
-        })
-    })
+    let decoded = jsonwebtoken::decode(token, &key.decoding, &validation()).map_err(|_| Forged)?;
+    Ok(decoded.claims)
 }
 
 /// The key that the header names, if it is the header of a token of ours.

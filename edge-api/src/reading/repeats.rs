@@ -3,17 +3,18 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use commerce::views::{self, OrderView};
+use runtime::queries::KEYS_MAX;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::away::Away;
 use super::{decoded, refuse};
-use crate::limits::REPEAT_CHECK_TIMEOUT;
+use crate::limits::{REPEAT_CHECK_SPACING, REPEAT_CHECK_TIMEOUT};
 use crate::problem::Problem;
 use crate::views::Views;
 
-/// Asks the owners of orders. While one question is under way the next gathers what comes, so that the more orders are placed the
-/// fewer questions there are for each.
+/// Asks the owners of orders. While one question is under way, and for [`REPEAT_CHECK_SPACING`], the next gathers what comes, so that
+/// the more orders are placed the fewer questions there are for each.
 pub struct Repeats {
     shared: Arc<Shared>,
     away: Away,
@@ -82,7 +83,8 @@ impl Shared {
 
     fn next(&self) -> Option<Vec<Waiting>> {
         let mut gathering = self.gathering();
-        let waiting = std::mem::take(&mut gathering.waiting);
+        let count = gathering.waiting.len().min(KEYS_MAX);
+        let waiting: Vec<_> = gathering.waiting.drain(..count).collect();
         gathering.is_led = !waiting.is_empty();
         gathering.is_led.then_some(waiting)
     }
@@ -103,12 +105,14 @@ impl Lead {
             let keys: Vec<_> = waiting.iter().map(|waiting| waiting.order_id.clone()).collect();
             let (view, limit) = (views::ORDERS, REPEAT_CHECK_TIMEOUT);
             let question = self.0.views.get_many(view.topology, view.store, &keys, limit);
+            let next = Instant::now() + REPEAT_CHECK_SPACING;
             match timeout(limit, question).await {
                 Ok(Ok(values)) => answer(waiting, values),
                 // Whoever waits for it goes on without.
                 Ok(Err(error)) => drop(refuse(view, &error)),
                 Err(_) => {}
             }
+            sleep_until(next).await;
         }
     }
 }

@@ -57,9 +57,10 @@ pub async fn stream(
             "This gateway has as many streams as it can serve. Try again, or read the events page by page.",
         )
     })?;
+    let tempo = Tempo::of(&state)?;
     let following = Following {
-        ends: Instant::now() + STREAM_TIME_MAX,
-        wait: wait(&state)?,
+        ends: Instant::now() + tempo.of_its_own(STREAM_TIME_MAX),
+        tempo,
         state,
         caller,
         operation,
@@ -83,20 +84,20 @@ struct Following {
     /// Events that have been read and not been sent.
     ready: VecDeque<EventBody>,
     ends: Instant,
-    /// How long one question for the next event waits.
-    wait: Duration,
+    tempo: Tempo,
     _place: OwnedSemaphorePermit,
     _counted: Counted,
 }
 
 impl Following {
     fn response(self) -> Response {
+        let heartbeat = self.tempo.of_its_own(STREAM_HEARTBEAT);
         let events = unfold(self, |mut following| async {
             let event = following.next().await?;
             Some((Ok::<_, Infallible>(event), following))
         });
-        let heartbeat = KeepAlive::new().interval(STREAM_HEARTBEAT);
-        Sse::new(events).keep_alive(heartbeat).into_response()
+        let keep_alive = KeepAlive::new().interval(heartbeat);
+        Sse::new(events).keep_alive(keep_alive).into_response()
     }
 
     /// The next event; `None` at the end. What cannot be read ends the stream too: the client comes back and is told why.
@@ -123,12 +124,13 @@ impl Following {
     async fn awaited(&self) -> Option<bool> {
         let next = self.after.saturating_add(1);
         let reader = self.state.reader();
-        let mut event = pin!(reader.await_event(&self.id, next, self.wait));
+        let mut event = pin!(reader.await_event(&self.id, next, self.tempo.of_its_own(STREAM_WAIT)));
+        let look_interval = self.tempo.of_its_own(STREAM_LOOK_INTERVAL);
         loop {
             tokio::select! {
                 seen = &mut event => return seen.ok(),
                 () = self.state.drained() => return None,
-                () = tokio::time::sleep(STREAM_LOOK_INTERVAL) => if self.is_over() { return None },
+                () = tokio::time::sleep(look_interval) => if self.is_over() { return None },
             }
         }
     }
@@ -145,10 +147,20 @@ impl Following {
     }
 }
 
-/// Between half of [`STREAM_WAIT`] and all of it: streams that began together do not ask together for ever.
-fn wait(state: &EdgeState) -> Result<Duration, Problem> {
-    let [share] = random_bytes(state.entropy())?;
-    Ok(STREAM_WAIT / 2 + STREAM_WAIT / 2 * u32::from(share) / u32::from(u8::MAX))
+/// By how much a stream is quicker than its limits.
+#[derive(Debug, Clone, Copy)]
+struct Tempo(u8);
+
+impl Tempo {
+    fn of(state: &EdgeState) -> Result<Self, Problem> {
+        let [share] = random_bytes(state.entropy())?;
+        Ok(Self(share))
+    }
+
+    /// Between three quarters of `time` and all of it: streams that began together do not do everything together for ever.
+    fn of_its_own(self, time: Duration) -> Duration {
+        time / 4 * 3 + time / 4 * u32::from(self.0) / u32::from(u8::MAX)
+    }
 }
 
 fn last_event(headers: &HeaderMap) -> Result<u64, Problem> {

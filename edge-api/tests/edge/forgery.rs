@@ -272,8 +272,9 @@ async fn no_forged_token_is_accepted() {
     forged.extend(broken(&token, &genuine));
     forged.push(("a refresh token", buyer.refresh_token.clone()));
     assert!(forged.len() >= 40, "{}", forged.len());
-    for (how, token) in forged {
-        let reply = buyer.client.with_token(&token).get("/me").await;
+    // A gateway that remembers what it has checked believes none the second time either.
+    for (how, token) in forged.iter().chain(&forged) {
+        let reply = buyer.client.with_token(token).get("/me").await;
         assert_eq!(
             (reply.status.as_u16(), reply.text("/code")),
             (401, "INVALID_TOKEN".to_owned()),

@@ -179,6 +179,17 @@ pub(crate) struct Serving {
     #[arg(long, env = "SLUICE_COMMIT_SPACING_MS", value_name = "MS")]
     pub(crate) commit_spacing_ms: Option<u64>,
 
+    /// How far stream threads give way to the gateway and to queries where processor time is short, from 0 to 19 as in nice(1).
+    /// While a backlog is worked off, requests are then answered as quickly as ever, and the backlog takes longer.
+    #[arg(
+        long,
+        env = "SLUICE_STREAM_NICENESS",
+        value_name = "N",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u8).range(0..=19)
+    )]
+    pub(crate) stream_niceness: u8,
+
     /// Base URL of an OpenTelemetry collector (OTLP over HTTP), such as `http://127.0.0.1:4318`: followed requests are
     /// told to it step by step, through every topic. Without it nothing is followed.
     #[arg(long, env = "SLUICE_OTLP_ENDPOINT", value_name = "URL")]

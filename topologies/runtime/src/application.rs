@@ -124,6 +124,7 @@ struct Life<L> {
 
 impl<L: Log> Life<L> {
     fn live(self) {
+        give_way(self.context.limits.niceness);
         // A panic is a defect of the engine or of a processor. The thread is gone, so the process is told to stop.
         let life = || live(self.number, &self.context, &self.make_log, &self.stop);
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(life));
@@ -145,6 +146,17 @@ impl<L: Log> Life<L> {
         };
         self.context.hosting.set_thread(topology, self.number, blocked);
         self.report.send_replace(Some(reason));
+    }
+}
+
+/// Lowers the priority of this thread. On Linux each thread has one of its own, which the threads that it starts inherit.
+fn give_way(niceness: u8) {
+    if niceness == 0 {
+        return;
+    }
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, niceness.into()) {
+        tracing::warn!(niceness, %error, "the stream thread keeps its priority");
     }
 }
 

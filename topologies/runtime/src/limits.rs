@@ -64,6 +64,9 @@ pub struct ThreadLimits {
     /// Bytes of outputs of all the thread's tasks at which the log is given them ahead of their commit. Few enough to be still
     /// in the processor's caches, and more than a commit at a moderate rate has, so that its transaction stays short.
     pub send_ahead_bytes: usize,
+    /// How far the thread, its client and its restores give way to the other threads of the process where processor time is short,
+    /// 0 to 19 as in `nice`. Whoever asks a question waits for its answer; for a stream thread there is the log.
+    pub niceness: u8,
     /// Bounds of each task's memory.
     pub task: TaskLimits,
 }
@@ -75,6 +78,7 @@ impl Default for ThreadLimits {
             commit_spacing: Duration::from_millis(15),
             fetch_linger: Duration::ZERO,
             send_ahead_bytes: 128 << 10,
+            niceness: 0,
             task: TaskLimits::default(),
         }
     }

@@ -44,6 +44,10 @@ struct Running {
 }
 
 fn start(directory: &Path, threads: usize) -> Running {
+    start_with(directory, threads, ThreadLimits::default())
+}
+
+fn start_with(directory: &Path, threads: usize, limits: ThreadLimits) -> Running {
     let broker = EmbeddedBroker::open(&directory.join("log")).unwrap();
     let topic = |name: &str| EmbeddedTopic {
         name: name.to_owned(),
@@ -65,7 +69,7 @@ fn start(directory: &Path, threads: usize) -> Running {
         states: Arc::new(states),
         make_reader: Arc::new(move || Ok(Box::new(readers.reader()))),
         schemas: Arc::new(NoSchemas),
-        limits: ThreadLimits::default(),
+        limits,
         machine: Arc::new(OsMachine),
         observer: None,
     };
@@ -244,4 +248,68 @@ async fn a_waiting_query_wakes_when_its_value_changes() {
     running.append(["a".to_owned()]).await;
     assert_eq!(waiting.await.unwrap().unwrap(), Some(2i64.to_be_bytes().to_vec()));
     running.stop();
+}
+
+#[tokio::test]
+async fn who_waits_for_an_offset_is_told_at_once_that_the_task_has_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = start(directory.path(), 1);
+    running.append(["a".to_owned()]).await;
+    running.outputs(1);
+    let queries = running.queries.clone();
+    let store = running.layout.store_named("counts").unwrap();
+    let partition = running.layout.task_for_key(store, b"a").unwrap().partition;
+    let waiting = tokio::spawn(async move {
+        let at = StoreAddress {
+            topology: "counting",
+            store: "counts",
+            routing_key: b"a",
+        };
+        let far = Freshness::After {
+            topic: "input".to_owned(),
+            partition,
+            next: 1_000,
+        };
+        queries.get(at, b"a", &far, WAIT).await
+    });
+    // It waits from here on: there is one thread for both.
+    tokio::task::yield_now().await;
+    running.stop();
+    let answer = waiting.await.unwrap();
+    assert!(
+        matches!(answer, Err(runtime::queries::QueryError::Unavailable(_))),
+        "{answer:?}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn stream_threads_give_way_as_far_as_they_are_told_and_others_do_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let limits = ThreadLimits {
+        niceness: 7,
+        ..ThreadLimits::default()
+    };
+    let running = start_with(directory.path(), 2, limits);
+    running.append(keys(1)).await;
+    running.outputs(1);
+    // Other tests have threads of these names.
+    assert!(niceness_of("counting-0").contains(&7));
+    assert!(niceness_of("counting-1").contains(&7));
+    assert_eq!(rustix::process::getpriority_process(None), Ok(0));
+    running.stop();
+}
+
+/// The niceness of every thread of this process with this name (proc(5)).
+#[cfg(target_os = "linux")]
+fn niceness_of(name: &str) -> Vec<i32> {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    // A thread may end while they are listed.
+    let stats = threads.filter_map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).ok());
+    let named = stats.filter_map(|stat| {
+        let (_, rest) = stat.split_once('(')?;
+        let (found, fields) = rest.rsplit_once(") ")?;
+        (found == name).then(|| fields.split(' ').nth(16).unwrap().parse().unwrap())
+    });
+    named.collect()
 }

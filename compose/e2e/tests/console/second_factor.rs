@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use e2e::Server;
+use e2e::{Server, results};
 use edge_api::auth::totp;
 use edge_api::limits::TOTP_STEP_MS;
 use serde_json::Value;
@@ -106,8 +106,7 @@ fn an_account_takes_a_second_factor_logs_in_with_it_and_gives_it_up_with_a_recov
         .unwrap();
     assert!(!kept.as_str().unwrap().contains(&codes[0]), "{kept}");
 
-    browser.click("#logout").unwrap();
-    browser.wait_text("h1", "Log in").unwrap();
+    visitor.log_out();
     visitor.log_in(&visitor.email(), PASSWORD);
     browser.wait("document.activeElement.name === 'code'").unwrap();
     visitor.picture("login-code");
@@ -178,9 +177,53 @@ fn a_password_is_changed_and_the_page_goes_on_under_the_new_session() {
     visitor.send_dialog();
     browser.wait_text("#toast", "The password is changed").unwrap();
     browser.wait_text(".lines", "This one").unwrap();
-    browser.click("#logout").unwrap();
-    browser.wait_text("h1", "Log in").unwrap();
+    visitor.log_out();
     visitor.log_in(&visitor.email(), NEXT);
     browser.wait_for("nav.main").unwrap();
     visitor.leave_after(&["403"]);
+}
+
+#[test]
+fn who_has_forgotten_the_password_chooses_another_by_a_code_of_the_shop_s() {
+    const NEXT: &str = "eight-lamps-light-the-stairs";
+    let mut server = Server::alone(&DIRECTORY, "forgetful").unwrap();
+    server.start().unwrap();
+    let visitor = Visitor::arrive_at(&server.url());
+    let browser = &visitor.browser;
+    visitor.register("BUYER");
+    visitor.go("/second-factor");
+    let (_, codes) = enrol(&visitor);
+    visitor.log_out();
+    // On the embedded log an operator's command is done at the next start.
+    server.sluice.stop().unwrap();
+    let state = [("SLUICE_STATE_DIR".to_owned(), server.state().display().to_string())];
+    let offered = results(&["accounts", "reset-password", &visitor.email()], &state).unwrap();
+    server.start().unwrap();
+
+    browser.resize(PHONE.0, PHONE.1, true).unwrap();
+    browser.click("a[href='#/forgotten']").unwrap();
+    browser.wait_text("h1", "Choose another password").unwrap();
+    browser.fill("input[name=email]", &visitor.email()).unwrap();
+    browser.fill("input[name=reset_code]", "no code").unwrap();
+    browser.fill("input[name=password]", "short").unwrap();
+    browser.click("button[type=submit]").unwrap();
+    browser.wait_text(".error", "12 to 128 characters").unwrap();
+    browser.fill("input[name=password]", NEXT).unwrap();
+    browser.click("button[type=submit]").unwrap();
+    browser.wait_text("[role=alert]", "a code is wrong").unwrap();
+    visitor.check("a wrong code of the shop");
+    browser
+        .fill("input[name=reset_code]", offered["reset_code"].as_str().unwrap())
+        .unwrap();
+    browser.click("button[type=submit]").unwrap();
+    browser.wait("document.activeElement.name === 'code'").unwrap();
+    browser.fill("input[name=code]", &codes[0]).unwrap();
+    visitor.check("another password with a second factor");
+    visitor.picture("forgotten-password");
+    browser.click("button[type=submit]").unwrap();
+    browser.wait_for("nav.main").unwrap();
+    visitor.log_out();
+    visitor.log_in(&visitor.email(), PASSWORD);
+    browser.wait_text("[role=alert]", "the password is wrong").unwrap();
+    visitor.leave_after(&["401", "422"]);
 }

@@ -102,6 +102,13 @@ impl Visitor {
         self.browser.click("button[type=submit]").unwrap();
     }
 
+    /// Ends the session of whoever is logged in.
+    pub(crate) fn log_out(&self) {
+        self.go("/account");
+        self.browser.click("#logout").unwrap();
+        self.browser.wait_text("h1", "Log in").unwrap();
+    }
+
     /// Sends the form of the dialog that is open.
     pub(crate) fn send_dialog(&self) {
         self.browser.click("dialog button[type=submit]").unwrap();

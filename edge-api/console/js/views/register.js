@@ -1,6 +1,7 @@
 import { post } from "../api.js";
 import { h } from "../dom.js";
 import { t } from "../i18n.js";
+import { chosenPassword, emailField } from "../parts/credentials.js";
 import { choice, field, form } from "../parts/form.js";
 import { go, heading } from "../router.js";
 import { begin } from "../session.js";
@@ -16,8 +17,8 @@ export function registerView() {
     ],
   });
   const name = field({ label: t("register.name"), hint: t("register.name.hint"), pointer: "/name", input: { name: "name", autocomplete: "name", required: true, maxlength: 200 } });
-  const email = field({ label: t("login.email"), pointer: "/email", input: { type: "email", name: "email", autocomplete: "username", required: true, inputmode: "email" } });
-  const password = field({ label: t("login.password"), hint: t("register.password.hint"), pointer: "/password", input: { type: "password", name: "password", autocomplete: "new-password", required: true } });
+  const email = emailField();
+  const password = chosenPassword({ label: t("login.password"), pointer: "/password" });
   const send = async () => {
     const credentials = { email: email.value(), password: password.value() };
     await post("/auth/register", { ...credentials, name: name.value(), role: role.value() });

@@ -26,6 +26,9 @@ use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::terminal;
 
+/// What is measured beside a crowd is that it is there, not how it came.
+const CROWD_SETTLES: Duration = Duration::from_secs(5);
+
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Registers accounts and products of its own, so it can run against a shop that is in use, and leaves them there. A request that
@@ -111,7 +114,11 @@ impl LoadArguments {
 }
 
 pub(crate) fn run(settings: &Settings, arguments: &LoadArguments) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
+    // One thread: the cores are for the shop, which may be on the same machine.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
     let summary = runtime.block_on(load(arguments))?;
     if settings.json() {
         terminal::json(&summary)?;
@@ -152,5 +159,8 @@ async fn gather(shop: &Arc<Shop>, cast: &Cast, arguments: &LoadArguments) -> any
     }
     let url = arguments.urls.first().context("there is no URL")?;
     crowd.dawdle(url, arguments.slow_clients).await?;
+    if arguments.idle_streams + arguments.slow_clients > 0 {
+        tokio::time::sleep(CROWD_SETTLES).await;
+    }
     Ok(crowd)
 }

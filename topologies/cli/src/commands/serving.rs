@@ -397,6 +397,7 @@ fn limits(topology: &str, settings: &Settings, serving: &Serving) -> ThreadLimit
         commit_interval: Duration::from_millis(serving.commit_interval_ms),
         commit_spacing: if may_lag { spacing.max(VIEWS_LAG) } else { spacing },
         fetch_linger: if may_lag { VIEWS_LAG } else { Duration::ZERO },
+        niceness: serving.stream_niceness,
         ..ThreadLimits::default()
     }
 }

@@ -61,7 +61,8 @@ pub struct Ends {
     pub last: i64,
 }
 
-/// Access to a cluster for tools. Every call waits for its answer, at most 15 s, so it does not belong on an async thread.
+/// Access to a cluster for tools. Every call waits for its answer, at most 15 s (and longer for committed
+/// offsets in an open transaction), so it does not belong on an async thread.
 ///
 /// [`LogError::Retriable`]: no answer. [`LogError::Fatal`]: refused, with the reason.
 pub struct KafkaAdmin {
@@ -210,6 +211,17 @@ impl KafkaAdmin {
         for (topic, partition) in partitions {
             list.add_partition(topic, *partition);
         }
+        let found = self.kept(group, &list, &what)?;
+        let elements = found.elements();
+        let set = elements.iter().filter_map(|element| match element.offset() {
+            Offset::Offset(offset) => Some(((element.topic().to_owned(), element.partition()), offset)),
+            _ => None,
+        });
+        Ok(set.collect())
+    }
+
+    /// What the group has committed, and keeps with it, for each partition of a list.
+    fn kept(&self, group: &str, list: &TopicPartitionList, what: &str) -> Result<TopicPartitionList, LogError> {
         let mut tries = 0;
         let found = loop {
             let reader = consumer(&self.config, group, "read_committed")?;
@@ -219,16 +231,11 @@ impl KafkaAdmin {
                 Err(error) if tries < COORDINATOR_TRIES_MAX && is_moving(&error) => {
                     drop(reader.poll(COORDINATOR_WAIT));
                 }
-                answer => break answer.map_err(|error| failed(&what, &error))?,
+                answer => break answer.map_err(|error| failed(what, &error))?,
             }
         };
-        checked(&what, &found)?;
-        let elements = found.elements();
-        let set = elements.iter().filter_map(|element| match element.offset() {
-            Offset::Offset(offset) => Some(((element.topic().to_owned(), element.partition()), offset)),
-            _ => None,
-        });
-        Ok(set.collect())
+        checked(what, &found)?;
+        Ok(found)
     }
 
     /// Offsets in an open transaction are not told before it ends, and nobody but the broker ends that of an instance that was
@@ -248,18 +255,14 @@ impl KafkaAdmin {
                 state.members.len()
             )));
         }
-        let writer = consumer(&self.config, group, "read_committed")?;
         let what = format!("cannot set the committed offsets of {group}");
         let list = offsets(wanted)?;
-        let present = writer
-            .committed_offsets(list.clone(), ANSWER_WAIT)
-            .map_err(|error| failed(&what, &error))?;
-        checked(&what, &present)?;
-        for kept in present.elements() {
+        for kept in self.kept(group, &list, &what)?.elements() {
             if let Some(mut element) = list.find_partition(kept.topic(), kept.partition()) {
                 element.set_metadata(kept.metadata());
             }
         }
+        let writer = consumer(&self.config, group, "read_committed")?;
         let committed = writer.commit(&list, CommitMode::Sync);
         committed.map_err(|error| failed(&what, &error))
     }

@@ -17,8 +17,14 @@ pub struct Hosting {
 /// One topology.
 struct Hosted {
     layout: Arc<Layout>,
-    tasks: BTreeMap<TaskId, HostedTask>,
+    tasks: BTreeMap<TaskId, Published>,
     threads: BTreeMap<usize, ThreadState>,
+}
+
+/// A running task. Its progress is told from here alone, so that whoever waits for some learns when the task is withdrawn.
+struct Published {
+    task: HostedTask,
+    progress: watch::Sender<Inputs>,
 }
 
 /// A running task as queries see it.
@@ -26,7 +32,6 @@ struct Hosted {
 pub(crate) struct HostedTask {
     pub(crate) store: Arc<WatchedStore>,
     pub(crate) committed: watch::Receiver<Inputs>,
-    publisher: Arc<watch::Sender<Inputs>>,
 }
 
 /// The committed next offset of each input.
@@ -61,8 +66,8 @@ pub struct InputPosition {
 impl Hosted {
     fn positions(&self, topology: &str) -> Vec<InputPosition> {
         let mut positions = Vec::new();
-        for (id, task) in &self.tasks {
-            for (topic, next) in task.committed.borrow().iter() {
+        for (id, published) in &self.tasks {
+            for (topic, next) in published.progress.borrow().iter() {
                 positions.extend(self.layout.topic(*topic).map(|topic| InputPosition {
                     topology: topology.to_owned(),
                     topic: topic.name.clone(),
@@ -140,51 +145,56 @@ impl Hosting {
     }
 
     pub(crate) fn publish(&self, topology: &str, task: TaskId, store: Arc<WatchedStore>, inputs: Inputs) {
-        let (publisher, committed) = watch::channel(inputs);
-        let hosted = HostedTask {
-            store,
-            committed,
-            publisher: Arc::new(publisher),
+        let (progress, committed) = watch::channel(inputs);
+        let published = Published {
+            task: HostedTask { store, committed },
+            progress,
         };
         self.write(|topologies| {
             if let Some(topology) = topologies.get_mut(topology) {
-                topology.tasks.insert(task, hosted);
+                topology.tasks.insert(task, published);
             }
         });
     }
 
     /// Tells waiting queries what a task has committed.
     pub(crate) fn committed(&self, topology: &str, task: TaskId, offsets: &[InputOffset]) {
-        let Some(hosted) = self.task(topology, task) else {
-            return;
-        };
-        hosted.publisher.send_modify(|inputs| {
-            inputs.extend(offsets.iter().map(|offset| (offset.topic, offset.next)));
+        self.with_progress(topology, task, |progress| {
+            progress.send_modify(|inputs| {
+                inputs.extend(offsets.iter().map(|offset| (offset.topic, offset.next)));
+            });
         });
     }
 
     /// Tells waiting queries that a task has seen everything before an offset. Wakes nobody when that is known.
     pub(crate) fn reached(&self, topology: &str, task: TaskId, position: InputOffset) {
-        let Some(hosted) = self.task(topology, task) else {
-            return;
-        };
-        hosted.publisher.send_if_modified(|inputs| {
-            let known = inputs.entry(position.topic).or_insert(position.next);
-            let further = *known < position.next;
-            *known = position.next.max(*known);
-            further
+        self.with_progress(topology, task, |progress| {
+            progress.send_if_modified(|inputs| {
+                let known = inputs.entry(position.topic).or_insert(position.next);
+                let further = *known < position.next;
+                *known = position.next.max(*known);
+                further
+            });
         });
     }
 
     pub(crate) fn withdraw(&self, topology: &str, task: TaskId) {
         let withdrawn = self.write(|topologies| topologies.get_mut(topology)?.tasks.remove(&task));
-        if let Some(task) = withdrawn {
-            task.store.end();
+        if let Some(published) = withdrawn {
+            published.task.store.end();
         }
     }
 
     pub(crate) fn task(&self, topology: &str, task: TaskId) -> Option<HostedTask> {
-        self.read(|topologies| topologies.get(topology)?.tasks.get(&task).cloned())
+        self.read(|topologies| Some(topologies.get(topology)?.tasks.get(&task)?.task.clone()))
+    }
+
+    fn with_progress(&self, topology: &str, task: TaskId, tell: impl FnOnce(&watch::Sender<Inputs>)) {
+        self.read(|topologies| {
+            if let Some(published) = topologies.get(topology).and_then(|hosted| hosted.tasks.get(&task)) {
+                tell(&published.progress);
+            }
+        });
     }
 
     fn read<T>(&self, read: impl FnOnce(&BTreeMap<String, Hosted>) -> T) -> T {

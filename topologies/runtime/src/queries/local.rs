@@ -19,6 +19,9 @@ use super::{Entries, EntryRange, Freshness, QueryError, StoreAddress};
 /// Entries that one range read answers at most, whatever was asked.
 pub const RANGE_ENTRIES_MAX: usize = 1_000;
 
+/// Keys that one question may be about.
+pub const KEYS_MAX: usize = 1_000;
+
 /// Answers for any key of any known topology: from here when its task runs here, from its owner otherwise.
 #[derive(Clone)]
 pub struct Queries {
@@ -83,8 +86,8 @@ impl Queries {
         self.get_of(&route, at, key, fresh, timeout).await
     }
 
-    /// The committed values of keys that are their own routing keys, in the order of the keys. However many there are, each owner is
-    /// asked once for each of its tasks.
+    /// The committed values of keys that are their own routing keys, in the order of the keys; refused beyond [`KEYS_MAX`]. However many
+    /// there are, each owner is asked once for each of its tasks.
     pub async fn get_many(
         &self,
         topology: &str,
@@ -224,6 +227,14 @@ impl Queries {
         keys: Vec<Vec<u8>>,
         timeout: Duration,
     ) -> Result<Vec<Option<Vec<u8>>>, QueryError> {
+        if keys.len() > KEYS_MAX {
+            let refused = format!(
+                "{} keys of {} in one question; ask for {KEYS_MAX} at most",
+                keys.len(),
+                at.store
+            );
+            return Err(QueryError::UnknownStore(refused));
+        }
         if let Some(task) = &route.local {
             return keys.iter().map(|key| read(route, task, key)).collect();
         }

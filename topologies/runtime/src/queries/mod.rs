@@ -10,7 +10,7 @@ mod remote;
 mod watched;
 
 pub use hosting::{Hosting, InputPosition, ThreadState};
-pub use local::{Queries, RANGE_ENTRIES_MAX};
+pub use local::{KEYS_MAX, Queries, RANGE_ENTRIES_MAX};
 pub use remote::{Owners, RemoteQueries};
 pub(crate) use watched::WatchedStore;
 

@@ -68,8 +68,14 @@ impl Crowd {
             .await
             .with_context(|| format!("cannot resolve {host}"))?;
         let address = found.next().with_context(|| format!("{host} has no address"))?;
-        for _ in 0..clients {
-            self.clients.spawn(dawdle(address, host.clone()));
+        for number in 0..clients {
+            let host = host.clone();
+            // Not all in the same moment of each second.
+            let start = BYTE_INTERVAL * number / clients;
+            self.clients.spawn(async move {
+                tokio::time::sleep(start).await;
+                dawdle(address, host).await;
+            });
         }
         Ok(())
     }
