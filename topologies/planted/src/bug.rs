@@ -140,6 +140,10 @@ bugs! {
     RefundedTwice => "I4",
     /// A settlement that is asked for twice is paid twice.
     SettledTwice => "I4",
+    /// A question to the payment provider has another id when it is asked again.
+    CardAskedAnew => "I2",
+    /// What the payment provider does not give back to a card is not given back.
+    DeclinedRefundLost => "I3",
     /// The events of an order skip numbers.
     EventNumberSkipped => "I8",
     /// An order that fails does not give back what it has.

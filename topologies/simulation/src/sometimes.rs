@@ -101,6 +101,12 @@ moments! {
     CommandRepeated,
     /// A payment was declined because the account of the buyer was disabled meanwhile.
     PaymentOfDisabledDeclined,
+    /// The payment provider did not answer a call.
+    ProviderSilent,
+    /// The payment provider declined a card.
+    CardDeclined,
+    /// The payment provider did not give money back to a card, and it went to the wallet.
+    CardRefundDeclined,
     /// A task replayed the end of its changelog over its own state.
     GapReplayed,
     /// A task was restored from its whole changelog.

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use planted::Bug;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{OrderId, RefundId};
@@ -251,8 +252,12 @@ impl Payment {
         }
         call.due_at = now.saturating_add(wait_ms(call.sends));
         call.sends = call.sends.saturating_add(1);
+        let mut call_id = call.step.call_id(order_id);
+        if planted::is(Bug::CardAskedAnew) && call.sends > 1 {
+            call_id = format!("{call_id}.{}", call.sends);
+        }
         Some(ProviderCall {
-            call_id: call.step.call_id(order_id),
+            call_id,
             order_id: order_id.clone(),
             card: card.card.clone(),
             step: call.step.clone(),

@@ -1,5 +1,7 @@
 //! What the payment provider says about a payment, and what follows when it says nothing.
 
+use planted::Bug;
+
 use crate::ids::{AccountId, OrderId, RefundId};
 use crate::money::Money;
 use crate::payment::card::{CardPayment, CardStep, CardToken, ProviderAnswer, ProviderOutcome};
@@ -195,6 +197,7 @@ impl Turn<'_> {
         };
         let purse = match outcome {
             ProviderOutcome::Done => Purse::Card,
+            ProviderOutcome::Declined if planted::is(Bug::DeclinedRefundLost) => Purse::Card,
             ProviderOutcome::Declined => Purse::Wallet,
         };
         match self.payment.clone() {

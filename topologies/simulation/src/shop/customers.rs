@@ -15,10 +15,14 @@ use crate::workload::Stage;
 
 const PRODUCTS: u64 = 4;
 const BUYERS: u64 = 5;
-/// Buyers whose account is disabled in the course of a run.
+/// Buyers who pay by card: nothing but what the provider does not take back is in their wallets, whenever it comes there.
+const CARD_HOLDERS: u64 = 2;
+/// Buyers of each kind whose account is disabled in the course of a run.
 const DISABLED: u64 = 1;
 /// Times in a thousand that an order is cancelled by its buyer.
 const CANCELLED: u64 = 350;
+/// Times in a thousand that an order is paid by card.
+const BY_CARD: u64 = 250;
 /// Times in a thousand that somebody asks again for what is stored.
 const ASKED_AGAIN: u64 = 100;
 /// Times in a thousand that stock comes or a withdrawal is made between two orders.
@@ -62,11 +66,13 @@ impl Customers {
         for number in 0..PRODUCTS {
             customers.act(stage, &gateway, Duration::ZERO, move |act| act.offer(number));
         }
-        for number in 0..BUYERS {
-            let life = (number < DISABLED).then(|| stage.around(stage.faults.span / 2));
+        for number in 0..BUYERS + CARD_HOLDERS {
+            let life = (number % BUYERS < DISABLED).then(|| stage.around(stage.faults.span / 2));
             customers.act(stage, &gateway, Duration::ZERO, move |act| {
                 act.be_registered(number, life);
             });
+        }
+        for number in 0..BUYERS {
             customers.act(stage, &gateway, Duration::ZERO, move |act| {
                 act.deposit(number, 0, 40_000);
             });
@@ -206,7 +212,13 @@ impl Act {
     }
 
     fn order(&self, number: usize) {
-        let buyer = buyer_id(self.pick(BUYERS));
+        let is_by_card = self.permille(BY_CARD);
+        let buyer = if is_by_card {
+            BUYERS + self.pick(CARD_HOLDERS)
+        } else {
+            self.pick(BUYERS)
+        };
+        let buyer = buyer_id(buyer);
         let key = format!("request-{number}");
         let order_id = ids::order_id(&AccountId::from(buyer.as_str()), &key).to_string();
         let payload = order::OrderCommandPayload::PlaceOrder(order::PlaceOrder {
@@ -214,7 +226,7 @@ impl Act {
             lines: self.lines(),
             currency: String::new(),
             request_hash: key,
-            card: None,
+            card: is_by_card.then(|| "a_card".to_owned()),
         });
         let command = self.envelope(&order_id, &buyer, Role::Buyer, "place", payload);
         self.store(&order_id, &command);

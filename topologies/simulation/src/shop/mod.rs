@@ -1,8 +1,10 @@
-//! The shop in the simulation: its five topologies, a gateway that is killed, sellers and buyers who do not give up.
+//! The shop in the simulation: its five topologies, a gateway that is killed, sellers and buyers who do not give up, and a payment
+//! provider that does not hear everything.
 
 mod books;
 mod customers;
 mod gateway;
+mod provider;
 mod reference;
 mod topic;
 mod waits;
@@ -19,6 +21,7 @@ use crate::sometimes::Moment;
 use crate::workload::{Progress, Stage, Workload};
 use books::Books;
 use customers::Customers;
+use provider::Provider;
 use reference::Reference;
 use topic::Topics;
 use waits::Waits;
@@ -44,9 +47,11 @@ struct Shop {
 
 impl Workload for Shop {
     fn begin(&self, stage: &Stage) -> Box<dyn Progress> {
+        let provider = Provider::open(stage, &self.schemas);
         let customers = Customers::begin(stage, &self.schemas, self.orders);
         Box::new(Trading {
             customers,
+            provider,
             topics: Topics::new(&self.schemas),
             books: Books::default(),
             reference: Reference::default(),
@@ -57,6 +62,7 @@ impl Workload for Shop {
 
 struct Trading {
     customers: Customers,
+    provider: Provider,
     topics: Topics,
     books: Books,
     reference: Reference,
@@ -81,6 +87,7 @@ impl Progress for Trading {
         }
         self.reference.observe(stage, news);
         found.extend(self.waits.observe(stage));
+        found.extend(self.provider.observe());
         found
     }
 
@@ -88,7 +95,8 @@ impl Progress for Trading {
         let mut found = self.observe(stage);
         let accepted = self.customers.accepted();
         found.extend(self.books.judge(stage, &accepted));
-        found.extend(self.reference.judge(stage, &accepted));
+        let carried_out = self.provider.carried_out();
+        found.extend(self.reference.judge(stage, &accepted, &carried_out));
         found
     }
 }

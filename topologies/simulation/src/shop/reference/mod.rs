@@ -5,6 +5,7 @@
 //! published. When a wallet heard that its holder is disabled is nowhere written; any moment may have been it that explains what
 //! was published, and none after what came behind its commit.
 
+mod cards;
 mod deeds;
 mod lists;
 mod merge;
@@ -24,6 +25,7 @@ use schemas::wire::product::{Product, ProductCommand};
 use schemas::wire::stock::{StockCommand, StockEvent, StockReply};
 
 use super::customers::Accepted;
+use super::provider::CarriedOut;
 use super::topic::{Heard, News};
 use crate::workload::Stage;
 use lists::Lists;
@@ -37,9 +39,9 @@ use wallet::Wallet;
 pub(super) struct Reference {
     /// Commands by wallet.
     wallets: BTreeMap<String, Wallet>,
-    /// What came of commands to wallets, by command.
-    paid: BTreeMap<String, Vec<PaymentEventPayload>>,
-    booked: BTreeMap<String, Vec<(LedgerEntryKind, i64)>>,
+    /// What came of commands to wallets: the command, the order or wallet that it is about, and what came of it.
+    paid: Vec<(String, String, PaymentEventPayload)>,
+    booked: Vec<(String, Option<String>, cards::Booked)>,
     counters: BTreeMap<String, Counter>,
     cases: BTreeMap<String, Case>,
     snapshots: Vec<Order>,
@@ -59,10 +61,11 @@ impl Reference {
     }
 
     /// Holds what came of it against what had to come of it.
-    pub(super) fn judge(&self, stage: &Stage, accepted: &[Accepted]) -> Vec<String> {
+    pub(super) fn judge(&self, stage: &Stage, accepted: &[Accepted], carried_out: &[CarriedOut]) -> Vec<String> {
         let lists = Lists::of(stage);
         let mut found = self.judge_accepted(accepted);
-        found.extend(self.judge_till(&lists));
+        found.extend(self.judge_till(&lists, carried_out));
+        found.extend(self.judge_cards(carried_out));
         found.extend(self.counters.iter().filter_map(|(id, counter)| counter.differs(id)));
         let cases = self.cases.iter().flat_map(|(id, case)| case.judge(id));
         found.extend(cases);
@@ -101,14 +104,13 @@ impl Reference {
             self.wallets.entry(heard.key).or_default().commands.push(command);
         }
         for Heard { key, value: event, .. } in events {
-            let paid = self.paid.entry(event.causation).or_default();
-            paid.push(event.payload.clone());
+            self.paid.push((event.causation, key.clone(), event.payload.clone()));
             self.cases.entry(key).or_default().payments.push(event.payload);
         }
         for Heard { value: entry, .. } in entries {
             let amount = entry.postings.iter().map(|posting| posting.amount.max(0)).sum();
-            let booked = self.booked.entry(entry.causation).or_default();
-            booked.push((entry.kind, amount));
+            let booked = (entry.kind, amount);
+            self.booked.push((entry.causation, entry.order_id, booked));
         }
     }
 
@@ -195,17 +197,57 @@ impl Reference {
             .collect()
     }
 
-    fn judge_till(&self, lists: &Lists) -> Vec<String> {
+    fn judge_till(&self, lists: &Lists, carried_out: &[CarriedOut]) -> Vec<String> {
+        let is_by_card = |order: &str| self.cases.get(order).is_some_and(Case::is_by_card);
+        let (told, entered) = (self.paid_from_wallets(), self.booked_at_wallets());
         let mut found = Vec::new();
         let (mut paid, mut booked) = (BTreeMap::new(), BTreeMap::new());
         for (account, wallet) in &self.wallets {
-            let expected = wallet.expected(account, &self.paid);
+            let expected = wallet.expected(account, &told, &is_by_card);
             paid.extend(expected.paid);
             booked.extend(expected.booked);
-            found.extend(lists.judge_wallet(account, expected.free, expected.held));
+            // What the provider does not give back is in the wallet.
+            let is_theirs = |one: &&CarriedOut| one.account_id == *account && one.is_declined_refund();
+            let not_taken_back: i64 = carried_out.iter().filter(is_theirs).map(|one| one.amount).sum();
+            found.extend(lists.judge_wallet(account, expected.free + not_taken_back, expected.held));
         }
-        found.extend(merge::difference("payment-events", &paid, &self.paid));
-        found.extend(merge::difference("ledger-entries", &booked, &self.booked));
+        found.extend(merge::difference("payment-events", &paid, &told));
+        found.extend(merge::difference("ledger-entries", &booked, &entered));
+        found
+    }
+
+    /// What commands about wallets have led to, by command.
+    fn paid_from_wallets(&self) -> BTreeMap<String, Vec<PaymentEventPayload>> {
+        let mut paid: BTreeMap<String, Vec<PaymentEventPayload>> = BTreeMap::new();
+        for (command, about, event) in &self.paid {
+            let is_of_seller = matches!(event, PaymentEventPayload::SellerCredited(_));
+            if is_of_seller || !self.cases.get(about).is_some_and(Case::is_by_card) {
+                paid.entry(command.clone()).or_default().push(event.clone());
+            }
+        }
+        paid
+    }
+
+    /// The entries of the books that commands about wallets have led to, by command.
+    fn booked_at_wallets(&self) -> BTreeMap<String, Vec<cards::Booked>> {
+        let mut booked: BTreeMap<String, Vec<cards::Booked>> = BTreeMap::new();
+        for (command, order, entry) in &self.booked {
+            let case = order.as_ref().and_then(|order| self.cases.get(order));
+            if entry.0 == LedgerEntryKind::Credit || !case.is_some_and(Case::is_by_card) {
+                booked.entry(command.clone()).or_default().push(*entry);
+            }
+        }
+        booked
+    }
+
+    fn judge_cards(&self, carried_out: &[CarriedOut]) -> Vec<String> {
+        let mut found = Vec::new();
+        for (order, case) in self.cases.iter().filter(|(_, case)| case.is_by_card()) {
+            let done: Vec<_> = carried_out.iter().filter(|one| one.order_id == *order).collect();
+            let is_its = |(_, of, _): &&(String, Option<String>, cards::Booked)| of.as_ref() == Some(order);
+            let booked: Vec<_> = self.booked.iter().filter(is_its).map(|(_, _, entry)| *entry).collect();
+            found.extend(cards::judge(order, case, &done, &booked));
+        }
         found
     }
 }

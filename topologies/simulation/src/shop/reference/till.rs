@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use schemas::wire::envelope::Money;
 use schemas::wire::payment::{
-    AuthorizePayment, CreditSeller, Deposit, DepositPosted, DepositRefused, LedgerEntryKind, PaymentAuthorized,
-    PaymentCaptured, PaymentCommandPayload as Command, PaymentDeclined, PaymentEventPayload as Event, PaymentOperation,
-    PaymentRefunded, PaymentRefusal, PaymentRefused, PaymentSettled, PaymentVoided, RefundPayment, SellerCredited,
-    SettlePayment, Withdraw, WithdrawalPosted, WithdrawalRefused,
+    AuthorizePayment, CapturePayment, CreditSeller, Deposit, DepositPosted, DepositRefused, LedgerEntryKind,
+    PaymentAuthorized, PaymentCaptured, PaymentCommandPayload as Command, PaymentDeclined,
+    PaymentEventPayload as Event, PaymentOperation, PaymentRefunded, PaymentRefusal, PaymentRefused, PaymentSettled,
+    PaymentVoided, RefundPayment, SellerCredited, SettlePayment, VoidPayment, Withdraw, WithdrawalPosted,
+    WithdrawalRefused,
 };
 
 /// One wallet in the one currency of the simulation.
@@ -41,6 +42,18 @@ enum Stands {
     Captured,
     Voided,
     Declined(PaymentRefusal),
+}
+
+/// The order whose money a command is about, where it is the buyer's.
+pub(super) fn order_of(command: &Command) -> Option<&str> {
+    match command {
+        Command::AuthorizePayment(AuthorizePayment { order_id, .. })
+        | Command::CapturePayment(CapturePayment { order_id })
+        | Command::VoidPayment(VoidPayment { order_id })
+        | Command::RefundPayment(RefundPayment { order_id, .. })
+        | Command::SettlePayment(SettlePayment { order_id, .. }) => Some(order_id),
+        Command::Deposit(_) | Command::Withdraw(_) | Command::CreditSeller(_) => None,
+    }
 }
 
 impl Till {

@@ -21,6 +21,11 @@ pub(super) struct Case {
 }
 
 impl Case {
+    /// Whether a card pays.
+    pub(super) fn is_by_card(&self) -> bool {
+        self.placed.as_ref().is_some_and(|placed| placed.card.is_some())
+    }
+
     /// What is wrong with an order that is over.
     pub(super) fn judge(&self, id: &str) -> Vec<String> {
         let (Some(order), Some(placed)) = (&self.snapshot, &self.placed) else {
@@ -110,7 +115,10 @@ impl Case {
             Some(CancelReason::OutOfStock) => is_refused(StockRejection::OutOfStock),
             Some(CancelReason::UnknownProduct) => is_refused(StockRejection::UnknownProduct),
             Some(CancelReason::InsufficientFunds) => is_declined(PaymentRefusal::InsufficientFunds),
-            Some(CancelReason::PaymentDeclined) => is_declined(PaymentRefusal::AccountDisabled),
+            Some(CancelReason::PaymentDeclined) => {
+                is_declined(PaymentRefusal::AccountDisabled)
+                    || (self.is_by_card() && is_declined(PaymentRefusal::PaymentDeclined))
+            }
             Some(CancelReason::CancelledByBuyer) => self.is_given_up,
             Some(CancelReason::TimedOut) => self.has_timed_out,
             Some(CancelReason::Refunded) => {

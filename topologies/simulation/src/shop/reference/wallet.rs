@@ -7,7 +7,7 @@ use schemas::topics::ACCOUNTS;
 use schemas::wire::account::{Account, AccountStatus};
 use schemas::wire::payment::{LedgerEntryKind, PaymentCommandPayload, PaymentEventPayload};
 
-use super::till::Till;
+use super::till::{self, Till};
 use crate::cluster::PartitionId;
 use crate::workload::Stage;
 
@@ -52,28 +52,38 @@ impl Wallet {
     }
 
     /// What the commands have to lead to, with the moment of the disabling that explains what was published, if one does.
-    pub(super) fn expected(&self, account: &str, published: &BTreeMap<String, Vec<PaymentEventPayload>>) -> Expected {
+    pub(super) fn expected(
+        &self,
+        account: &str,
+        published: &BTreeMap<String, Vec<PaymentEventPayload>>,
+        is_by_card: &dyn Fn(&str) -> bool,
+    ) -> Expected {
         let asked = self.commands.len();
         let Some(disabled) = &self.disabled else {
-            return self.told(account, asked);
+            return self.told(account, asked, is_by_card);
         };
         let last = disabled.before.unwrap_or(asked);
-        let mut moments = (0..=last).rev().map(|moment| self.told(account, moment));
+        let mut moments = (0..=last).rev().map(|moment| self.told(account, moment, is_by_card));
         let explains = |expected: &Expected| {
             let nothing = Vec::new();
             let mut paid = expected.paid.iter();
             paid.all(|(id, events)| published.get(id).unwrap_or(&nothing) == events)
         };
-        moments.find(explains).unwrap_or_else(|| self.told(account, last))
+        moments
+            .find(explains)
+            .unwrap_or_else(|| self.told(account, last, is_by_card))
     }
 
-    /// What comes of the commands when the holder is disabled after so many of them.
-    fn told(&self, account: &str, active: usize) -> Expected {
+    /// What comes of the commands when the holder is disabled after so many of them. Those about cards wait for the provider.
+    fn told(&self, account: &str, active: usize, is_by_card: &dyn Fn(&str) -> bool) -> Expected {
         let mut till = Till::of(account);
         let (mut paid, mut booked) = (BTreeMap::new(), BTreeMap::new());
         for (place, (id, command)) in self.commands.iter().enumerate() {
             if place >= active {
                 till.bar();
+            }
+            if till::order_of(command).is_some_and(is_by_card) {
+                continue;
             }
             let (event, entry) = till.take(command);
             paid.entry(id.clone()).or_insert_with(Vec::new).extend(event);
