@@ -2,12 +2,34 @@
 
 use schemas::wire::fulfilment as wire;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::checks::Checks;
 use super::shown::shown;
 use crate::limits::{ORDER_LINES_MAX, REASON_CHARS_MAX};
 use crate::problem::Problem;
+
+/// The number of a line within its order, at most.
+const LINE_NUMBER_MAX: i64 = 65_535;
+
+/// How the number of a line is described: from 1 to [`LINE_NUMBER_MAX`].
+#[derive(Debug)]
+pub enum LineNumber {}
+
+impl ToSchema for LineNumber {}
+
+impl PartialSchema for LineNumber {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(LINE_NUMBER_MAX))
+            .description(Some("The number of a line within its order."))
+            .into()
+    }
+}
 
 /// Ships own lines.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -15,7 +37,7 @@ use crate::problem::Problem;
 pub struct Shipment {
     /// Numbers of the lines; without any, all own lines that are not shipped.
     #[serde(default)]
-    #[schema(min_items = 1, max_items = 100, value_type = Option<Vec<u16>>)]
+    #[schema(min_items = 1, max_items = 100, value_type = Option<Vec<LineNumber>>)]
     pub lines: Option<Vec<i32>>,
     /// Who carries the parcel.
     #[serde(default)]
@@ -41,7 +63,7 @@ pub struct Shipment {
 pub struct Delivery {
     /// Numbers of the lines; without any, all that are shipped.
     #[serde(default)]
-    #[schema(min_items = 1, max_items = 100, value_type = Option<Vec<u16>>)]
+    #[schema(min_items = 1, max_items = 100, value_type = Option<Vec<LineNumber>>)]
     pub lines: Option<Vec<i32>>,
 }
 
@@ -51,7 +73,7 @@ pub struct Delivery {
 pub struct LinesWithReason {
     /// Numbers of the lines; without any, all that this can be about.
     #[serde(default)]
-    #[schema(min_items = 1, max_items = 100, value_type = Option<Vec<u16>>)]
+    #[schema(min_items = 1, max_items = 100, value_type = Option<Vec<LineNumber>>)]
     pub lines: Option<Vec<i32>>,
     /// Words of who asks.
     #[serde(default)]
@@ -133,6 +155,6 @@ fn lines(checks: &mut Checks, lines: Option<&[i32]>) {
         );
     }
     for (index, line) in lines.iter().enumerate() {
-        checks.number(&format!("/lines/{index}"), i64::from(*line), 1, i64::from(u16::MAX));
+        checks.number(&format!("/lines/{index}"), i64::from(*line), 1, LINE_NUMBER_MAX);
     }
 }
