@@ -42,7 +42,9 @@ install_schemathesis() {
 run_schemathesis() { # role, further arguments
     local role=$1
     shift
+    # It keeps there what `st replay` needs; in the repository its tokens would be taken for secrets.
+    mkdir -p "$sluice_cache/fuzz"
     SLUICE_URL=$demo_url SLUICE_ROLE=$role SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$sluice_root/compose/schemathesis \
-        "$schemathesis" --config-file "$sluice_root/compose/schemathesis/schemathesis.toml" run "$demo_url/openapi.json" \
+        env -C "$sluice_cache/fuzz" "$schemathesis" --config-file "$sluice_root/compose/schemathesis/schemathesis.toml" run "$demo_url/openapi.json" \
         --checks all --phases examples,coverage,fuzzing,stateful --max-examples "$fuzz_examples" --continue-on-failure "$@"
 }

@@ -8,15 +8,17 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::checks::Checks;
 use super::shown::shown;
+use super::whole;
 use crate::limits::{ORDER_LINES_MAX, REASON_CHARS_MAX};
 use crate::problem::Problem;
 
 /// The number of a line within its order, at most.
 const LINE_NUMBER_MAX: i64 = 65_535;
 
-/// How the number of a line is described: from 1 to [`LINE_NUMBER_MAX`].
-#[derive(Debug)]
-pub enum LineNumber {}
+/// The number of a line, from 1 to [`LINE_NUMBER_MAX`] once it is checked.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LineNumber(#[serde(deserialize_with = "whole::deserialize")] i64);
 
 impl ToSchema for LineNumber {}
 
@@ -37,8 +39,8 @@ impl PartialSchema for LineNumber {
 pub struct Shipment {
     /// Numbers of the lines; without any, all own lines that are not shipped.
     #[serde(default)]
-    #[schema(min_items = 1, max_items = 100, value_type = Option<Vec<LineNumber>>)]
-    pub lines: Option<Vec<i32>>,
+    #[schema(min_items = 1, max_items = 100)]
+    pub lines: Option<Vec<LineNumber>>,
     /// Who carries the parcel.
     #[serde(default)]
     #[schema(
@@ -63,8 +65,8 @@ pub struct Shipment {
 pub struct Delivery {
     /// Numbers of the lines; without any, all that are shipped.
     #[serde(default)]
-    #[schema(min_items = 1, max_items = 100, value_type = Option<Vec<LineNumber>>)]
-    pub lines: Option<Vec<i32>>,
+    #[schema(min_items = 1, max_items = 100)]
+    pub lines: Option<Vec<LineNumber>>,
 }
 
 /// Asks for something about lines, with a reason.
@@ -73,8 +75,8 @@ pub struct Delivery {
 pub struct LinesWithReason {
     /// Numbers of the lines; without any, all that this can be about.
     #[serde(default)]
-    #[schema(min_items = 1, max_items = 100, value_type = Option<Vec<LineNumber>>)]
-    pub lines: Option<Vec<i32>>,
+    #[schema(min_items = 1, max_items = 100)]
+    pub lines: Option<Vec<LineNumber>>,
     /// Words of who asks.
     #[serde(default)]
     #[schema(
@@ -145,7 +147,14 @@ impl LinesWithReason {
     }
 }
 
-fn lines(checks: &mut Checks, lines: Option<&[i32]>) {
+/// Lines that were checked, as a command has them; none where it is about all.
+#[must_use]
+pub fn numbers(lines: Option<Vec<LineNumber>>) -> Vec<i32> {
+    let number = |LineNumber(line)| i32::try_from(line).unwrap_or(i32::MAX);
+    lines.into_iter().flatten().map(number).collect()
+}
+
+fn lines(checks: &mut Checks, lines: Option<&[LineNumber]>) {
     let Some(lines) = lines else { return };
     if !(1..=ORDER_LINES_MAX).contains(&lines.len()) {
         checks.report(
@@ -154,7 +163,7 @@ fn lines(checks: &mut Checks, lines: Option<&[i32]>) {
             format!("1 to {ORDER_LINES_MAX} lines, or no field at all."),
         );
     }
-    for (index, line) in lines.iter().enumerate() {
-        checks.number(&format!("/lines/{index}"), i64::from(*line), 1, LINE_NUMBER_MAX);
+    for (index, LineNumber(line)) in lines.iter().enumerate() {
+        checks.number(&format!("/lines/{index}"), *line, 1, LINE_NUMBER_MAX);
     }
 }

@@ -20,7 +20,7 @@ use crate::http::headers::{OptionalIdempotencyKey, OptionalKey, etag, with_versi
 use crate::http::layers::RequestId;
 use crate::http::parameters::PathId;
 use crate::idempotency::key_reused;
-use crate::model::fulfilment::{Delivery, LinesWithReason, Shipment};
+use crate::model::fulfilment::{Delivery, LinesWithReason, Shipment, numbers};
 use crate::model::order::{OrderBody, OrderCommandAccepted, is_settled};
 use crate::problem::{Answer, Code, Problem};
 use crate::state::EdgeState;
@@ -51,7 +51,7 @@ pub async fn ship(
 ) -> Answer {
     shipment.check()?;
     let payload = OrderCommandPayload::ShipLines(wire::ShipLines {
-        lines: shipment.lines.unwrap_or_default(),
+        lines: numbers(shipment.lines),
         carrier: shipment.carrier,
         tracking_number: shipment.tracking_number,
     });
@@ -73,7 +73,7 @@ pub async fn confirm_delivery(
     OptionalBody(delivery): OptionalBody<Delivery>,
 ) -> Answer {
     delivery.check()?;
-    let lines = delivery.lines.unwrap_or_default();
+    let lines = numbers(delivery.lines);
     let payload = OrderCommandPayload::ConfirmDelivery(wire::ConfirmDelivery { lines });
     context.give(&state, "confirm-delivery", payload).await
 }
@@ -94,7 +94,7 @@ pub async fn request_return(
 ) -> Answer {
     request.check()?;
     let payload = OrderCommandPayload::RequestReturn(wire::RequestReturn {
-        lines: request.lines.unwrap_or_default(),
+        lines: numbers(request.lines),
         reason: request.reason,
     });
     context.give(&state, "request-return", payload).await
@@ -116,7 +116,7 @@ pub async fn reject_return(
 ) -> Answer {
     rejection.check()?;
     let payload = OrderCommandPayload::RejectReturn(wire::RejectReturn {
-        lines: rejection.lines.unwrap_or_default(),
+        lines: numbers(rejection.lines),
         reason: rejection.reason,
     });
     context.give(&state, "reject-return", payload).await
@@ -138,7 +138,7 @@ pub async fn refund(
 ) -> Answer {
     refund.check()?;
     let payload = OrderCommandPayload::RefundLines(wire::RefundLines {
-        lines: refund.lines.unwrap_or_default(),
+        lines: numbers(refund.lines),
         reason: refund.reason,
     });
     context.give(&state, "refund-lines", payload).await
