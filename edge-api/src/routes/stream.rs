@@ -33,7 +33,7 @@ pub fn router() -> Router<EdgeState> {
 
 /// Tells what happens to an order as it happens: one server-sent event for each event of `/orders/{id}/events`, with its number as
 /// id, its type as name and the event itself as data. It begins after the number in `Last-Event-ID`, or with the first. It ends after
-/// five minutes, when the session is over or the gateway stops; whoever comes back with the last number misses nothing.
+/// five minutes at most, when the session is over or the gateway stops; whoever comes back with the last number misses nothing.
 #[utoipa::path(
     get, path = "/orders/{id}/stream", tag = "orders",
     params(
