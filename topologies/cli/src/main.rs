@@ -25,6 +25,8 @@ use mimalloc::MiMalloc;
 use crate::arguments::Arguments;
 
 /// A quarter of what topologies do under load is to take memory and to give it back (`./dev load`, perf).
+/// It serves Rust alone: as the allocator of the libraries too, in whose place the loader puts it, one start in forty with another
+/// preloaded library (libfaketime) ended in a segmentation fault while `RocksDB` was being initialised.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

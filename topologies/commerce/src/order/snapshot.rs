@@ -106,11 +106,11 @@ impl Told {
     /// Whether a snapshot is to be published after `before`, what an earlier one of the same order told or would have told.
     ///
     /// Every event of an order that waits for nothing is news. While the saga works, only what the order's people decide by is:
-    /// its status, its reason, and whether an operator must look. The steps in between are told by its events.
+    /// that it works, its status, its reason, and whether an operator must look. The steps in between are told by its events.
     #[must_use]
     pub fn is_news_after(&self, before: Option<Self>) -> bool {
         let Some(before) = before else { return true };
-        let decisive = |told: &Self| (told.status, told.cancel_reason, told.needs_attention);
+        let decisive = |told: &Self| (told.step.is_final(), told.status, told.cancel_reason, told.needs_attention);
         self.version > before.version && (self.step.is_final() || decisive(self) != decisive(&before))
     }
 }
@@ -159,5 +159,21 @@ mod tests {
         assert!(paid.is_news_after(Some(Told { version: 1, ..paid })));
         assert!(!paid.is_news_after(Some(paid)));
         assert!(!paid.is_news_after(Some(Told { version: 3, ..TOLD })));
+    }
+
+    #[test]
+    fn an_order_that_has_something_to_do_again_is_news_once() {
+        let settling = |version| Told {
+            version,
+            step: SagaStep::Settling,
+            status: OrderStatus::Paid,
+            ..TOLD
+        };
+        let paid = Told {
+            step: SagaStep::Paid,
+            ..settling(3)
+        };
+        assert!(settling(4).is_news_after(Some(paid)));
+        assert!(!settling(5).is_news_after(Some(settling(4))));
     }
 }

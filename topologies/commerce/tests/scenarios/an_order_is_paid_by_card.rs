@@ -22,7 +22,7 @@ impl Shop {
     }
 
     /// The provider answers the last call.
-    fn provider_says(&mut self, outcome: ProviderOutcome) {
+    pub fn provider_says(&mut self, outcome: ProviderOutcome) {
         let last = self.records::<ProviderCall>().pop().expect("the provider was asked");
         self.provider_says_about(&last.key, last.value.payload, outcome);
     }

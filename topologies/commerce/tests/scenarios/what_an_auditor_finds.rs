@@ -1,11 +1,11 @@
 use commerce::audit::{self, Finding, OrderBook, Place, ProductBook, Seen, WalletBook};
 use commerce::invariants::ORDER_BOUND_MS;
 use commerce::order::OrderState;
-use commerce::payment::LedgerEntry;
+use commerce::payment::{LedgerEntry, ProviderOutcome};
 use commerce::state_serde::StateSerde;
 use commerce::stock::{ProductRefusal, StockChange, StockEventKind};
 use commerce::views;
-use schemas::wire::order::Order;
+use schemas::wire::order::{Order, OrderStatus, SagaStep};
 use schemas::wire::product::Product;
 use streams::serde::Serde;
 
@@ -166,6 +166,25 @@ fn an_order_that_stands_for_too_long_or_behind_its_events_is_found() {
         [("I8", "orders")],
         "somebody was called: nothing is late"
     );
+}
+
+#[test]
+fn nothing_is_wrong_with_a_paid_order_while_the_provider_takes_its_time_to_give_money_back() {
+    let mut shop = Shop::open().stocked();
+    shop.place_by_card("o1", "ann", &[("book", 1), ("book", 2)], "card_1");
+    shop.provider_says(ProviderOutcome::Done);
+    shop.provider_says(ProviderOutcome::Done);
+    let before = shop.latest_orders().remove("o1").unwrap();
+    shop.lines("o1", "sam", "refund", "seller refunds", &[1]);
+    let published = shop.latest_orders().remove("o1").unwrap();
+    assert_eq!(
+        (before.step, published.step, published.status),
+        (SagaStep::Done, SagaStep::Settling, OrderStatus::Paid)
+    );
+    assert_eq!(order_book(&shop, "o1").judge(START_MS), []);
+    shop.provider_says(ProviderOutcome::Done);
+    assert_eq!(shop.latest_orders().remove("o1").unwrap().step, SagaStep::Done);
+    assert_eq!(order_book(&shop, "o1").judge(LATE), []);
 }
 
 #[test]
