@@ -110,8 +110,9 @@ impl Told {
     #[must_use]
     pub fn is_news_after(&self, before: Option<Self>) -> bool {
         let Some(before) = before else { return true };
-        let decisive = |told: &Self| (told.step.is_final(), told.status, told.cancel_reason, told.needs_attention);
-        self.version > before.version && (self.step.is_final() || decisive(self) != decisive(&before))
+        let decisive = |told: &Self| (told.status, told.cancel_reason, told.needs_attention);
+        let had_or_has_ended = self.step.is_final() || before.step.is_final();
+        self.version > before.version && (had_or_has_ended || decisive(self) != decisive(&before))
     }
 }
 
