@@ -201,7 +201,8 @@ impl SecurityEvent {
             | Code::LinesNotReady
             | Code::PreconditionFailed
             | Code::StockTooLow
-            | Code::BalanceTooLow => Some(Self::RuleRefused),
+            | Code::BalanceTooLow
+            | Code::TooManyPayouts => Some(Self::RuleRefused),
             Code::Unauthenticated => Some(Self::TokenMissing),
             Code::SessionEnded => Some(Self::SessionRefused),
             Code::TokenReused => Some(Self::ReuseDetected),

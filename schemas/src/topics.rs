@@ -175,7 +175,7 @@ topic!(
 );
 topic!(
     /// Double-entry postings.
-    LEDGER_ENTRIES, "ledger-entries", "LedgerEntry", key "account id", Event, FOREVER, ["v1", "v2"]
+    LEDGER_ENTRIES, "ledger-entries", "LedgerEntry", key "account id", Event, FOREVER, ["v1", "v2", "v3"]
 );
 topic!(
     /// Commands of buyers.
@@ -183,7 +183,7 @@ topic!(
 );
 topic!(
     /// What happened to orders: the record of truth.
-    ORDER_EVENTS, "order-events", "OrderEvent", key "order id", Event, FOREVER, ["v1", "v2", "v3"]
+    ORDER_EVENTS, "order-events", "OrderEvent", key "order id", Event, FOREVER, ["v1", "v2", "v3", "v4"]
 );
 topic!(
     /// Orders as views and consumers read them.
@@ -191,11 +191,11 @@ topic!(
 );
 topic!(
     /// Commands to wallets.
-    PAYMENT_COMMANDS, "payment-commands", "PaymentCommand", key "account id of the owner", Command, WEEK, ["v1", "v2", "v3"]
+    PAYMENT_COMMANDS, "payment-commands", "PaymentCommand", key "account id of the owner", Command, WEEK, ["v1", "v2", "v3", "v4"]
 );
 topic!(
     /// What happened to payments; deposits and withdrawals are keyed by account id.
-    PAYMENT_EVENTS, "payment-events", "PaymentEvent", key "order id", Event, FOREVER, ["v1", "v2", "v3"]
+    PAYMENT_EVENTS, "payment-events", "PaymentEvent", key "order id", Event, FOREVER, ["v1", "v2", "v3", "v4"]
 );
 topic!(
     /// Commands of sellers.
@@ -207,11 +207,11 @@ topic!(
 );
 topic!(
     /// What the payment provider has said, for the payments topology.
-    PROVIDER_ANSWERS, "provider-answers", "ProviderAnswer", key "account id of the buyer", Reply, WEEK, ["v1"]
+    PROVIDER_ANSWERS, "provider-answers", "ProviderAnswer", key "account id of the owner", Reply, WEEK, ["v1", "v2"]
 );
 topic!(
     /// What the payments topology asks of the payment provider.
-    PROVIDER_CALLS, "provider-calls", "ProviderCall", key "account id of the buyer", Command, WEEK, ["v1"]
+    PROVIDER_CALLS, "provider-calls", "ProviderCall", key "account id of the owner", Command, WEEK, ["v1", "v2"]
 );
 topic!(
     /// Sessions that ended before their time.

@@ -1,6 +1,7 @@
 //! The bounds of request fields. Every field at fault is reported, not only the first.
 
 use commerce::money::Currency;
+use commerce::payment::CardToken;
 
 use super::money::MoneyBody;
 use crate::http::parameters::is_id;
@@ -69,6 +70,19 @@ impl Checks {
                 "INVALID_CURRENCY",
                 "An ISO 4217 code such as KRW.",
             );
+        }
+    }
+
+    /// The token of a card, which may be left out, and has to be where no card is taken. What was sent is never repeated: it could be
+    /// the number of a card.
+    pub fn card(&mut self, pointer: &str, card: Option<&str>, takes_cards: bool) {
+        match card.map(CardToken::parse) {
+            None => {}
+            Some(_) if !takes_cards => {
+                self.report(pointer, "CARDS_NOT_TAKEN", "This shop takes no cards: leave it out.");
+            }
+            Some(Err(reason)) => self.report(pointer, "INVALID_CARD", reason.to_string()),
+            Some(Ok(_)) => {}
         }
     }
 

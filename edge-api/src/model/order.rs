@@ -1,6 +1,5 @@
 //! Orders.
 
-use commerce::payment::CardToken;
 use schemas::wire::order as wire;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -261,14 +260,7 @@ impl NewOrder {
             checks.id(&format!("/lines/{index}/product_id"), &line.product_id);
             checks.number(&format!("/lines/{index}/quantity"), line.quantity, 1, QUANTITY_MAX);
         }
-        match self.card.as_deref().map(CardToken::parse) {
-            None => {}
-            Some(_) if !takes_cards => {
-                checks.report("/card", "CARDS_NOT_TAKEN", "This shop takes no cards: leave it out.");
-            }
-            Some(Err(reason)) => checks.report("/card", "INVALID_CARD", reason.to_string()),
-            Some(Ok(_)) => {}
-        }
+        checks.card("/card", self.card.as_deref(), takes_cards);
         checks.finish()
     }
 }

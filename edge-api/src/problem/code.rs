@@ -54,6 +54,8 @@ pub enum Code {
     StockTooLow,
     /// More money was to be taken out than is free.
     BalanceTooLow,
+    /// As many payouts of the wallet are on their way as may be at once.
+    TooManyPayouts,
     /// The body is longer than allowed.
     BodyTooLarge,
     /// The body is not JSON.
@@ -82,7 +84,7 @@ pub enum Code {
 
 impl Code {
     /// Every kind, for the documentation.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Malformed,
         Self::InvalidField,
         Self::IdempotencyKeyMissing,
@@ -107,6 +109,7 @@ impl Code {
         Self::PreconditionFailed,
         Self::StockTooLow,
         Self::BalanceTooLow,
+        Self::TooManyPayouts,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::OutOfBounds,
@@ -237,6 +240,7 @@ impl Code {
             ),
             Self::StockTooLow => (S::CONFLICT, "STOCK_TOO_LOW", "Fewer pieces are free"),
             Self::BalanceTooLow => (S::CONFLICT, "BALANCE_TOO_LOW", "Less money is free"),
+            Self::TooManyPayouts => (S::CONFLICT, "TOO_MANY_PAYOUTS", "Too many payouts are on their way"),
             Self::BodyTooLarge => (S::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "The body is too large"),
             Self::UnsupportedMediaType => (
                 S::UNSUPPORTED_MEDIA_TYPE,

@@ -24,7 +24,7 @@ mod lists;
 mod outcomes;
 mod repeats;
 
-pub use outcomes::Outcome;
+pub use outcomes::{Outcome, WantedTransfer};
 pub use repeats::Repeats;
 
 /// What a login is checked against.

@@ -2,7 +2,7 @@
 
 use commerce::ids::{AccountId, AdjustmentId, ProductId, TransferId};
 use commerce::keys;
-use commerce::payment::{Transfer, TransferKind};
+use commerce::payment::{CardToken, Transfer, TransferKind};
 use commerce::product::Adjustment;
 use commerce::state_serde::decode;
 use commerce::views::View;
@@ -35,27 +35,44 @@ pub enum Outcome {
     Refused,
 }
 
+/// A deposit or a withdrawal as somebody wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedTransfer {
+    /// In or out.
+    pub kind: TransferKind,
+    /// Its id, which the account's holder has chosen.
+    pub transfer_id: TransferId,
+    /// How much.
+    pub amount: Money,
+    /// Token of the card that a withdrawal is paid to; without one it is paid by hand.
+    pub card: Option<String>,
+}
+
+impl WantedTransfer {
+    /// Whether it is this one that has been made, and not another under the same id.
+    fn is(&self, made: &Transfer) -> bool {
+        made.kind == self.kind
+            && made.amount.amount == self.amount.amount
+            && made.amount.currency.code() == self.amount.currency
+            && made.card.as_ref().map(CardToken::as_str) == self.card.as_deref()
+    }
+}
+
 impl Reader<'_> {
     /// What became of a deposit or a withdrawal.
     pub async fn transfer(
         &self,
         account_id: &str,
-        (kind, transfer_id, amount): (TransferKind, &TransferId, &Money),
+        wanted: &WantedTransfer,
         fresh: &Freshness,
     ) -> Result<Outcome, Problem> {
-        let key = keys::transfer(&AccountId::from(account_id), transfer_id);
+        let key = keys::transfer(&AccountId::from(account_id), &wanted.transfer_id);
         let transfer = self
             .get_entry(TRANSFERS, account_id, &key, fresh, decode::<Transfer>)
             .await?;
         Ok(match transfer {
             None => Outcome::Refused,
-            Some(made)
-                if made.kind == kind
-                    && made.amount.amount == amount.amount
-                    && made.amount.currency.code() == amount.currency =>
-            {
-                Outcome::Done
-            }
+            Some(made) if wanted.is(&made) => Outcome::Done,
             Some(_) => Outcome::Conflict,
         })
     }

@@ -5,10 +5,10 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
-use commerce::ids::{self, AccountId, TransferId};
-use commerce::payment::TransferKind;
+use commerce::ids::{self, AccountId};
+use commerce::payment::{PAYOUTS_MAX, PayoutStatus, TransferKind};
 use runtime::queries::Freshness;
-use schemas::wire::envelope::{Envelope, Money};
+use schemas::wire::envelope::Envelope;
 use schemas::wire::payment::{Deposit, PaymentCommand, PaymentCommandPayload, Withdraw};
 
 use crate::auth::Caller;
@@ -18,7 +18,7 @@ use crate::http::layers::RequestId;
 use crate::idempotency::key_reused;
 use crate::model::wallet::{NewDeposit, NewPayout, WalletBody};
 use crate::problem::{Answer, Code, Problem};
-use crate::reading::Outcome;
+use crate::reading::{Outcome, WantedTransfer};
 use crate::state::EdgeState;
 
 /// `/wallet` and below.
@@ -56,16 +56,17 @@ pub async fn deposit(
     Body(deposit): Body<NewDeposit>,
 ) -> Answer {
     deposit.check()?;
-    transfer(
-        &state,
-        &caller,
-        (TransferKind::Deposit, key, deposit.amount.into()),
-        request_id,
-    )
-    .await
+    let wanted = WantedTransfer {
+        kind: TransferKind::Deposit,
+        transfer_id: ids::transfer_id(&AccountId::from(caller.account_id.as_str()), &key),
+        amount: deposit.amount.into(),
+        card: None,
+    };
+    transfer(&state, &caller, (&key, wanted), request_id).await
 }
 
-/// Takes free money out of the caller's wallet. The same request again, under the same `Idempotency-Key`, counts once.
+/// Takes free money out of the caller's wallet, on its way to a card. What the payment provider declines comes back; the wallet shows
+/// what has become of it. The same request again, under the same `Idempotency-Key`, counts once.
 #[utoipa::path(
     post, path = "/wallet/payouts", tag = "wallet", request_body = NewPayout,
     params(RequiredKey),
@@ -81,28 +82,27 @@ pub async fn pay_out(
     IdempotencyKey(key): IdempotencyKey,
     Body(payout): Body<NewPayout>,
 ) -> Answer {
-    payout.check()?;
-    transfer(
-        &state,
-        &caller,
-        (TransferKind::Withdrawal, key, payout.amount.into()),
-        request_id,
-    )
-    .await
+    payout.check(state.takes_cards())?;
+    let wanted = WantedTransfer {
+        kind: TransferKind::Withdrawal,
+        transfer_id: ids::transfer_id(&AccountId::from(caller.account_id.as_str()), &key),
+        amount: payout.amount.into(),
+        card: payout.card,
+    };
+    transfer(&state, &caller, (&key, wanted), request_id).await
 }
 
 /// Moves money into or out of the caller's wallet, and waits for what becomes of it.
 async fn transfer(
     state: &EdgeState,
     caller: &Caller,
-    (kind, key, amount): (TransferKind, String, Money),
+    (key, wanted): (&str, WantedTransfer),
     request_id: String,
 ) -> Answer {
     let account_id = caller.account_id.as_str();
-    let transfer_id = ids::transfer_id(&AccountId::from(account_id), &key);
-    let (name, payload) = payload(kind, &transfer_id, amount.clone());
+    let (name, payload) = payload(wanted.clone());
     let command: PaymentCommand = Envelope {
-        id: ids::command_id(name, account_id, &key).to_string(),
+        id: ids::command_id(name, account_id, key).to_string(),
         seq: 0,
         at: state.now_ms(),
         actor: caller.actor(),
@@ -111,11 +111,10 @@ async fn transfer(
         payload,
     };
     let seen = state.append(account_id, &command).await?.seen();
-    let transfer = (kind, &transfer_id, &amount);
-    match state.reader().transfer(account_id, transfer, &seen).await {
+    match state.reader().transfer(account_id, &wanted, &seen).await {
         Ok(Outcome::Done) => answer(state, account_id, StatusCode::OK, &seen).await,
         Ok(Outcome::Conflict) => Err(key_reused()),
-        Ok(Outcome::Refused) => Err(refused(kind)),
+        Ok(Outcome::Refused) => Err(refusal(state, account_id, &wanted, &seen).await?),
         Err(problem) if problem.code() == Code::OutcomePending => {
             answer(state, account_id, StatusCode::ACCEPTED, &Freshness::Committed).await
         }
@@ -123,21 +122,20 @@ async fn transfer(
     }
 }
 
-fn payload(kind: TransferKind, transfer_id: &TransferId, amount: Money) -> (&'static str, PaymentCommandPayload) {
-    match kind {
+fn payload(wanted: WantedTransfer) -> (&'static str, PaymentCommandPayload) {
+    let (id, amount) = (wanted.transfer_id.to_string(), wanted.amount);
+    match wanted.kind {
         TransferKind::Deposit => {
-            let deposit_id = transfer_id.to_string();
-            (
-                "deposit",
-                PaymentCommandPayload::Deposit(Deposit { deposit_id, amount }),
-            )
+            let deposit = Deposit { deposit_id: id, amount };
+            ("deposit", PaymentCommandPayload::Deposit(deposit))
         }
         TransferKind::Withdrawal => {
-            let withdrawal_id = transfer_id.to_string();
-            (
-                "payout",
-                PaymentCommandPayload::Withdraw(Withdraw { withdrawal_id, amount }),
-            )
+            let withdraw = Withdraw {
+                withdrawal_id: id,
+                amount,
+                card: wanted.card,
+            };
+            ("payout", PaymentCommandPayload::Withdraw(withdraw))
         }
     }
 }
@@ -147,14 +145,23 @@ async fn answer(state: &EdgeState, account_id: &str, status: StatusCode, fresh: 
     Ok((status, Json(WalletBody::of(account_id, wallet))).into_response())
 }
 
-fn refused(kind: TransferKind) -> Problem {
-    if kind == TransferKind::Withdrawal {
-        return Problem::new(Code::BalanceTooLow, "Less than that is free in the wallet.");
+/// Why it was refused, as far as the wallet shows it.
+async fn refusal(state: &EdgeState, account_id: &str, wanted: &WantedTransfer, fresh: &Freshness) -> Answer<Problem> {
+    if wanted.kind == TransferKind::Deposit {
+        return Ok(Problem::field(
+            Code::OutOfBounds,
+            "/amount",
+            "WALLET_LIMIT",
+            "The wallet cannot hold that much, or so many currencies, or it takes nothing because its account is disabled.",
+        ));
     }
-    Problem::field(
-        Code::OutOfBounds,
-        "/amount",
-        "WALLET_LIMIT",
-        "The wallet cannot hold that much, or so many currencies, or it takes nothing because its account is disabled.",
-    )
+    let wallet = state.reader().wallet_as_of(account_id, fresh).await?;
+    let payouts = wallet.into_iter().flat_map(|wallet| wallet.payouts);
+    let on_their_way = payouts.filter(|payout| payout.status == PayoutStatus::OnItsWay);
+    Ok(if wanted.card.is_some() && on_their_way.count() >= PAYOUTS_MAX {
+        let words = format!("{PAYOUTS_MAX} payouts are on their way: wait until one of them has arrived or come back.");
+        Problem::new(Code::TooManyPayouts, words)
+    } else {
+        Problem::new(Code::BalanceTooLow, "Less than that is free in the wallet.")
+    })
 }

@@ -19,6 +19,7 @@ mod journey;
 mod openapi;
 mod ownership;
 mod passwords;
+mod payouts;
 mod problems;
 mod quota;
 mod recovery;

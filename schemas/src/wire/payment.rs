@@ -96,6 +96,18 @@ pub enum PaymentEventPayload {
     /// The payment provider has not said in time what became of a step.
     #[serde(alias = "sluice.PaymentUnknown")]
     PaymentUnknown(PaymentUnknown),
+    /// The money is on its way through the payment provider.
+    #[serde(alias = "sluice.PayoutRequested")]
+    PayoutRequested(PayoutRequested),
+    /// The payment provider has paid.
+    #[serde(alias = "sluice.PayoutPaid")]
+    PayoutPaid(PayoutPaid),
+    /// The payment provider does not pay.
+    #[serde(alias = "sluice.PayoutReturned")]
+    PayoutReturned(PayoutReturned),
+    /// What became of a payout is not known.
+    #[serde(alias = "sluice.PayoutUnknown")]
+    PayoutUnknown(PayoutUnknown),
 }
 
 impl Wire for LedgerEntry {
@@ -120,6 +132,9 @@ pub struct Withdraw {
     pub withdrawal_id: String,
     /// Positive amount.
     pub amount: Money,
+    /// Token of the card that the payment provider pays it to; null is paid by hand, and leaves the books at once.
+    #[serde(default)]
+    pub card: Option<String>,
 }
 
 /// Asks to hold money for an order.
@@ -204,6 +219,8 @@ pub enum PaymentRefusal {
     Conflict,
     /// The amount is not positive, too large, or more than may be refunded.
     InvalidAmount,
+    /// As many payouts as may be are under way.
+    TooManyPayouts,
     /// A symbol of a newer writer that this reader does not know.
     #[serde(other)]
     Unknown,
@@ -394,6 +411,55 @@ pub struct WithdrawalRefused {
     pub reason: PaymentRefusal,
 }
 
+/// The money is on its way: it left the wallet, and the payment provider is asked to pay it to a card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayoutRequested {
+    /// Id of the withdrawal that it carries out.
+    pub withdrawal_id: String,
+    /// The wallet.
+    pub account_id: String,
+    /// Amount that is set aside.
+    pub amount: Money,
+    /// Token of the card that the payment provider pays it to.
+    pub card: String,
+}
+
+/// The payment provider has paid: the money is out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayoutPaid {
+    /// Id of the withdrawal that it carries out.
+    pub withdrawal_id: String,
+    /// The wallet.
+    pub account_id: String,
+    /// Paid amount.
+    pub amount: Money,
+}
+
+/// The payment provider does not pay: the money is available again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayoutReturned {
+    /// Id of the withdrawal that it carries out.
+    pub withdrawal_id: String,
+    /// The wallet.
+    pub account_id: String,
+    /// Returned amount.
+    pub amount: Money,
+}
+
+/// What became of a payout is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayoutUnknown {
+    /// Id of the withdrawal that it carries out.
+    pub withdrawal_id: String,
+    /// The wallet.
+    pub account_id: String,
+    /// Amount that is on its way, or was.
+    pub amount: Money,
+    /// True where the payment provider has said two different things, and the first stands; false where it has not answered in
+    /// time, and is asked again.
+    pub contradicted: bool,
+}
+
 /// The operation behind a ledger entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -414,6 +480,12 @@ pub enum LedgerEntryKind {
     Settlement,
     /// due to available.
     Credit,
+    /// available to payout.
+    Payout,
+    /// payout to outside.
+    PayoutPaid,
+    /// payout to available.
+    PayoutReturned,
     /// A symbol of a newer writer that this reader does not know.
     #[serde(other)]
     Unknown,
@@ -422,7 +494,8 @@ pub enum LedgerEntryKind {
 /// One side of a ledger entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Posting {
-    /// `wallet:<account_id>:available`, `wallet:<account_id>:held`, `escrow:<order_id>`, `due:<order_id>` or `outside`.
+    /// `wallet:<account_id>:available`, `wallet:<account_id>:held`, `escrow:<order_id>`, `due:<order_id>`,
+    /// `payout:<withdrawal_id>` or `outside`.
     pub account: String,
     /// Minor units; positive enters the account, negative leaves it.
     pub amount: i64,

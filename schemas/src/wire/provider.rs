@@ -6,7 +6,7 @@ use super::Wire;
 use super::envelope::{Envelope, Money};
 use crate::topics::{self, TopicSpec};
 
-/// What the payment provider is asked to do; the key is the account id of the buyer.
+/// What the payment provider is asked to do; the key is the account id of the owner of the wallet.
 pub type ProviderCall = Envelope<ProviderCallPayload>;
 
 impl Wire for ProviderCall {
@@ -18,12 +18,12 @@ impl Wire for ProviderCall {
 /// What a [`ProviderCall`] says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProviderCallPayload {
-    /// One step of a payment.
+    /// One step of a payment, or a payout.
     #[serde(alias = "sluice.AskProvider")]
     AskProvider(AskProvider),
 }
 
-/// What the payment provider has said; the key is the account id of the buyer.
+/// What the payment provider has said; the key is the account id of the owner of the wallet.
 pub type ProviderAnswer = Envelope<ProviderAnswerPayload>;
 
 impl Wire for ProviderAnswer {
@@ -40,12 +40,12 @@ pub enum ProviderAnswerPayload {
     ProviderAnswered(ProviderAnswered),
 }
 
-/// One step of a payment. The provider carries it out once, however often it is asked.
+/// One step of a payment, or a payout. The provider carries it out once, however often it is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskProvider {
     /// Id of the step: what the provider tells a repetition by.
     pub call_id: String,
-    /// The order; the payment's name at the provider.
+    /// The payment's name at the provider: the order, or the withdrawal of a payout.
     pub order_id: String,
     /// Token of the card, as the provider has given it out.
     pub card: String,
@@ -57,7 +57,7 @@ pub struct AskProvider {
     pub attempt: i32,
 }
 
-/// A step of a payment at a provider.
+/// A step of a payment at a provider, or a payout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ProviderOperation {
@@ -69,17 +69,19 @@ pub enum ProviderOperation {
     Void,
     /// Give back what was taken, or a part of it.
     Refund,
+    /// Pay money of a wallet to a card.
+    Payout,
     /// A symbol of a newer writer that this reader does not know.
     #[serde(other)]
     Unknown,
 }
 
-/// What became of a step of a payment. It may come late, and more than once.
+/// What became of a step of a payment, or of a payout. It may come late, and more than once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderAnswered {
     /// The step.
     pub call_id: String,
-    /// The order.
+    /// The order, or the withdrawal of a payout.
     pub order_id: String,
     /// What was asked for.
     pub operation: ProviderOperation,

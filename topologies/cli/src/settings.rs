@@ -238,12 +238,12 @@ pub(crate) struct Serving {
     #[arg(long, env = "SLUICE_SELLER_SECOND_FACTOR")]
     pub(crate) seller_second_factor: bool,
 
-    /// The payment provider that cards are charged through; without it the shop takes no cards. A process that runs `payments`
-    /// talks to it, and a gateway that is told of it takes orders with cards.
+    /// The payment provider that cards are charged and paid out through; without it the shop takes no cards, and payouts are paid
+    /// by hand. A process that runs `payments` talks to it, and a gateway that is told of it takes orders and payouts with cards.
     ///
     /// `sandbox` moves no money. There a card does what its token says: `sandbox_approved`, `sandbox_declined`,
-    /// `sandbox_capture_declined`, `sandbox_refund_declined`, `sandbox_timeout` (no answer to the first call), `sandbox_silent` (none
-    /// at all), `sandbox_late`, `sandbox_twice`; any other is declined.
+    /// `sandbox_capture_declined`, `sandbox_refund_declined`, `sandbox_payout_declined`, `sandbox_timeout` (no answer to the first
+    /// call), `sandbox_silent` (none at all), `sandbox_late`, `sandbox_twice`; any other is declined.
     #[arg(long, env = "SLUICE_PAYMENT_PROVIDER", value_enum)]
     pub(crate) payment_provider: Option<Provider>,
     /// File with the passwords that became known in breaches; nobody may choose one of them. Without it the 10,000 most common ones are

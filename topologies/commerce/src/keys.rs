@@ -30,7 +30,7 @@ pub fn payment(account: &AccountId, order: &OrderId) -> Vec<u8> {
 /// The account and the order of a [`payment`]'s key.
 #[must_use]
 pub fn account_and_order(payment: &[u8]) -> Option<(AccountId, OrderId)> {
-    let (account, order) = std::str::from_utf8(payment).ok()?.split_once(char::from(END))?;
+    let (account, order) = parts(payment)?;
     Some((account.into(), order.into()))
 }
 
@@ -38,6 +38,13 @@ pub fn account_and_order(payment: &[u8]) -> Option<(AccountId, OrderId)> {
 #[must_use]
 pub fn transfer(account: &AccountId, transfer: &TransferId) -> Vec<u8> {
     joined(account.as_str(), transfer.as_str().as_bytes())
+}
+
+/// The account and the id of a [`transfer`]'s key.
+#[must_use]
+pub fn account_and_transfer(transfer: &[u8]) -> Option<(AccountId, TransferId)> {
+    let (account, transfer) = parts(transfer)?;
+    Some((account.into(), transfer.into()))
 }
 
 /// A settlement that was credited to a seller's account.
@@ -70,6 +77,10 @@ pub fn buyer(seller: &str, buyer: &str) -> Vec<u8> {
 #[must_use]
 pub fn all_of(owner: &str) -> Vec<u8> {
     joined(owner, &[])
+}
+
+fn parts(key: &[u8]) -> Option<(&str, &str)> {
+    std::str::from_utf8(key).ok()?.split_once(char::from(END))
 }
 
 fn joined(first: &str, rest: &[u8]) -> Vec<u8> {

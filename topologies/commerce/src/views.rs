@@ -16,7 +16,7 @@ use crate::account::Account;
 use crate::ids::{OrderId, RecordId};
 use crate::keys;
 use crate::order::{OrderSnapshot, OrderState, fulfilled};
-use crate::payment::{Transfer, Wallet};
+use crate::payment::{Payout, PayoutStatus, Transfer, Wallet};
 use crate::product::{Adjustment, Product};
 use crate::state_serde::decode;
 use crate::wire;
@@ -144,6 +144,27 @@ pub struct WalletView {
     pub account_id: String,
     /// What is in it, by currency.
     pub balances: Vec<BalanceView>,
+    /// Its latest payouts, the oldest first: [`PAYOUTS_MAX`](crate::payment::PAYOUTS_MAX) at most.
+    pub payouts: Vec<PayoutView>,
+}
+
+/// Money on its way to a card, or lately there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PayoutView {
+    /// The withdrawal that it carries out.
+    pub payout_id: String,
+    /// Minor units.
+    pub amount: i64,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Token of the card.
+    pub card: String,
+    /// Where it stands.
+    pub status: PayoutStatus,
+    /// When it began, in milliseconds since the epoch.
+    pub requested_at: i64,
+    /// When it came to where it stands, in milliseconds since the epoch.
+    pub changed_at: i64,
 }
 
 /// What is in a wallet in one currency, in minor units.
@@ -260,7 +281,20 @@ pub fn wallet(bytes: &[u8]) -> Result<WalletView, SerdeError> {
     Ok(WalletView {
         account_id: wallet.account_id.0,
         balances,
+        payouts: wallet.payouts.into_iter().map(payout).collect(),
     })
+}
+
+fn payout(payout: Payout) -> PayoutView {
+    PayoutView {
+        payout_id: payout.transfer_id.0,
+        amount: payout.amount.amount,
+        currency: payout.amount.currency.code().to_owned(),
+        card: payout.card.as_str().to_owned(),
+        status: payout.status,
+        requested_at: payout.requested_at,
+        changed_at: payout.changed_at,
+    }
 }
 
 /// The key of one adjustment in [`ADJUSTMENTS`]. It is remembered for seven days.

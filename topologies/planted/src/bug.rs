@@ -144,6 +144,10 @@ bugs! {
     CardAskedAnew => "I2",
     /// What the payment provider does not give back to a card is not given back.
     DeclinedRefundLost => "I3",
+    /// A payout has another id at the payment provider when it is asked for again.
+    PayoutAskedAnew => "I2",
+    /// What the payment provider does not pay out is gone.
+    DeclinedPayoutLost => "I3",
     /// The events of an order skip numbers.
     EventNumberSkipped => "I8",
     /// An order that fails does not give back what it has.

@@ -107,6 +107,8 @@ moments! {
     CardDeclined,
     /// The payment provider did not give money back to a card, and it went to the wallet.
     CardRefundDeclined,
+    /// The payment provider did not pay out, and the money came back to the wallet.
+    PayoutDeclined,
     /// A task replayed the end of its changelog over its own state.
     GapReplayed,
     /// A task was restored from its whole changelog.

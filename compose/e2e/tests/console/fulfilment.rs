@@ -109,6 +109,10 @@ fn what_is_shipped_and_kept_is_paid_to_the_seller_who_takes_the_money_out_once()
     seller.browser.wait_text(".big", "₩40,000").unwrap();
     seller.browser.click("#payout-KRW").unwrap();
     seller.browser.fill("dialog input[name=payout]", "50,000").unwrap();
+    seller
+        .browser
+        .fill("dialog input[name=card]", "sandbox_approved")
+        .unwrap();
     seller.send_dialog();
     seller
         .browser
@@ -125,6 +129,15 @@ fn what_is_shipped_and_kept_is_paid_to_the_seller_who_takes_the_money_out_once()
     assert_eq!(
         deal.api.get("/wallet").unwrap().body["balances"][0]["available"],
         25_000
+    );
+    // The page looks again by itself.
+    seller.browser.wait_text("[data-payout=PAID]", "₩15,000").unwrap();
+    assert_eq!(
+        seller
+            .browser
+            .run("return document.querySelectorAll('[data-payout]').length")
+            .unwrap(),
+        1
     );
     seller.picture("seller-wallet");
     seller.check("wallet of a seller");

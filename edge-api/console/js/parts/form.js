@@ -29,6 +29,11 @@ export function field({ label, hint = null, pointer = null, input = {}, options 
 
 const option = ([value, words, selected = false]) => h("option", { value, selected }, words);
 
+/** A card's token. Browsers are kept from offering the number of one. */
+export function cardField({ label, hint }) {
+  return field({ label, hint, pointer: "/card", input: { name: "card", maxlength: 64, autocomplete: "off", spellcheck: "false" } });
+}
+
 /** A choice between a few things that deserve a sentence each. */
 export function choice({ label, name, options }) {
   const radios = options.map(({ value, title, words, checked }) =>

@@ -3,7 +3,7 @@ import { QUANTITY_MAX, cartKey, cartLines, emptyCart, removeFromCart, setQuantit
 import { h, put } from "../dom.js";
 import { t } from "../i18n.js";
 import { formatMoney, totals } from "../money.js";
-import { field, form, stepper } from "../parts/form.js";
+import { cardField, form, stepper } from "../parts/form.js";
 import { tile } from "../parts/order.js";
 import { empty, notice } from "../parts/states.js";
 import { go, heading } from "../router.js";
@@ -37,12 +37,7 @@ function sums(lines) {
 }
 
 function placing() {
-  const card = field({
-    label: t("cart.card"),
-    hint: t("cart.card.hint"),
-    pointer: "/card",
-    input: { name: "card", maxlength: 64, autocomplete: "off", spellcheck: "false" },
-  });
+  const card = cardField({ label: t("cart.card"), hint: t("cart.card.hint") });
   const send = async () => {
     const lines = cartLines().map(({ product_id, quantity }) => ({ product_id, quantity }));
     const token = card.value().trim();

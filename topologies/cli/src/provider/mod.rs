@@ -21,7 +21,7 @@ pub(crate) type Said = Pin<Box<dyn Future<Output = Vec<ProviderOutcome>> + Send>
 ///
 /// It tells calls apart by their `call_id`, and a call that comes again is answered as before: the money moves once. Calls about
 /// one payment come one at a time, each after the answer to the one before. A capture, void or refund names the payment by
-/// its order.
+/// its order. A payout is one call.
 pub(crate) trait PaymentProvider: Send + Sync + 'static {
     /// Carries out a call, or says what has become of it.
     fn carry_out(&self, call: ProviderCall) -> Said;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use commerce::payment::{CALL_WAIT_MS, CardStep, ProviderCall, ProviderOutcome};
+use commerce::payment::{CALL_WAIT_MS, CardStep, ProviderCall, ProviderOutcome, ProviderTask};
 
 use super::{PaymentProvider, Said};
 
@@ -10,11 +10,12 @@ use super::{PaymentProvider, Said};
 const LATE: Duration = Duration::from_millis(CALL_WAIT_MS.unsigned_abs() + 2_000);
 
 /// What each card does. It remembers nothing: the same call has the same answer, also after a crash.
-const CARDS: [(&str, Behaviour); 8] = [
+const CARDS: [(&str, Behaviour); 9] = [
     ("sandbox_approved", Behaviour::Approves),
-    ("sandbox_declined", Behaviour::Declines(Refused::Hold)),
+    ("sandbox_declined", Behaviour::Declines(Refused::Card)),
     ("sandbox_capture_declined", Behaviour::Declines(Refused::Capture)),
     ("sandbox_refund_declined", Behaviour::Declines(Refused::Refund)),
+    ("sandbox_payout_declined", Behaviour::Declines(Refused::Payout)),
     ("sandbox_timeout", Behaviour::IsSilentOnce),
     ("sandbox_silent", Behaviour::IsSilent),
     ("sandbox_late", Behaviour::IsLate),
@@ -35,9 +36,11 @@ enum Behaviour {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refused {
-    Hold,
+    /// The card takes no part in anything: what is paid out to it does not arrive either.
+    Card,
     Capture,
     Refund,
+    Payout,
 }
 
 /// The sandbox. A card that it does not know is declined.
@@ -56,21 +59,22 @@ impl PaymentProvider for Sandbox {
                     vec![ProviderOutcome::Done]
                 }
                 Some(Behaviour::AnswersTwice) => vec![ProviderOutcome::Done; 2],
-                Some(Behaviour::Declines(refused)) => vec![refused.outcome(&call.step)],
+                Some(Behaviour::Declines(refused)) => vec![refused.outcome(&call.task)],
                 Some(Behaviour::Approves | Behaviour::IsSilentOnce) => vec![ProviderOutcome::Done],
-                None => vec![Refused::Hold.outcome(&call.step)],
+                None => vec![Refused::Card.outcome(&call.task)],
             }
         })
     }
 }
 
 impl Refused {
-    fn outcome(self, step: &CardStep) -> ProviderOutcome {
-        let is_refused = match step {
-            CardStep::Authorize => self == Self::Hold,
-            CardStep::Capture => self == Self::Capture,
-            CardStep::Void => false,
-            CardStep::Refund(_) => self == Self::Refund,
+    fn outcome(self, task: &ProviderTask) -> ProviderOutcome {
+        let is_refused = match task {
+            ProviderTask::Step(_, CardStep::Authorize) => self == Self::Card,
+            ProviderTask::Step(_, CardStep::Capture) => self == Self::Capture,
+            ProviderTask::Step(_, CardStep::Void) => false,
+            ProviderTask::Step(_, CardStep::Refund(_)) => self == Self::Refund,
+            ProviderTask::Payout(_) => self == Self::Card || self == Self::Payout,
         };
         if is_refused {
             ProviderOutcome::Declined
@@ -88,12 +92,11 @@ mod tests {
 
     use super::*;
 
-    fn call(card: &str, step: CardStep, attempt: u32) -> ProviderCall {
+    fn call(card: &str, task: ProviderTask, attempt: u32) -> ProviderCall {
         ProviderCall {
-            call_id: step.call_id(&"o".into()),
-            order_id: "o".into(),
+            call_id: "c".to_owned(),
+            task,
             card: CardToken::parse(card).unwrap(),
-            step,
             amount: Money::new(5, Currency::parse("KRW").unwrap()),
             attempt,
         }
@@ -103,7 +106,8 @@ mod tests {
     async fn each_card_does_what_its_name_says() {
         use ProviderOutcome::{Declined, Done};
         let refund = CardStep::Refund("r".into());
-        let cases: [(&str, CardStep, u32, &[ProviderOutcome]); 13] = [
+        let cases: [(&str, CardStep, u32, &[ProviderOutcome]); 14] = [
+            ("sandbox_payout_declined", CardStep::Authorize, 1, &[Done]),
             ("sandbox_approved", CardStep::Authorize, 1, &[Done]),
             ("sandbox_declined", CardStep::Authorize, 1, &[Declined]),
             ("sandbox_capture_declined", CardStep::Authorize, 1, &[Done]),
@@ -119,14 +123,37 @@ mod tests {
             ("a_card_of_nobody", CardStep::Void, 1, &[Done]),
         ];
         for (card, step, attempt, said) in cases {
-            assert_eq!(Sandbox.carry_out(call(card, step, attempt)).await, said, "{card}");
+            let task = ProviderTask::Step("o".into(), step);
+            assert_eq!(Sandbox.carry_out(call(card, task, attempt)).await, said, "{card}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn money_arrives_on_a_card_that_takes_payouts() {
+        use ProviderOutcome::{Declined, Done};
+        let cases: [(&str, u32, &[ProviderOutcome]); 7] = [
+            ("sandbox_approved", 1, &[Done]),
+            ("sandbox_refund_declined", 1, &[Done]),
+            ("sandbox_payout_declined", 1, &[Declined]),
+            ("sandbox_declined", 1, &[Declined]),
+            ("sandbox_timeout", 1, &[]),
+            ("sandbox_timeout", 2, &[Done]),
+            ("a_card_of_nobody", 1, &[Declined]),
+        ];
+        for (card, attempt, said) in cases {
+            let payout = ProviderTask::Payout("w".into());
+            assert_eq!(Sandbox.carry_out(call(card, payout, attempt)).await, said, "{card}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_late_answer_comes_after_the_call_was_sent_again() {
         let began = tokio::time::Instant::now();
-        let said = Sandbox.carry_out(call("sandbox_late", CardStep::Authorize, 1));
+        let said = Sandbox.carry_out(call(
+            "sandbox_late",
+            ProviderTask::Step("o".into(), CardStep::Authorize),
+            1,
+        ));
         assert_eq!(said.await.len(), 1);
         assert!(began.elapsed().as_millis() > u128::from(CALL_WAIT_MS.unsigned_abs()));
     }

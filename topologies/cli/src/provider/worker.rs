@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use commerce::authority::Actor;
 use commerce::ids::RecordId;
-use commerce::payment::{PaymentOperation, ProviderCall, ProviderOutcome};
+use commerce::payment::{PaymentOperation, ProviderCall, ProviderOutcome, ProviderTask};
 use commerce::topologies::payments;
 use commerce::wire::{Meta, provider};
 use runtime::metric::Metric;
@@ -22,7 +22,7 @@ const ANSWERS: Metric = Metric::counter(
     "What the payment provider has said: done, declined, or nothing, after which it is asked again.",
 );
 
-/// What a provider is asked to do.
+/// What a provider is asked to do about the payment of an order. Beside that it is asked for payouts.
 const OPERATIONS: [PaymentOperation; 4] = [
     PaymentOperation::Authorize,
     PaymentOperation::Capture,
@@ -45,9 +45,10 @@ pub(crate) struct ProviderWorker {
 impl ProviderWorker {
     /// Carries calls to `provider`.
     pub(crate) fn new(provider: Arc<dyn PaymentProvider>, schemas: &Arc<SchemaTable>) -> Self {
-        for operation in OPERATIONS {
+        let operations = OPERATIONS.iter().map(|operation| operation.word());
+        for operation in operations.chain([ProviderTask::PAYOUT]) {
             for outcome in ["done", "declined", NO_ANSWER] {
-                drop(ANSWERS.count(&[operation.word(), outcome]));
+                drop(ANSWERS.count(&[operation, outcome]));
             }
         }
         Self {
@@ -107,13 +108,10 @@ impl Worker for ProviderWorker {
                 return Vec::new();
             };
             let said = self.provider.carry_out(asked.clone()).await;
-            let operation = asked.step.operation().word();
+            let operation = asked.task.word();
             if said.is_empty() {
                 ANSWERS.count(&[operation, NO_ANSWER]).increment(1);
-                tracing::warn!(
-                    order_id = %asked.order_id, operation, attempt = asked.attempt,
-                    "the payment provider does not say what became of a call: it is asked again"
-                );
+                warn_of_silence(&asked);
             }
             for outcome in &said {
                 ANSWERS.count(&[operation, word(*outcome)]).increment(1);
@@ -123,6 +121,20 @@ impl Worker for ProviderWorker {
                 .filter_map(|outcome| self.answer(&wire, &asked, outcome));
             answers.collect()
         })
+    }
+}
+
+fn warn_of_silence(asked: &ProviderCall) {
+    let (operation, attempt) = (asked.task.word(), asked.attempt);
+    match &asked.task {
+        ProviderTask::Step(order_id, _) => tracing::warn!(
+            %order_id, operation, attempt,
+            "the payment provider does not say what became of a call: it is asked again"
+        ),
+        ProviderTask::Payout(payout_id) => tracing::warn!(
+            %payout_id, attempt,
+            "the payment provider does not say what became of a payout: it is asked again"
+        ),
     }
 }
 

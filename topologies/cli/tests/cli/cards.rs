@@ -1,4 +1,7 @@
-//! Orders that a card pays, with the sandbox as payment provider: what each of its cards does, and what the books say.
+//! Orders that a card pays and payouts to cards, with the sandbox as payment provider: what each of its cards does, and what the
+//! books say.
+
+use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -8,6 +11,9 @@ use crate::shop::{Caller, Shop};
 
 const SANDBOX: [&str; 2] = ["--payment-provider", "sandbox"];
 
+/// How long after an answer of the provider it may show in the wallet, on a busy machine.
+const ARRIVAL: Duration = Duration::from_secs(30);
+
 async fn ended(buyer: &Caller<'_>, order: &str) -> Value {
     let order = buyer.settled(order).await;
     json!([
@@ -16,6 +22,34 @@ async fn ended(buyer: &Caller<'_>, order: &str) -> Value {
         order["payment_status"],
         order["payment_method"]
     ])
+}
+
+/// Takes money out to a card; the status of the payout in the answer.
+async fn pay_out(caller: &Caller<'_>, amount: i64, card: &str) -> Value {
+    let body = json!({ "amount": { "amount": amount, "currency": "KRW" }, "card": card });
+    let (status, wallet) = caller.post("/wallet/payouts", card, body).await;
+    assert_eq!(status, StatusCode::OK, "{wallet}");
+    status_of(&wallet, card)
+}
+
+/// What has become of the one payout to a card.
+fn status_of(wallet: &Value, card: &str) -> Value {
+    let payouts = wallet["payouts"].as_array().unwrap().iter();
+    let to_it: Vec<&Value> = payouts.filter(|payout| payout["card"] == card).collect();
+    assert_eq!(to_it.len(), 1, "{wallet}");
+    to_it[0]["status"].clone()
+}
+
+/// The wallet from when nothing is on its way out of it.
+async fn paid_out(caller: &Caller<'_>) -> Value {
+    let deadline = Instant::now() + ARRIVAL;
+    loop {
+        let (_, wallet) = caller.get("/wallet").await;
+        if !wallet.to_string().contains("ON_ITS_WAY") {
+            return wallet;
+        }
+        assert!(Instant::now() < deadline, "{wallet}");
+    }
 }
 
 #[tokio::test]
@@ -80,6 +114,67 @@ async fn an_order_whose_card_was_asked_before_kill_nine_is_paid_after_it() {
     let shop = Shop::at(&up.url);
     let buyer = shop.log_in("buyer").await;
     assert_eq!(ended(&buyer, &order).await, json!(["PAID", null, "CAPTURED", "CARD"]));
+    up.stop();
+    let audit = sluice.run(&["audit"]);
+    assert_eq!(audit.code, 0, "{}{}", audit.stdout, audit.stderr);
+}
+
+/// Whatever the provider does, a payout arrives once or comes back, and the buyer has what is left.
+#[tokio::test]
+async fn a_payout_arrives_at_its_card_once_or_comes_back() {
+    let sluice = Sluice::new();
+    let up = sluice.up_with(&SANDBOX);
+    let shop = Shop::at(&up.url);
+    let (product, buyer) = shop.open().await;
+    let cards = [
+        ("sandbox_approved", 1_000, "PAID"),
+        ("sandbox_payout_declined", 2_000, "RETURNED"),
+        ("sandbox_timeout", 3_000, "PAID"),
+        ("sandbox_twice", 500, "PAID"),
+    ];
+    for (card, amount, _) in cards {
+        let status = pay_out(&buyer, amount, card).await;
+        if card == "sandbox_timeout" {
+            assert_eq!(status, "ON_ITS_WAY", "nobody has answered");
+        }
+    }
+    // An order whose card is silent as long as the payout's is waited for as orders are.
+    let order = buyer.order_by("sandbox_timeout", &product).await;
+    assert_eq!(buyer.settled(&order).await["status"], "PAID");
+    let wallet = paid_out(&buyer).await;
+    for (card, _, expected) in cards {
+        assert_eq!(status_of(&wallet, card), expected, "{card}: {wallet}");
+    }
+    assert_eq!(
+        wallet["balances"],
+        json!([{ "currency": "KRW", "available": 5_500, "held": 0 }]),
+        "what was declined is back"
+    );
+    for (card, amount, expected) in cards {
+        assert_eq!(pay_out(&buyer, amount, card).await, expected, "{card} again");
+    }
+    up.stop();
+    let audit = sluice.run(&["audit"]);
+    assert_eq!(audit.code, 0, "{}{}", audit.stdout, audit.stderr);
+}
+
+/// The money has left the wallet in the moment of the crash; whoever comes after asks the provider again.
+#[tokio::test]
+async fn a_payout_that_was_asked_for_before_kill_nine_arrives_after_it() {
+    let sluice = Sluice::new();
+    let up = sluice.up_with(&SANDBOX);
+    let shop = Shop::at(&up.url);
+    let (product, buyer) = shop.open().await;
+    assert_eq!(pay_out(&buyer, 3_000, "sandbox_timeout").await, "ON_ITS_WAY");
+    up.kill();
+    let up = sluice.up_with(&SANDBOX);
+    let shop = Shop::at(&up.url);
+    let buyer = shop.log_in("buyer").await;
+    let order = buyer.order_by("sandbox_timeout", &product).await;
+    assert_eq!(buyer.settled(&order).await["status"], "PAID");
+    let wallet = paid_out(&buyer).await;
+    assert_eq!(status_of(&wallet, "sandbox_timeout"), "PAID");
+    assert_eq!(wallet["balances"][0]["available"], 7_000);
     up.stop();
     let audit = sluice.run(&["audit"]);
     assert_eq!(audit.code, 0, "{}{}", audit.stdout, audit.stderr);

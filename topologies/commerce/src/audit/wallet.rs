@@ -31,7 +31,7 @@ impl WalletBook {
     pub fn entry(&mut self, entry: &Seen<LedgerEntry>) -> Vec<Finding> {
         let seq = entry.record.seq;
         let mut violations = self.sums.post_to(&entry.record, |account| match account {
-            LedgerAccount::Available(_) | LedgerAccount::Held(_) => true,
+            LedgerAccount::Available(_) | LedgerAccount::Held(_) | LedgerAccount::Payout(_) => true,
             LedgerAccount::Escrow(_) | LedgerAccount::Due(_) | LedgerAccount::Outside => false,
         });
         if let Some(expected) = self.numbers.follow(seq) {

@@ -107,6 +107,7 @@ fn step_of(kind: LedgerKind) -> Option<usize> {
         LedgerKind::Settlement => Some(3),
         LedgerKind::Credit => Some(4),
         LedgerKind::Deposit | LedgerKind::Withdrawal | LedgerKind::Void => None,
+        LedgerKind::Payout | LedgerKind::PayoutPaid | LedgerKind::PayoutReturned => None,
     }
 }
 

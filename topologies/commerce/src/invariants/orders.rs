@@ -147,7 +147,7 @@ impl Moved {
             LedgerAccount::Available(seller) if kind == LedgerKind::Credit => {
                 *self.to_sellers.entry(seller.clone()).or_default() += amount;
             }
-            LedgerAccount::Available(_) | LedgerAccount::Outside => {}
+            LedgerAccount::Available(_) | LedgerAccount::Payout(_) | LedgerAccount::Outside => {}
         }
     }
 }

@@ -259,6 +259,7 @@ fn decline_reason(refusal: PaymentRefusal) -> CancelReason {
         PaymentRefusal::Declined
         | PaymentRefusal::AccountDisabled
         | PaymentRefusal::AlreadyVoided
+        | PaymentRefusal::TooManyPayouts
         | PaymentRefusal::UnknownPayment
         | PaymentRefusal::Conflict
         | PaymentRefusal::InvalidAmount => CancelReason::PaymentDeclined,

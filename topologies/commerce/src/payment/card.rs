@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use planted::Bug;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{OrderId, RefundId};
+use crate::ids::{OrderId, RefundId, TransferId};
 use crate::money::Money;
 use crate::payment::{Payment, PaymentOperation};
 
@@ -77,19 +77,26 @@ pub enum CardStep {
 pub struct ProviderCall {
     /// The same for each repetition: the provider carries it out once.
     pub call_id: String,
-    /// The order; also the payment's name at the provider.
-    pub order_id: OrderId,
+    /// What to do.
+    pub task: ProviderTask,
     /// The card.
     pub card: CardToken,
-    /// What to do.
-    pub step: CardStep,
     /// How much of it.
     pub amount: Money,
     /// How often it has been sent, from 1.
     pub attempt: u32,
 }
 
-/// What the provider has said. It may come late, and more than once.
+/// What a question is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderTask {
+    /// A step of the payment of an order.
+    Step(OrderId, CardStep),
+    /// Money of a wallet for the card.
+    Payout(TransferId),
+}
+
+/// What the provider has said about a payment. It may come late, and more than once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderAnswer {
     /// The question.
@@ -171,6 +178,29 @@ impl CardStep {
             Self::Capture => PaymentOperation::Capture,
             Self::Void => PaymentOperation::Void,
             Self::Refund(_) => PaymentOperation::Refund,
+        }
+    }
+}
+
+impl ProviderTask {
+    /// The word for a payout.
+    pub const PAYOUT: &str = "payout";
+
+    /// The name at the provider of what moves the money: the order, or the withdrawal.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Step(order_id, _) => order_id.as_str(),
+            Self::Payout(transfer_id) => transfer_id.as_str(),
+        }
+    }
+
+    /// The word for what is to be done, for people and metrics.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Step(_, step) => step.operation().word(),
+            Self::Payout(_) => Self::PAYOUT,
         }
     }
 }
@@ -258,16 +288,16 @@ impl Payment {
         }
         Some(ProviderCall {
             call_id,
-            order_id: order_id.clone(),
+            task: ProviderTask::Step(order_id.clone(), call.step.clone()),
             card: card.card.clone(),
-            step: call.step.clone(),
             amount: Money::new(call.units, currency),
             attempt: call.sends,
         })
     }
 }
 
-fn wait_ms(sends: u32) -> i64 {
+/// How long to wait for the answer to a question that was sent so often before, in milliseconds.
+pub(super) fn wait_ms(sends: u32) -> i64 {
     let doubled = 1_i64
         .checked_shl(sends)
         .and_then(|times| CALL_WAIT_MS.checked_mul(times));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use planted::Bug;
 
-use crate::ids::{AccountId, OrderId};
+use crate::ids::{AccountId, OrderId, TransferId};
 use crate::money::{Currency, Money};
 use crate::payment::Wallet;
 
@@ -46,6 +46,12 @@ pub enum LedgerKind {
     Settlement,
     /// From what is due to the free money of a seller.
     Credit,
+    /// From the free money to what is on its way to a card.
+    Payout,
+    /// From what is on its way to outside.
+    PayoutPaid,
+    /// From what is on its way back to the free money.
+    PayoutReturned,
 }
 
 /// What one account gains, in minor units.
@@ -68,6 +74,8 @@ pub enum LedgerAccount {
     Escrow(OrderId),
     /// What is due to an order's sellers: `due:<order>`.
     Due(OrderId),
+    /// What is on its way to a card: `payout:<withdrawal>`.
+    Payout(TransferId),
     /// Everybody else: `outside`. It alone may be negative.
     Outside,
 }
@@ -85,6 +93,9 @@ impl LedgerKind {
             Self::Refund => "refund",
             Self::Settlement => "settlement",
             Self::Credit => "credit",
+            Self::Payout => "payout",
+            Self::PayoutPaid => "payout-paid",
+            Self::PayoutReturned => "payout-returned",
         }
     }
 }
@@ -102,6 +113,9 @@ impl LedgerAccount {
         if let Some(order) = text.strip_prefix("due:") {
             return Some(Self::Due(order.into()));
         }
+        if let Some(withdrawal) = text.strip_prefix("payout:") {
+            return Some(Self::Payout(withdrawal.into()));
+        }
         let wallet = text.strip_prefix("wallet:")?;
         if let Some(account) = wallet.strip_suffix(":available") {
             return Some(Self::Available(account.into()));
@@ -117,6 +131,7 @@ impl fmt::Display for LedgerAccount {
             Self::Held(account) => write!(f, "wallet:{account}:held"),
             Self::Escrow(order) => write!(f, "escrow:{order}"),
             Self::Due(order) => write!(f, "due:{order}"),
+            Self::Payout(withdrawal) => write!(f, "payout:{withdrawal}"),
             Self::Outside => f.write_str("outside"),
         }
     }
@@ -163,7 +178,7 @@ impl Purse {
             Self::Wallet => LedgerAccount::Available(wallet.account_id.clone()),
             Self::Card => LedgerAccount::Outside,
         };
-        let (from, to) = movement(kind, purse, &wallet.account_id, order_id);
+        let (from, to) = movement(kind, purse, &wallet.account_id, (order_id, operation));
         LedgerEntry {
             entry_id: format!("{operation}.{}", kind.word()),
             seq: wallet.version,
@@ -193,13 +208,14 @@ fn movement(
     kind: LedgerKind,
     purse: LedgerAccount,
     account: &AccountId,
-    order: Option<&OrderId>,
+    (order, operation): (Option<&OrderId>, &str),
 ) -> (LedgerAccount, LedgerAccount) {
     let available = LedgerAccount::Available(account.clone());
     let held = LedgerAccount::Held(account.clone());
     // Without an order there is no escrow and nothing due; only transfers have none, and they do not touch them.
     let of_order = |account: fn(OrderId) -> LedgerAccount| order.cloned().map_or(LedgerAccount::Outside, account);
     let (escrow, due) = (of_order(LedgerAccount::Escrow), of_order(LedgerAccount::Due));
+    let on_its_way = || LedgerAccount::Payout(operation.into());
     match kind {
         LedgerKind::Deposit => (LedgerAccount::Outside, available),
         LedgerKind::Withdrawal => (available, LedgerAccount::Outside),
@@ -209,6 +225,9 @@ fn movement(
         LedgerKind::Refund => (escrow, purse),
         LedgerKind::Settlement => (escrow, due),
         LedgerKind::Credit => (due, available),
+        LedgerKind::Payout => (available, on_its_way()),
+        LedgerKind::PayoutPaid => (on_its_way(), LedgerAccount::Outside),
+        LedgerKind::PayoutReturned => (on_its_way(), available),
     }
 }
 
@@ -223,6 +242,7 @@ mod tests {
             LedgerAccount::Held("a".into()),
             LedgerAccount::Escrow("o".into()),
             LedgerAccount::Due("o".into()),
+            LedgerAccount::Payout("w".into()),
             LedgerAccount::Outside,
         ];
         for account in accounts {

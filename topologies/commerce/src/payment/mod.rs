@@ -10,6 +10,8 @@
 //! An order is paid from the buyer's wallet or with a card. A card's money comes from outside into what is held, and goes back there;
 //! each step waits for the payment provider (`card`), and the saga hears of it when it is true.
 //!
+//! A withdrawal is paid out to a card by the payment provider too (`payout`): the money stands aside until it is out, or back.
+//!
 //! A holder who may not pay (disabled, or no buyer) begins nothing: no hold, no deposit; and no disabled one takes money out. What is
 //! under way goes on: a hold that was granted is captured or voided, a capture refunded or settled, and the system pays out what
 //! is left.
@@ -21,20 +23,25 @@ mod holder;
 mod ledger;
 mod order_payment;
 mod part;
+mod payout;
 mod transfer;
 mod turn;
 mod wallet;
 
 pub use card::{
     CALL_WAIT_MAX_MS, CALL_WAIT_MS, CARD_BYTES_MAX, Call, CardPayment, CardStep, CardToken, NotACard, ProviderAnswer,
-    ProviderCall, ProviderOutcome,
+    ProviderCall, ProviderOutcome, ProviderTask,
 };
 pub use card_turn::{step_answer, step_overdue};
 pub use credit::{Credit, CreditStep, step as step_credit};
 pub use holder::Holder;
 pub use ledger::{LedgerAccount, LedgerEntry, LedgerKind, Posting};
 pub use order_payment::{PARTS_MAX, Payment, PaymentStep, Standing, step as step_payment};
-pub use transfer::{Transfer, TransferKind, TransferStep, step as step_transfer};
+pub use payout::{
+    PAYOUTS_MAX, Payout, PayoutAnswer, PayoutStatus, step_answer as step_payout_answer,
+    step_overdue as step_payout_overdue,
+};
+pub use transfer::{NewTransfer, Transfer, TransferKind, TransferStep, step as step_transfer};
 pub use wallet::{AMOUNT_MAX, Balance, CURRENCIES_MAX, Wallet};
 
 use crate::ids::{AccountId, OrderId, RefundId, SettlementId, TransferId};
@@ -60,6 +67,8 @@ pub enum PaymentCommand {
         transfer_id: TransferId,
         /// How much.
         amount: Money,
+        /// The card that the payment provider pays it to; without one it is paid by hand.
+        card: Option<CardToken>,
     },
     /// Hold the total of an order.
     Authorize {
@@ -198,6 +207,8 @@ pub enum PaymentRefusal {
     Conflict,
     /// The amount is negative, too large, or more than there is to give back.
     InvalidAmount,
+    /// As many payouts as may be are under way.
+    TooManyPayouts,
 }
 
 /// The steps of an order's payment.
@@ -289,6 +300,39 @@ pub enum PaymentEvent {
         amount: Money,
         /// Why.
         reason: PaymentRefusal,
+    },
+    /// Money is on its way out.
+    PayoutRequested {
+        /// Which withdrawal.
+        transfer_id: TransferId,
+        /// How much.
+        amount: Money,
+        /// Where to.
+        card: CardToken,
+    },
+    /// The payment provider has paid.
+    PayoutPaid {
+        /// Which withdrawal.
+        transfer_id: TransferId,
+        /// How much.
+        amount: Money,
+    },
+    /// The payment provider does not pay: the money is back.
+    PayoutReturned {
+        /// Which withdrawal.
+        transfer_id: TransferId,
+        /// How much.
+        amount: Money,
+    },
+    /// What became of a payout is not known.
+    PayoutUnknown {
+        /// Which withdrawal.
+        transfer_id: TransferId,
+        /// How much.
+        amount: Money,
+        /// Whether the payment provider has said two different things: the first stands. Otherwise it has not answered in time, and
+        /// is asked again.
+        contradicted: bool,
     },
 }
 

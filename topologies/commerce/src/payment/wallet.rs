@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::AccountId;
 use crate::money::{Currency, Money};
-use crate::payment::PaymentRefusal;
+use crate::payment::{PaymentRefusal, Payout};
 
 /// Minor units of one balance or one operation, at most.
 pub const AMOUNT_MAX: i64 = 1_000_000_000_000_000_000;
@@ -24,6 +24,9 @@ pub struct Wallet {
     pub balances: BTreeMap<Currency, Balance>,
     /// Ledger entries so far: the number of the last one, and the version of the wallet.
     pub version: u64,
+    /// Its latest payouts, the oldest first; [`PAYOUTS_MAX`](crate::payment::PAYOUTS_MAX) at most, those under way among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payouts: Vec<Payout>,
     /// Events so far under the account's own key: deposits and withdrawals.
     pub events: u64,
     /// Milliseconds since the epoch.
@@ -46,6 +49,7 @@ impl Wallet {
         Self {
             account_id,
             balances: BTreeMap::new(),
+            payouts: Vec::new(),
             version: 0,
             events: 0,
             updated_at: 0,

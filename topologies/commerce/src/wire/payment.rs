@@ -16,6 +16,7 @@ pub fn command(payload: wire::PaymentCommandPayload) -> Result<PaymentCommand, W
         wire::PaymentCommandPayload::Withdraw(withdraw) => PaymentCommand::Withdraw {
             transfer_id: id(withdraw.withdrawal_id, "withdrawal id")?,
             amount: money(&withdraw.amount)?,
+            card: optional_card(withdraw.card.as_deref())?,
         },
         wire::PaymentCommandPayload::AuthorizePayment(authorize) => PaymentCommand::Authorize {
             order_id: id(authorize.order_id, "order id")?,
@@ -56,10 +57,15 @@ pub fn command_to_wire(command: PaymentCommand) -> wire::PaymentCommandPayload {
             let (deposit_id, amount) = (transfer_id.0, money_to_wire(amount));
             wire::PaymentCommandPayload::Deposit(wire::Deposit { deposit_id, amount })
         }
-        PaymentCommand::Withdraw { transfer_id, amount } => {
-            let (withdrawal_id, amount) = (transfer_id.0, money_to_wire(amount));
-            wire::PaymentCommandPayload::Withdraw(wire::Withdraw { withdrawal_id, amount })
-        }
+        PaymentCommand::Withdraw {
+            transfer_id,
+            amount,
+            card,
+        } => wire::PaymentCommandPayload::Withdraw(wire::Withdraw {
+            withdrawal_id: transfer_id.0,
+            amount: money_to_wire(amount),
+            card: card.map(|card| card.as_str().to_owned()),
+        }),
         PaymentCommand::Authorize {
             order_id,
             amount,
@@ -164,6 +170,9 @@ fn kind(wire: wire::LedgerEntryKind) -> Result<LedgerKind, WireError> {
         wire::LedgerEntryKind::Refund => LedgerKind::Refund,
         wire::LedgerEntryKind::Settlement => LedgerKind::Settlement,
         wire::LedgerEntryKind::Credit => LedgerKind::Credit,
+        wire::LedgerEntryKind::Payout => LedgerKind::Payout,
+        wire::LedgerEntryKind::PayoutPaid => LedgerKind::PayoutPaid,
+        wire::LedgerEntryKind::PayoutReturned => LedgerKind::PayoutReturned,
         wire::LedgerEntryKind::Unknown => return Err(WireError::UnknownSymbol("ledger operation")),
     })
 }
@@ -178,5 +187,8 @@ fn kind_to_wire(kind: LedgerKind) -> wire::LedgerEntryKind {
         LedgerKind::Refund => wire::LedgerEntryKind::Refund,
         LedgerKind::Settlement => wire::LedgerEntryKind::Settlement,
         LedgerKind::Credit => wire::LedgerEntryKind::Credit,
+        LedgerKind::Payout => wire::LedgerEntryKind::Payout,
+        LedgerKind::PayoutPaid => wire::LedgerEntryKind::PayoutPaid,
+        LedgerKind::PayoutReturned => wire::LedgerEntryKind::PayoutReturned,
     }
 }

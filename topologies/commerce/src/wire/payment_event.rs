@@ -8,7 +8,7 @@ use crate::order::OrderInput;
 use crate::payment::{PaymentEvent, PaymentFact, PaymentOperation, PaymentRefusal};
 use crate::wire::{WireError, attempt, attempt_to_wire, money, money_to_wire};
 
-/// What an event of a wallet means to an order; `None` of a deposit or a withdrawal, which are not about orders, and of what is
+/// What an event of a wallet means to an order; `None` of a deposit, a withdrawal or a payout, which are not about orders, and of what is
 /// not known yet.
 pub fn order_input(payload: wire::PaymentEventPayload) -> Result<Option<OrderInput>, WireError> {
     Ok(match payload {
@@ -26,6 +26,10 @@ pub fn order_input(payload: wire::PaymentEventPayload) -> Result<Option<OrderInp
         wire::PaymentEventPayload::DepositRefused(_) => None,
         wire::PaymentEventPayload::WithdrawalPosted(_) => None,
         wire::PaymentEventPayload::WithdrawalRefused(_) => None,
+        wire::PaymentEventPayload::PayoutRequested(_) => None,
+        wire::PaymentEventPayload::PayoutPaid(_) => None,
+        wire::PaymentEventPayload::PayoutReturned(_) => None,
+        wire::PaymentEventPayload::PayoutUnknown(_) => None,
     })
 }
 
@@ -87,6 +91,42 @@ pub fn event_to_wire(event: PaymentEvent, account_id: &AccountId) -> wire::Payme
             account_id,
             amount: money_to_wire(amount),
             reason: refusal_to_wire(reason),
+        }),
+        PaymentEvent::PayoutRequested {
+            transfer_id,
+            amount,
+            card,
+        } => wire::PaymentEventPayload::PayoutRequested(wire::PayoutRequested {
+            withdrawal_id: transfer_id.0,
+            account_id,
+            amount: money_to_wire(amount),
+            card: card.as_str().to_owned(),
+        }),
+        PaymentEvent::PayoutPaid { transfer_id, amount } => {
+            let (withdrawal_id, amount) = (transfer_id.0, money_to_wire(amount));
+            wire::PaymentEventPayload::PayoutPaid(wire::PayoutPaid {
+                withdrawal_id,
+                account_id,
+                amount,
+            })
+        }
+        PaymentEvent::PayoutReturned { transfer_id, amount } => {
+            let (withdrawal_id, amount) = (transfer_id.0, money_to_wire(amount));
+            wire::PaymentEventPayload::PayoutReturned(wire::PayoutReturned {
+                withdrawal_id,
+                account_id,
+                amount,
+            })
+        }
+        PaymentEvent::PayoutUnknown {
+            transfer_id,
+            amount,
+            contradicted,
+        } => wire::PaymentEventPayload::PayoutUnknown(wire::PayoutUnknown {
+            withdrawal_id: transfer_id.0,
+            account_id,
+            amount: money_to_wire(amount),
+            contradicted,
         }),
     }
 }
@@ -307,6 +347,7 @@ fn refusal(wire: wire::PaymentRefusal) -> Result<PaymentRefusal, WireError> {
         wire::PaymentRefusal::UnknownPayment => PaymentRefusal::UnknownPayment,
         wire::PaymentRefusal::Conflict => PaymentRefusal::Conflict,
         wire::PaymentRefusal::InvalidAmount => PaymentRefusal::InvalidAmount,
+        wire::PaymentRefusal::TooManyPayouts => PaymentRefusal::TooManyPayouts,
         wire::PaymentRefusal::Unknown => return Err(WireError::UnknownSymbol("payment refusal")),
     })
 }
@@ -320,6 +361,7 @@ fn refusal_to_wire(refusal: PaymentRefusal) -> wire::PaymentRefusal {
         PaymentRefusal::UnknownPayment => wire::PaymentRefusal::UnknownPayment,
         PaymentRefusal::Conflict => wire::PaymentRefusal::Conflict,
         PaymentRefusal::InvalidAmount => wire::PaymentRefusal::InvalidAmount,
+        PaymentRefusal::TooManyPayouts => wire::PaymentRefusal::TooManyPayouts,
     }
 }
 

@@ -7,14 +7,14 @@ use crate::order::{
     CancelReason, CommandRefusal, LineCommand, LineCommandKind, OrderEvent, Parcel, RequestedLine, SagaStep,
 };
 use crate::payment::{
-    CardToken, LedgerAccount, LedgerEntry, LedgerKind, PaymentCommand, PaymentEvent, PaymentFact, PaymentRefusal,
-    Posting,
+    CardStep, CardToken, LedgerAccount, LedgerEntry, LedgerKind, PaymentCommand, PaymentEvent, PaymentFact,
+    PaymentRefusal, PayoutAnswer, Posting, ProviderAnswer, ProviderCall, ProviderOutcome, ProviderTask,
 };
 use crate::stock::{
     ProductRefusal, Rejection, Reservation, StockChange, StockChangeKind, StockCommand, StockEventKind, StockRejection,
     StockReply,
 };
-use crate::wire::{Meta, order_event, payment, payment_event, stock};
+use crate::wire::{Meta, order_event, payment, payment_event, provider, stock};
 
 const LINE: LineNo = LineNo(7);
 
@@ -111,6 +111,7 @@ fn facts() -> Vec<PaymentFact> {
         PaymentRefusal::UnknownPayment,
         PaymentRefusal::Conflict,
         PaymentRefusal::InvalidAmount,
+        PaymentRefusal::TooManyPayouts,
     ] {
         facts.push(PaymentFact::Declined {
             account_id: account_id.clone(),
@@ -252,6 +253,12 @@ fn every_command_of_the_saga_reads_back() {
         PaymentCommand::Withdraw {
             transfer_id: "t".into(),
             amount: krw(5),
+            card: None,
+        },
+        PaymentCommand::Withdraw {
+            transfer_id: "t".into(),
+            amount: krw(5),
+            card: CardToken::parse("card_1").ok(),
         },
         PaymentCommand::Authorize {
             order_id: order_id(),
@@ -289,6 +296,45 @@ fn every_command_of_the_saga_reads_back() {
 }
 
 #[test]
+fn every_call_to_the_payment_provider_and_its_answer_reads_back() {
+    let step = |step| ProviderTask::Step("o".into(), step);
+    for task in [
+        step(CardStep::Authorize),
+        step(CardStep::Capture),
+        step(CardStep::Void),
+        step(CardStep::Refund("r".into())),
+        ProviderTask::Payout("w".into()),
+    ] {
+        let call = ProviderCall {
+            call_id: "r.card".to_owned(),
+            task: task.clone(),
+            card: CardToken::parse("card_1").unwrap(),
+            amount: krw(5),
+            attempt: 3,
+        };
+        assert_eq!(provider::call(provider::call_to_wire(call.clone())), Ok(call.clone()));
+        for outcome in [ProviderOutcome::Done, ProviderOutcome::Declined] {
+            let answer = provider::answer(provider::answer_to_wire(&call, outcome));
+            assert_eq!(answer, Ok(answered(&call, outcome)));
+        }
+    }
+}
+
+fn answered(call: &ProviderCall, outcome: ProviderOutcome) -> provider::Answer {
+    match &call.task {
+        ProviderTask::Step(order_id, _) => provider::Answer::Payment(ProviderAnswer {
+            call_id: call.call_id.clone(),
+            order_id: order_id.clone(),
+            outcome,
+        }),
+        ProviderTask::Payout(transfer_id) => provider::Answer::Payout(PayoutAnswer {
+            transfer_id: transfer_id.clone(),
+            outcome,
+        }),
+    }
+}
+
+#[test]
 fn every_entry_of_the_books_reads_back() {
     let meta = Meta {
         id: "e".into(),
@@ -307,6 +353,9 @@ fn every_entry_of_the_books_reads_back() {
         LedgerKind::Refund,
         LedgerKind::Settlement,
         LedgerKind::Credit,
+        LedgerKind::Payout,
+        LedgerKind::PayoutPaid,
+        LedgerKind::PayoutReturned,
     ] {
         let entry = LedgerEntry {
             entry_id: "e".to_owned(),

@@ -13,9 +13,9 @@ use commerce::order::{
     RecordedEvent, RequestedLine, SagaStep,
 };
 use commerce::payment::{
-    CardToken, Credit, LedgerAccount, LedgerEntry, LedgerKind, Payment, PaymentCommand, PaymentEvent, PaymentStep,
-    ProviderAnswer, ProviderCall, ProviderOutcome, TransferKind, Wallet, step_answer, step_credit, step_overdue,
-    step_payment, step_transfer,
+    CardStep, CardToken, Credit, LedgerAccount, LedgerEntry, LedgerKind, NewTransfer, Payment, PaymentCommand,
+    PaymentEvent, PaymentStep, ProviderAnswer, ProviderCall, ProviderOutcome, ProviderTask, Wallet, step_answer,
+    step_credit, step_overdue, step_payment, step_transfer,
 };
 use commerce::product::{Product, ProductCommand};
 use commerce::stock::{Hold, StockChange, StockCommand, StockEventKind};
@@ -100,7 +100,7 @@ impl World {
 
     pub fn with_wallet(mut self, id: &str, amount: i64) -> Self {
         let id = AccountId::from(id);
-        let transfer = (TransferKind::Deposit, id.as_str().into(), krw(amount));
+        let transfer = NewTransfer::deposit(id.as_str().into(), krw(amount));
         let step = step_transfer(&id, None, None, None, transfer, &buyer(&id), 0).unwrap();
         self.note(step.entry);
         Rc::make_mut(&mut self.wallets).insert(id, step.wallet.unwrap());
@@ -170,7 +170,7 @@ impl World {
             return false;
         };
         // A hold can always be given up.
-        if self.provider.contains_key(&call.call_id) || call.step == commerce::payment::CardStep::Void {
+        if self.provider.contains_key(&call.call_id) || matches!(call.task, ProviderTask::Step(_, CardStep::Void)) {
             return false;
         }
         self.under_way.remove(at);
@@ -332,9 +332,12 @@ impl World {
         let outcome = *Rc::make_mut(&mut self.provider)
             .entry(call.call_id.clone())
             .or_insert(outcome);
+        let ProviderTask::Step(order_id, _) = &call.task else {
+            panic!("no order pays out")
+        };
         let answer = ProviderAnswer {
             call_id: call.call_id.clone(),
-            order_id: call.order_id.clone(),
+            order_id: order_id.clone(),
             outcome,
         };
         self.send(Message::Answer(account, answer));
@@ -452,7 +455,7 @@ impl World {
     fn check_statement(&self) {
         let done = |call: String| self.provider.get(&call) == Some(&ProviderOutcome::Done);
         for ((_, order), payment) in self.payments.iter() {
-            use commerce::payment::{CardStep, Standing};
+            use commerce::payment::Standing;
             if payment.card.is_none() {
                 continue;
             }

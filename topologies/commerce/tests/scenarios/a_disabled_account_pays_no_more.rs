@@ -32,6 +32,7 @@ fn withdraw(shop: &mut Shop, by: Actor, id: &str, amount: i64) {
     let withdraw = Withdraw {
         withdrawal_id: id.to_owned(),
         amount: krw(amount),
+        card: None,
     };
     shop.send("ann", by, id, PaymentCommandPayload::Withdraw(withdraw));
 }

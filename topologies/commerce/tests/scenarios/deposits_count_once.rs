@@ -41,6 +41,7 @@ fn no_more_is_withdrawn_than_is_free() {
         let withdraw = Withdraw {
             withdrawal_id: id.to_owned(),
             amount: krw(amount),
+            card: None,
         };
         shop.send(
             "ann",

@@ -21,6 +21,7 @@ mod a_participant_is_silent;
 mod a_product_that_does_not_exist;
 mod a_saga_that_reads_everything_again;
 mod a_second_post_of_the_same_order;
+mod a_wallet_is_paid_out;
 mod accounts_are_taken_once;
 mod an_event_goes_outside;
 mod an_operator_is_called;

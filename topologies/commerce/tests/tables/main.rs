@@ -14,6 +14,7 @@
 mod card;
 mod order;
 mod payment;
+mod payout;
 mod product;
 mod stock;
 

@@ -5,8 +5,8 @@ use commerce::authority::{Actor, Role};
 use commerce::ids::AccountId;
 use commerce::money::{Currency, Money};
 use commerce::payment::{
-    AMOUNT_MAX, Holder, LedgerEntry, PARTS_MAX, Payment, PaymentCommand, PaymentEvent, PaymentStep, TransferKind,
-    TransferStep, Wallet, step_credit, step_payment, step_transfer,
+    AMOUNT_MAX, CardToken, Holder, LedgerEntry, NewTransfer, PARTS_MAX, Payment, PaymentCommand, PaymentEvent,
+    PaymentStep, TransferStep, Wallet, step_credit, step_payment, step_transfer,
 };
 
 use crate::{check, row, variant};
@@ -39,11 +39,16 @@ fn saga() -> Actor {
 }
 
 fn wallet() -> Wallet {
-    let deposit = (TransferKind::Deposit, "d".into(), krw(100));
+    let deposit = NewTransfer::deposit("d".into(), krw(100));
     step_transfer(&ann(), None, None, None, deposit, &Actor::system("test"), 0)
         .unwrap()
         .wallet
         .unwrap()
+}
+
+pub fn payout(id: &str, amount: i64, card: &str) -> NewTransfer {
+    let card = CardToken::parse(card).unwrap();
+    NewTransfer::withdrawal(id.into(), krw(amount), Some(card))
 }
 
 fn commands() -> Vec<(&'static str, PaymentCommand)> {
@@ -185,16 +190,22 @@ fn only_the_saga_moves_an_orders_money() {
 #[test]
 fn every_transfer_is_made_once() {
     let transfers = [
-        ("deposit t1 of 5", (TransferKind::Deposit, "t1".into(), krw(5))),
-        ("deposit t1 of 6", (TransferKind::Deposit, "t1".into(), krw(6))),
-        ("deposit t1 of 0", (TransferKind::Deposit, "t1".into(), krw(0))),
-        ("deposit t1 of -5", (TransferKind::Deposit, "t1".into(), krw(-5))),
+        ("deposit t1 of 5", NewTransfer::deposit("t1".into(), krw(5))),
+        ("deposit t1 of 6", NewTransfer::deposit("t1".into(), krw(6))),
+        ("deposit t1 of 0", NewTransfer::deposit("t1".into(), krw(0))),
+        ("deposit t1 of -5", NewTransfer::deposit("t1".into(), krw(-5))),
         (
             "deposit t1 of too much",
-            (TransferKind::Deposit, "t1".into(), krw(i64::MAX)),
+            NewTransfer::deposit("t1".into(), krw(i64::MAX)),
         ),
-        ("withdraw t1 of 5", (TransferKind::Withdrawal, "t1".into(), krw(5))),
-        ("withdraw t1 of 101", (TransferKind::Withdrawal, "t1".into(), krw(101))),
+        ("withdraw t1 of 5", NewTransfer::withdrawal("t1".into(), krw(5), None)),
+        (
+            "withdraw t1 of 101",
+            NewTransfer::withdrawal("t1".into(), krw(101), None),
+        ),
+        ("pay out t1 of 5", payout("t1", 5, "card_1")),
+        ("pay out t1 of 101", payout("t1", 101, "card_1")),
+        ("pay out t1 of 0", payout("t1", 0, "card_1")),
     ];
     let take = |made, transfer| {
         step_transfer(&ann(), None, Some(wallet()), made, transfer, &Actor::system("test"), 0).unwrap()
@@ -213,8 +224,12 @@ fn every_transfer_is_made_once() {
         rows.push(row("never made", name, &outcome(&take(None, transfer))));
     }
     for (name, transfer) in transfers.clone() {
-        let made = take(None, (TransferKind::Deposit, "t1".into(), krw(5))).transfer;
+        let made = take(None, NewTransfer::deposit("t1".into(), krw(5))).transfer;
         rows.push(row("deposit of 5 made", name, &outcome(&take(made, transfer))));
+    }
+    for (name, transfer) in transfers.clone() {
+        let made = take(None, payout("t1", 5, "card_1")).transfer;
+        rows.push(row("payout of 5 begun", name, &outcome(&take(made, transfer))));
     }
     for (name, transfer) in transfers.clone() {
         let step = step_transfer(
@@ -242,7 +257,7 @@ fn a_wallet_has_a_bounded_number_of_currencies() {
     let codes = (b'A'..=b'Z').flat_map(|first| [b'A', b'B'].map(|second| [first, second, b'X']));
     for (at, code) in codes.enumerate() {
         let currency = Currency::parse(std::str::from_utf8(&code).unwrap()).unwrap();
-        let transfer = (TransferKind::Deposit, format!("t{at}").into(), Money::new(1, currency));
+        let transfer = NewTransfer::deposit(format!("t{at}").into(), Money::new(1, currency));
         wallet = step_transfer(&ann(), None, wallet, None, transfer, &Actor::system("test"), 0)
             .unwrap()
             .wallet;
@@ -380,12 +395,12 @@ fn a_payment_without_an_amount_that_was_not_given_up_is_an_alarm() {
 #[test]
 fn a_balance_has_an_upper_bound_and_a_conflict_forgets_no_transfer() {
     let deposit = |wallet, made, amount| {
-        let transfer = (TransferKind::Deposit, "t1".into(), krw(amount));
+        let transfer = NewTransfer::deposit("t1".into(), krw(amount));
         step_transfer(&ann(), None, wallet, made, transfer, &Actor::system("test"), 0).unwrap()
     };
     let full = deposit(None, None, AMOUNT_MAX);
     let over = deposit(full.wallet.clone(), None, 1);
     assert_eq!(over.wallet.unwrap().balance(krw(0).currency).available, AMOUNT_MAX);
-    let conflict = deposit(full.wallet, full.transfer, 1);
+    let conflict = deposit(full.wallet, full.transfer.clone(), 1);
     assert_eq!(conflict.transfer, full.transfer);
 }

@@ -17,6 +17,15 @@ const PRODUCTS: u64 = 4;
 const BUYERS: u64 = 5;
 /// Buyers who pay by card: nothing but what the provider does not take back is in their wallets, whenever it comes there.
 const CARD_HOLDERS: u64 = 2;
+/// Buyers who buy nothing and have what they have paid out. It is more than they ask for, so no refusal depends on when the provider
+/// answers.
+const SAVERS: u64 = 2;
+/// What each of them has.
+const SAVED: i64 = 100_000;
+/// How many payouts each of them asks for.
+const PAYOUTS: std::ops::Range<u64> = 1..7;
+/// What a payout is of.
+const PAID_OUT: std::ops::Range<u64> = 100..8_000;
 /// Buyers of each kind whose account is disabled in the course of a run.
 const DISABLED: u64 = 1;
 /// Times in a thousand that an order is cancelled by its buyer.
@@ -66,8 +75,9 @@ impl Customers {
         for number in 0..PRODUCTS {
             customers.act(stage, &gateway, Duration::ZERO, move |act| act.offer(number));
         }
-        for number in 0..BUYERS + CARD_HOLDERS {
-            let life = (number % BUYERS < DISABLED).then(|| stage.around(stage.faults.span / 2));
+        for number in 0..BUYERS + CARD_HOLDERS + SAVERS {
+            let is_last = number + 1 == BUYERS + CARD_HOLDERS + SAVERS;
+            let life = (is_last || number % BUYERS < DISABLED).then(|| stage.around(stage.faults.span / 2));
             customers.act(stage, &gateway, Duration::ZERO, move |act| {
                 act.be_registered(number, life);
             });
@@ -76,6 +86,9 @@ impl Customers {
             customers.act(stage, &gateway, Duration::ZERO, move |act| {
                 act.deposit(number, 0, 40_000);
             });
+        }
+        for number in BUYERS + CARD_HOLDERS..BUYERS + CARD_HOLDERS + SAVERS {
+            customers.act(stage, &gateway, Duration::ZERO, move |act| act.be_paid_out(number));
         }
         for number in 0..orders {
             let at = stage.around(stage.faults.span / 2);
@@ -164,6 +177,23 @@ impl Act {
         );
     }
 
+    /// Puts money by and has parts of it paid out.
+    fn be_paid_out(&self, saver: u64) {
+        self.deposit(saver, 0, SAVED);
+        for turn in 0..self.draw(PAYOUTS) {
+            let pause = self.stage.kafka.world.draw(|random| random.time(BETWEEN_DEEDS));
+            self.stage.kafka.world.sleep(pause);
+            let withdraw = payment::Withdraw {
+                withdrawal_id: format!("payout-{saver}-{turn}"),
+                amount: krw(self.draw(PAID_OUT)),
+                card: Some("a_card".to_owned()),
+            };
+            let payload = payment::PaymentCommandPayload::Withdraw(withdraw);
+            let (id, what) = (buyer_id(saver), format!("pay-out-{turn}"));
+            self.send(&id, &id, Role::Buyer, &what, payload);
+        }
+    }
+
     /// Something between two orders: stock comes, a price changes, or money goes.
     fn beside(&self, turn: usize) {
         let number = self.pick(PRODUCTS);
@@ -199,6 +229,7 @@ impl Act {
             let withdraw = payment::Withdraw {
                 withdrawal_id: format!("withdrawal-{turn}"),
                 amount: krw(self.draw(100..8_000)),
+                card: None,
             };
             let payload = payment::PaymentCommandPayload::Withdraw(withdraw);
             self.send(

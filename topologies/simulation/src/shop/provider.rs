@@ -1,4 +1,4 @@
-//! The payment provider of the shop's cards, outside of everything that is killed.
+//! The payment provider of the shop's cards and of its payouts, outside of everything that is killed.
 //!
 //! It carries each call out once, however often it is asked, and keeps books of its own. What it hears, when it answers and how often
 //! is up to the seed: a call may be lost on its way, and so may its answer.
@@ -39,11 +39,12 @@ const LOST_MAX: i32 = 2;
 const CLOCK_OFF_MS: u64 = 1_000;
 /// Times in a thousand that it answers twice.
 const TWICE: u64 = 80;
-/// Times in a thousand that it declines a hold, what it has held, or a refund.
-const DECLINES: [(ProviderOperation, u64); 3] = [
+/// Times in a thousand that it declines a hold, what it has held, a refund, or a payout.
+const DECLINES: [(ProviderOperation, u64); 4] = [
     (ProviderOperation::Authorize, 150),
     (ProviderOperation::Capture, 60),
     (ProviderOperation::Refund, 250),
+    (ProviderOperation::Payout, 250),
 ];
 
 /// The provider. Clones are the same.
@@ -66,6 +67,7 @@ struct Books {
 #[derive(Debug, Clone)]
 pub(super) struct CarriedOut {
     pub(super) account_id: String,
+    /// The order, or the withdrawal of a payout.
     pub(super) order_id: String,
     pub(super) operation: ProviderOperation,
     pub(super) amount: i64,
@@ -73,9 +75,10 @@ pub(super) struct CarriedOut {
 }
 
 impl CarriedOut {
-    /// Whether money was to go back to a card and did not.
-    pub(super) fn is_declined_refund(&self) -> bool {
-        self.operation == ProviderOperation::Refund && self.outcome == ProviderOutcome::Declined
+    /// Whether money was to go to a card, and is the wallet's because it did not.
+    pub(super) fn is_left_to_the_wallet(&self) -> bool {
+        let is_for_a_card = matches!(self.operation, ProviderOperation::Refund | ProviderOperation::Payout);
+        is_for_a_card && self.outcome == ProviderOutcome::Declined
     }
 }
 
@@ -221,7 +224,7 @@ impl Books {
         let open = held - taken - total(ProviderOperation::Void);
         let amount = asked.amount.amount;
         let is_right = match asked.operation {
-            ProviderOperation::Authorize => of_order().next().is_none() && amount > 0,
+            ProviderOperation::Authorize | ProviderOperation::Payout => of_order().next().is_none() && amount > 0,
             ProviderOperation::Capture | ProviderOperation::Void => amount == open,
             ProviderOperation::Refund => amount > 0 && amount <= taken - total(ProviderOperation::Refund),
             ProviderOperation::Unknown => false,
@@ -234,9 +237,12 @@ impl Books {
 }
 
 fn note_declined(world: &World, operation: ProviderOperation) {
-    world.reached(if operation == ProviderOperation::Refund {
-        Moment::CardRefundDeclined
-    } else {
-        Moment::CardDeclined
+    world.reached(match operation {
+        ProviderOperation::Refund => Moment::CardRefundDeclined,
+        ProviderOperation::Payout => Moment::PayoutDeclined,
+        ProviderOperation::Authorize
+        | ProviderOperation::Capture
+        | ProviderOperation::Void
+        | ProviderOperation::Unknown => Moment::CardDeclined,
     });
 }

@@ -4,15 +4,19 @@
 //! by what is known of its account when it is processed, and what was decided is kept, so a repetition is answered the same
 //! whatever has become of the account.
 //!
-//! What a card is to pay is asked of the payment provider through `provider-calls`, outside of any transaction and of this topology;
-//! `provider-answers` has the same key too. A question without an answer is asked again by a timer until one comes.
+//! What a card is to pay, or to be paid, is asked of the payment provider through `provider-calls`, outside of any transaction and
+//! of this topology; `provider-answers` has the same key too. A question without an answer is asked again by a timer until one
+//! comes.
+
+mod expiry;
+mod transfers;
 
 use std::sync::Arc;
 
 use schemas::SchemaTable;
 use schemas::wire::account::Account;
 use schemas::wire::payment as wire_types;
-use schemas::wire::provider::{ProviderAnswer, ProviderCall};
+use schemas::wire::provider::{ProviderAnswer, ProviderCall as WireCall};
 use streams::serde::{BytesSerde, StringSerde};
 use streams::{
     FiredTimer, ProcessError, Processor, ProcessorContext, ProcessorSpec, PunctuationType, Record, SinkRef, StoreRef,
@@ -20,17 +24,17 @@ use streams::{
 };
 
 use crate::authority::{Actor, act_as_saga};
-use crate::ids::{AccountId, OrderId, RecordId, SettlementId, TransferId};
+use crate::ids::{AccountId, OrderId, RecordId};
 use crate::keys;
-use crate::money::Money;
 use crate::payment::{
-    Credit, Holder, LedgerEntry, NotAllowed, Payment, PaymentCommand, PaymentEvent, PaymentStep, Transfer,
-    TransferKind, Wallet, step_answer, step_credit, step_overdue, step_payment, step_transfer,
+    Credit, Holder, LedgerEntry, NewTransfer, NotAllowed, Payment, PaymentCommand, PaymentEvent, PaymentStep,
+    ProviderCall, Transfer, Wallet, step_answer, step_overdue, step_payment,
 };
 use crate::state_serde::StateSerde;
 use crate::topologies::{Cause, admit, topic};
 use crate::views;
 use crate::wire::{self, Meta, account, payment, payment_event, provider};
+use expiry::Expiry;
 
 /// The topology's name.
 pub const NAME: &str = "payments";
@@ -87,7 +91,7 @@ struct Till {
     expiries: TimerRef<Vec<u8>>,
     events: SinkRef<String, wire_types::PaymentEvent>,
     entries: SinkRef<String, wire_types::LedgerEntry>,
-    calls: SinkRef<String, ProviderCall>,
+    calls: SinkRef<String, WireCall>,
 }
 
 type Context<'s, 'n> = ProcessorContext<'s, 'n, (), ()>;
@@ -118,6 +122,7 @@ impl Processor<String, Arrived> for Till {
             Expiry::Transfer(key) => context.store(&self.transfers)?.delete(&key),
             Expiry::Credit(key) => context.store(&self.credits)?.delete(&key),
             Expiry::Call(key) => self.ask_again(context, &key),
+            Expiry::Payout(key) => self.ask_again_for_payout(context, key),
         }
     }
 }
@@ -140,20 +145,18 @@ impl Till {
         let (actor, cause) = (admit(key, &envelope)?, Cause::of(&envelope));
         let command = payment::command(envelope.payload).map_err(ProcessError::refused)?;
         match command {
-            PaymentCommand::Deposit { transfer_id, amount } => self.transfer(
-                context,
-                key,
-                (TransferKind::Deposit, transfer_id, amount),
-                actor,
-                &cause,
-            ),
-            PaymentCommand::Withdraw { transfer_id, amount } => self.transfer(
-                context,
-                key,
-                (TransferKind::Withdrawal, transfer_id, amount),
-                actor,
-                &cause,
-            ),
+            PaymentCommand::Deposit { transfer_id, amount } => {
+                let deposit = NewTransfer::deposit(transfer_id, amount);
+                self.transfer(context, key, deposit, actor, &cause)
+            }
+            PaymentCommand::Withdraw {
+                transfer_id,
+                amount,
+                card,
+            } => {
+                let withdrawal = NewTransfer::withdrawal(transfer_id, amount, card);
+                self.transfer(context, key, withdrawal, actor, &cause)
+            }
             PaymentCommand::Credit {
                 order_id,
                 settlement_id,
@@ -167,44 +170,22 @@ impl Till {
         }
     }
 
-    fn transfer(
+    /// Sends a question to the payment provider; of `meta` the time, the cause and the correlation count.
+    fn ask_provider(
         &self,
         context: &mut Context<'_, '_>,
-        key: &String,
-        transfer: (TransferKind, TransferId, Money),
-        actor: Actor,
-        cause: &Cause,
+        key: &str,
+        call: ProviderCall,
+        meta: &Meta,
     ) -> Result<(), ProcessError> {
-        let account_id = AccountId(key.clone());
-        let transfer_key = keys::transfer(&account_id, &transfer.1);
-        let holder = context.store(&self.holders)?.get(key)?;
-        let wallet = context.store(&self.wallets)?.get(key)?;
-        let made = context.store(&self.transfers)?.get(&transfer_key)?;
-        let now = context.now_ms();
-        let next =
-            step_transfer(&account_id, holder, wallet, made, transfer, &actor, now).map_err(ProcessError::refused)?;
-        let Some(event) = next.event else {
-            return Ok(());
+        let asked = Meta {
+            id: RecordId(format!("{}.{}", call.call_id, call.attempt)),
+            seq: 0,
+            actor: Actor::system(NAME),
+            ..meta.clone()
         };
-        if let (None, Some(transfer)) = (made, next.transfer) {
-            context.set_timer(
-                &self.expiries,
-                &Expiry::Transfer(transfer_key.clone()).tag(),
-                transfer.forget_at(),
-            )?;
-            context.store(&self.transfers)?.put(&transfer_key, transfer)?;
-        }
-        let seq = next.wallet.as_ref().map_or(0, |wallet| wallet.events);
-        let meta = Meta {
-            id: RecordId(format!("{key}.wallet.{seq}")),
-            seq,
-            at: now,
-            actor,
-            causation: cause.id.clone(),
-            correlation: cause.correlation.clone(),
-        };
-        self.publish(context, key, (key.clone(), event), next.entry, meta)?;
-        self.keep_wallet(context, key, next.wallet)
+        let asked = asked.envelope(provider::call_to_wire(call));
+        context.send(&self.calls, &Record::new(key.to_owned(), asked, meta.at))
     }
 
     fn pay(
@@ -228,14 +209,18 @@ impl Till {
     }
 
     /// The provider's answer.
-    fn hear(&self, context: &mut Context<'_, '_>, key: &str, envelope: ProviderAnswer) -> Result<(), ProcessError> {
+    fn hear(&self, context: &mut Context<'_, '_>, key: &String, envelope: ProviderAnswer) -> Result<(), ProcessError> {
         let actor = admit(key, &envelope)?;
         act_as_saga(&actor).map_err(|_| ProcessError::refused(NotAllowed))?;
         let cause = Cause::of(&envelope);
-        let answer = provider::answer(envelope.payload).map_err(ProcessError::refused)?;
-        let (place, wallet, payment) = self.look(context, key.into(), answer.order_id.clone())?;
-        let next = step_answer(&place.account_id, wallet, payment, &answer, context.now_ms());
-        self.conclude(context, place, next, &cause.id)
+        match provider::answer(envelope.payload).map_err(ProcessError::refused)? {
+            provider::Answer::Payment(answer) => {
+                let (place, wallet, payment) = self.look(context, key.as_str().into(), answer.order_id.clone())?;
+                let next = step_answer(&place.account_id, wallet, payment, &answer, context.now_ms());
+                self.conclude(context, place, next, &cause.id)
+            }
+            provider::Answer::Payout(answer) => self.hear_of_payout(context, key, &answer, &cause),
+        }
     }
 
     /// The provider has not answered in time.
@@ -304,14 +289,7 @@ impl Till {
             correlation: order_id.0.clone(),
         };
         if let Some(call) = next.call {
-            let id = RecordId(format!("{}.{}", call.call_id, call.attempt));
-            let asked = Meta {
-                id,
-                seq: 0,
-                ..meta.clone()
-            }
-            .envelope(provider::call_to_wire(call));
-            context.send(&self.calls, &Record::new(key.clone(), asked, now))?;
+            self.ask_provider(context, &key, call, &meta)?;
             if let Some(at) = next.payment.as_ref().and_then(Payment::asks_again_at) {
                 context.set_timer(&self.expiries, &Expiry::Call(payment_key.clone()).tag(), at)?;
             }
@@ -322,38 +300,6 @@ impl Till {
         self.keep_payment(context, &payment_key, next.payment)?;
         let wallet = next.wallet.filter(|wallet| Some(wallet.version) != wallet_version);
         self.keep_wallet(context, &key, wallet)
-    }
-
-    /// The answer has the order's key but no number: what happens to the order is numbered at the buyer's wallet.
-    fn credit(
-        &self,
-        context: &mut Context<'_, '_>,
-        key: &String,
-        credit: (OrderId, SettlementId, Money),
-        actor: &Actor,
-        cause: &Cause,
-    ) -> Result<(), ProcessError> {
-        let account_id = AccountId(key.clone());
-        let (order_id, credit_key) = (credit.0.clone(), keys::credit(&account_id, &credit.1));
-        let wallet = context.store(&self.wallets)?.get(key)?;
-        let made = context.store(&self.credits)?.get(&credit_key)?;
-        let now = context.now_ms();
-        let next = step_credit(&account_id, wallet, made, credit, actor, now).map_err(ProcessError::refused)?;
-        if let (None, Some(credit)) = (made, next.credit) {
-            let expiry = Expiry::Credit(credit_key.clone()).tag();
-            context.set_timer(&self.expiries, &expiry, credit.forget_at())?;
-            context.store(&self.credits)?.put(&credit_key, credit)?;
-        }
-        let meta = Meta {
-            id: RecordId(format!("{}.answered", cause.id)),
-            seq: 0,
-            at: now,
-            actor: Actor::system(NAME),
-            causation: cause.id.clone(),
-            correlation: order_id.0.clone(),
-        };
-        self.publish(context, key, (order_id.0, next.event), next.entry, meta)?;
-        self.keep_wallet(context, key, next.wallet)
     }
 
     fn keep_wallet(
@@ -408,36 +354,4 @@ struct Place {
     order_id: OrderId,
     payment_key: Vec<u8>,
     wallet_version: Option<u64>,
-}
-
-/// What a timer is to forget, or to ask again.
-enum Expiry {
-    Payment(Vec<u8>),
-    Transfer(Vec<u8>),
-    Credit(Vec<u8>),
-    /// Nothing is forgotten: the provider is asked again about the payment.
-    Call(Vec<u8>),
-}
-
-impl Expiry {
-    fn tag(self) -> Vec<u8> {
-        let (tag, mut key) = match self {
-            Self::Payment(key) => (b'p', key),
-            Self::Transfer(key) => (b't', key),
-            Self::Credit(key) => (b'c', key),
-            Self::Call(key) => (b'a', key),
-        };
-        key.push(tag);
-        key
-    }
-
-    fn untag(mut tagged: Vec<u8>) -> Result<Self, ProcessError> {
-        match tagged.pop() {
-            Some(b'p') => Ok(Self::Payment(tagged)),
-            Some(b't') => Ok(Self::Transfer(tagged)),
-            Some(b'c') => Ok(Self::Credit(tagged)),
-            Some(b'a') => Ok(Self::Call(tagged)),
-            Some(_) | None => Err(ProcessError::refused("a timer of an unknown kind")),
-        }
-    }
 }

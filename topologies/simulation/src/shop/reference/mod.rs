@@ -9,6 +9,7 @@ mod cards;
 mod deeds;
 mod lists;
 mod merge;
+mod payouts;
 mod shelf;
 mod till;
 mod verdict;
@@ -30,6 +31,7 @@ use super::topic::{Heard, News};
 use crate::workload::Stage;
 use lists::Lists;
 use merge::Counter;
+use payouts::Payouts;
 use shelf::Asked;
 use verdict::Case;
 use wallet::Wallet;
@@ -42,6 +44,7 @@ pub(super) struct Reference {
     /// What came of commands to wallets: the command, the order or wallet that it is about, and what came of it.
     paid: Vec<(String, String, PaymentEventPayload)>,
     booked: Vec<(String, Option<String>, cards::Booked)>,
+    payouts: Payouts,
     counters: BTreeMap<String, Counter>,
     cases: BTreeMap<String, Case>,
     snapshots: Vec<Order>,
@@ -66,6 +69,7 @@ impl Reference {
         let mut found = self.judge_accepted(accepted);
         found.extend(self.judge_till(&lists, carried_out));
         found.extend(self.judge_cards(carried_out));
+        found.extend(self.payouts.judge(carried_out));
         found.extend(self.counters.iter().filter_map(|(id, counter)| counter.differs(id)));
         let cases = self.cases.iter().flat_map(|(id, case)| case.judge(id));
         found.extend(cases);
@@ -108,6 +112,7 @@ impl Reference {
             self.cases.entry(key).or_default().payments.push(event.payload);
         }
         for Heard { value: entry, .. } in entries {
+            self.payouts.hear(&entry);
             let amount = entry.postings.iter().map(|posting| posting.amount.max(0)).sum();
             let booked = (entry.kind, amount);
             self.booked.push((entry.causation, entry.order_id, booked));
@@ -206,20 +211,28 @@ impl Reference {
             let expected = wallet.expected(account, &told, &is_by_card);
             paid.extend(expected.paid);
             booked.extend(expected.booked);
-            // What the provider does not give back is in the wallet.
-            let is_theirs = |one: &&CarriedOut| one.account_id == *account && one.is_declined_refund();
-            let not_taken_back: i64 = carried_out.iter().filter(is_theirs).map(|one| one.amount).sum();
-            found.extend(lists.judge_wallet(account, expected.free + not_taken_back, expected.held));
+            // What the provider gives to no card is in the wallet.
+            let is_theirs = |one: &&CarriedOut| one.account_id == *account && one.is_left_to_the_wallet();
+            let left: i64 = carried_out.iter().filter(is_theirs).map(|one| one.amount).sum();
+            found.extend(lists.judge_wallet(account, expected.free + left, expected.held));
         }
         found.extend(merge::difference("payment-events", &paid, &told));
         found.extend(merge::difference("ledger-entries", &booked, &entered));
         found
     }
 
-    /// What commands about wallets have led to, by command.
+    /// What commands about wallets have led to, by command. What the provider says leads to the rest.
     fn paid_from_wallets(&self) -> BTreeMap<String, Vec<PaymentEventPayload>> {
         let mut paid: BTreeMap<String, Vec<PaymentEventPayload>> = BTreeMap::new();
         for (command, about, event) in &self.paid {
+            if matches!(
+                event,
+                PaymentEventPayload::PayoutPaid(_)
+                    | PaymentEventPayload::PayoutReturned(_)
+                    | PaymentEventPayload::PayoutUnknown(_)
+            ) {
+                continue;
+            }
             let is_of_seller = matches!(event, PaymentEventPayload::SellerCredited(_));
             if is_of_seller || !self.cases.get(about).is_some_and(Case::is_by_card) {
                 paid.entry(command.clone()).or_default().push(event.clone());
@@ -232,6 +245,9 @@ impl Reference {
     fn booked_at_wallets(&self) -> BTreeMap<String, Vec<cards::Booked>> {
         let mut booked: BTreeMap<String, Vec<cards::Booked>> = BTreeMap::new();
         for (command, order, entry) in &self.booked {
+            if payouts::is_by_provider(entry.0) {
+                continue;
+            }
             let case = order.as_ref().and_then(|order| self.cases.get(order));
             if entry.0 == LedgerEntryKind::Credit || !case.is_some_and(Case::is_by_card) {
                 booked.entry(command.clone()).or_default().push(*entry);

@@ -7,8 +7,8 @@ use schemas::wire::payment::{
     AuthorizePayment, CapturePayment, CreditSeller, Deposit, DepositPosted, DepositRefused, LedgerEntryKind,
     PaymentAuthorized, PaymentCaptured, PaymentCommandPayload as Command, PaymentDeclined,
     PaymentEventPayload as Event, PaymentOperation, PaymentRefunded, PaymentRefusal, PaymentRefused, PaymentSettled,
-    PaymentVoided, RefundPayment, SellerCredited, SettlePayment, VoidPayment, Withdraw, WithdrawalPosted,
-    WithdrawalRefused,
+    PaymentVoided, PayoutRequested, RefundPayment, SellerCredited, SettlePayment, VoidPayment, Withdraw,
+    WithdrawalPosted, WithdrawalRefused,
 };
 
 /// One wallet in the one currency of the simulation.
@@ -109,11 +109,25 @@ impl Till {
     }
 
     fn withdraw(&mut self, withdraw: &Withdraw) -> Told {
-        let Withdraw { withdrawal_id, amount } = withdraw.clone();
+        let Withdraw {
+            withdrawal_id,
+            amount,
+            card,
+        } = withdraw.clone();
         let account_id = self.account.clone();
-        match self.transfer(&withdrawal_id, amount.amount, -amount.amount) {
-            Ok(false) => (None, None),
-            Ok(true) => {
+        match (self.transfer(&withdrawal_id, amount.amount, -amount.amount), card) {
+            (Ok(false), _) => (None, None),
+            (Ok(true), Some(card)) => {
+                let entry = (LedgerEntryKind::Payout, amount.amount);
+                let requested = PayoutRequested {
+                    withdrawal_id,
+                    account_id,
+                    amount,
+                    card,
+                };
+                (Some(Event::PayoutRequested(requested)), Some(entry))
+            }
+            (Ok(true), None) => {
                 let entry = (LedgerEntryKind::Withdrawal, amount.amount);
                 let posted = WithdrawalPosted {
                     withdrawal_id,
@@ -122,7 +136,7 @@ impl Till {
                 };
                 (Some(Event::WithdrawalPosted(posted)), Some(entry))
             }
-            Err(reason) => {
+            (Err(reason), _) => {
                 let refused = WithdrawalRefused {
                     withdrawal_id,
                     account_id,
