@@ -27,6 +27,12 @@ impl WalletBook {
         }
     }
 
+    /// Payouts that have left the wallet and have neither arrived nor come back.
+    #[must_use]
+    pub fn payouts_on_their_way(&self) -> usize {
+        self.sums.filled(|account| matches!(account, LedgerAccount::Payout(_)))
+    }
+
     /// The next entry; answers what is wrong with it (I3) or with its number.
     pub fn entry(&mut self, entry: &Seen<LedgerEntry>) -> Vec<Finding> {
         let seq = entry.record.seq;

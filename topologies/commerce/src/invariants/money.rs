@@ -41,6 +41,14 @@ impl LedgerSums {
         violations
     }
 
+    /// How many of the accounts that `is_wanted` picks have something in them.
+    pub fn filled(&self, is_wanted: impl Fn(&LedgerAccount) -> bool) -> usize {
+        let accounts = self.balances.iter();
+        accounts
+            .filter(|((account, _), balance)| **balance > 0 && is_wanted(account))
+            .count()
+    }
+
     fn move_money(&mut self, entry: &LedgerEntry, posting: &Posting) -> Option<Violation> {
         let account = (posting.account.clone(), entry.currency);
         let balance = self.balances.remove(&account).unwrap_or_default() + i128::from(posting.amount);

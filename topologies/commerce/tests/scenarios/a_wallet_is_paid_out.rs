@@ -11,7 +11,7 @@ const DONE: ProviderOutcome = ProviderOutcome::Done;
 const DECLINED: ProviderOutcome = ProviderOutcome::Declined;
 
 impl Shop {
-    fn pay_out(&mut self, by: Actor, id: &str, amount: i64, card: &str) {
+    pub fn pay_out(&mut self, by: Actor, id: &str, amount: i64, card: &str) {
         let withdraw = Withdraw {
             withdrawal_id: id.to_owned(),
             amount: krw(amount),

@@ -1,15 +1,16 @@
 use commerce::audit::{self, Finding, OrderBook, Place, ProductBook, Seen, WalletBook};
 use commerce::invariants::ORDER_BOUND_MS;
 use commerce::order::OrderState;
-use commerce::payment::{LedgerEntry, ProviderOutcome};
+use commerce::payment::{LedgerEntry, LedgerKind, ProviderOutcome};
 use commerce::state_serde::StateSerde;
 use commerce::stock::{ProductRefusal, StockChange, StockEventKind};
 use commerce::views;
+use schemas::wire::envelope::Role;
 use schemas::wire::order::{Order, OrderStatus, SagaStep};
 use schemas::wire::product::Product;
 use streams::serde::Serde;
 
-use crate::shop::{START_MS, Shop};
+use crate::shop::{START_MS, Shop, actor};
 
 /// Long after every order has had its time.
 const LATE: i64 = START_MS + 10 * ORDER_BOUND_MS;
@@ -283,4 +284,22 @@ fn a_wallet_s_entry_that_is_missing_or_takes_too_much_is_found() {
         posting.amount *= 1_000;
     }
     assert_eq!(judge(&dearer)[0], ("I3", "ledger-entries"));
+}
+
+#[test]
+fn a_payout_that_is_on_its_way_is_counted_and_one_that_is_out_and_back_is_found() {
+    let mut shop = Shop::open().stocked();
+    shop.pay_out(actor("ann", Role::Buyer), "w1", 4_000, "card_1");
+    shop.provider_says(ProviderOutcome::Done);
+    let [deposited, requested, paid] = seen(shop.entries()).try_into().unwrap();
+    let mut back = paid.clone();
+    (back.record.kind, back.record.seq) = (LedgerKind::PayoutReturned, 4);
+    let mut book = WalletBook::new("ann".into());
+    let mut on_their_way = vec![];
+    for entry in [deposited, requested, paid] {
+        assert_eq!(told(&book.entry(&entry)), []);
+        on_their_way.push(book.payouts_on_their_way());
+    }
+    assert_eq!(on_their_way, [0, 1, 0]);
+    assert_eq!(told(&book.entry(&back)), [("I3", "ledger-entries")]);
 }

@@ -233,6 +233,7 @@ impl Verdict for WalletOf<'_> {
             ));
         }
         report.wallets += 1;
+        report.payouts_on_their_way += self.book.payouts_on_their_way() as u64;
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Report {
     pub(super) orders: u64,
     pub(super) products: u64,
     pub(super) wallets: u64,
+    /// Payouts that have neither arrived nor come back.
+    pub(super) payouts_on_their_way: u64,
     /// Records that a task has numbered, in whatever topic.
     pub(super) outputs: u64,
     /// Partitions of changelogs.
@@ -114,6 +116,12 @@ impl Report {
             0 => "the books are right".to_owned(),
             count => format!("{count} findings"),
         };
+        if self.payouts_on_their_way > 0 {
+            terminal::line(format!(
+                "{} payouts are on their way: their wallets are right, and the payment provider has to answer",
+                self.payouts_on_their_way
+            ))?;
+        }
         terminal::line(format!(
             "{verdict}: {} records, {} orders, {} products, {} wallets, {} outputs, {} changelogs, {} stores",
             self.records, self.orders, self.products, self.wallets, self.outputs, self.changelogs, self.stores
