@@ -1,6 +1,7 @@
 //! What a serving process shows of itself: metrics and, beside them, what the shop's orders come to.
 
 mod orders;
+mod payouts;
 mod process;
 mod sampler;
 mod steps;
@@ -14,6 +15,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use runtime::metric::{Kind, Metric};
 
 pub(crate) use orders::METRICS as ORDER_METRICS;
+pub(crate) use payouts::METRICS as PAYOUT_METRICS;
 pub(crate) use process::METRICS as PROCESS_METRICS;
 pub(crate) use sampler::{METRICS as SAMPLED_METRICS, Sampler, Sources, ready_is};
 pub(crate) use steps::observer;

@@ -1,4 +1,4 @@
-//! What is told of the records that topologies commit: the shop's orders, and the steps of traces that are followed.
+//! What is told of the records that topologies commit: the shop's orders and payouts, and the steps of traces that are followed.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,6 +11,7 @@ use streams::{InputRecord, OutputRecord, TaskId};
 
 use super::Traces;
 use super::orders::Orders;
+use super::payouts::Payouts;
 
 /// Steps of one commit that are told at most: more are a burst whose traces have gaps.
 const STEPS_MAX: usize = 2_048;
@@ -22,13 +23,15 @@ pub(crate) fn observer(
     traces: Option<&Arc<Traces>>,
 ) -> Option<MakeOutputObserver> {
     let is_orders = topology == commerce::topologies::orders::NAME;
-    if !is_orders && traces.is_none() {
+    let is_payments = topology == commerce::topologies::payments::NAME;
+    if !is_orders && !is_payments && traces.is_none() {
         return None;
     }
     let (topology, schemas, traces) = (topology.to_owned(), Arc::clone(schemas), traces.cloned());
     Some(Arc::new(move |layout| {
         Box::new(Observer {
             orders: is_orders.then(|| Orders::new(&schemas, traces.clone())),
+            payouts: is_payments.then(|| Payouts::new(&schemas)),
             steps: traces.clone().map(|traces| Steps {
                 traces,
                 topology: topology.clone(),
@@ -41,6 +44,7 @@ pub(crate) fn observer(
 
 struct Observer {
     orders: Option<Orders>,
+    payouts: Option<Payouts>,
     steps: Option<Steps>,
 }
 
@@ -64,12 +68,15 @@ impl OutputObserver for Observer {
     }
 
     fn wants(&self, topic: &str) -> bool {
-        self.orders.is_some() && Orders::wants(topic)
+        (self.orders.is_some() && Orders::wants(topic)) || (self.payouts.is_some() && Payouts::wants(topic))
     }
 
     fn output(&mut self, task: TaskId, topic: &str, record: &OutputRecord<'_>) {
         if let Some(orders) = &mut self.orders {
             orders.output(task, topic, record);
+        }
+        if let Some(payouts) = &mut self.payouts {
+            payouts.output(task, record);
         }
     }
 
@@ -80,6 +87,9 @@ impl OutputObserver for Observer {
         if let Some(orders) = &mut self.orders {
             orders.committed();
         }
+        if let Some(payouts) = &mut self.payouts {
+            payouts.committed();
+        }
     }
 
     fn dropped(&mut self) {
@@ -88,6 +98,9 @@ impl OutputObserver for Observer {
         }
         if let Some(orders) = &mut self.orders {
             orders.dropped();
+        }
+        if let Some(payouts) = &mut self.payouts {
+            payouts.dropped();
         }
     }
 }

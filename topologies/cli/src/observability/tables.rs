@@ -2,7 +2,7 @@
 
 use runtime::metric::Metric;
 
-use super::{ORDER_METRICS, PROCESS_METRICS, SAMPLED_METRICS, TRACE_METRICS};
+use super::{ORDER_METRICS, PAYOUT_METRICS, PROCESS_METRICS, SAMPLED_METRICS, TRACE_METRICS};
 
 /// The metrics of one part.
 #[derive(Debug, Clone, Copy)]
@@ -14,12 +14,13 @@ pub(crate) struct Table {
 }
 
 /// Every metric that a process can show.
-pub(crate) fn tables() -> [Table; 9] {
+pub(crate) fn tables() -> [Table; 10] {
     let table = |part, metrics| Table { part, metrics };
     [
         table("engine", runtime::engine_metrics::METRICS),
         table("stores and log", SAMPLED_METRICS),
         table("orders", ORDER_METRICS),
+        table("payouts", PAYOUT_METRICS),
         table("payment provider", crate::provider::METRICS),
         table("edge", edge_api::metrics::METRICS),
         table("outside", runtime::outside::METRICS),
