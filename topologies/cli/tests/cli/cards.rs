@@ -121,9 +121,10 @@ async fn an_order_whose_card_was_asked_before_kill_nine_is_paid_after_it() {
 
 /// Whatever the provider does, a payout arrives once or comes back, and the buyer has what is left.
 #[tokio::test]
-async fn a_payout_arrives_at_its_card_once_or_comes_back() {
+async fn a_payout_arrives_at_its_card_once_or_comes_back_and_the_log_says_which() {
     let sluice = Sluice::new();
-    let up = sluice.up_with(&SANDBOX);
+    let log = sluice.path().join("log.jsonl");
+    let up = sluice.up_logging(&log, &SANDBOX);
     let shop = Shop::at(&up.url);
     let (product, buyer) = shop.open().await;
     let cards = [
@@ -154,6 +155,12 @@ async fn a_payout_arrives_at_its_card_once_or_comes_back() {
         assert_eq!(pay_out(&buyer, amount, card).await, expected, "{card} again");
     }
     up.stop();
+    let log = std::fs::read_to_string(&log).unwrap();
+    let told = |message: &str| log.lines().filter(|line| line.contains(message)).count();
+    assert_eq!(told("the payout has arrived"), 3);
+    assert_eq!(told("the payout was declined and is back"), 1);
+    assert_eq!(told("nobody says what became of the payout"), 1);
+    assert!(!log.contains("sandbox_payout_declined"), "the log tells a card");
     let audit = sluice.run(&["audit"]);
     assert_eq!(audit.code, 0, "{}{}", audit.stdout, audit.stderr);
 }

@@ -11,7 +11,7 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 async fn the_log_of_a_journey_tells_its_orders_and_nothing_that_is_nobodys_business() {
     let sluice = Sluice::new();
     let log = sluice.path().join("log.jsonl");
-    let up = sluice.up_logging(&log);
+    let up = sluice.up_logging(&log, &[]);
     let shop = Shop::at(&up.url);
     let (product, buyer) = shop.open().await;
     let paid = buyer

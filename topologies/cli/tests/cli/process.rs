@@ -71,14 +71,14 @@ impl Sluice {
         Self::started(self.command().stderr(Stdio::inherit()), arguments)
     }
 
-    /// The same, with everything logged that can be, as JSON lines in a file.
-    pub(crate) fn up_logging(&self, log: &Path) -> Up {
+    /// The same with further arguments, and with everything logged that can be, as JSON lines in a file.
+    pub(crate) fn up_logging(&self, log: &Path, arguments: &[&str]) -> Up {
         let mut command = self.command();
         command
             .args(["--log-format", "json"])
             .env("RUST_LOG", "debug")
             .stderr(File::create(log).unwrap());
-        Self::started(&mut command, &[])
+        Self::started(&mut command, arguments)
     }
 
     fn started(command: &mut Command, arguments: &[&str]) -> Up {

@@ -212,29 +212,35 @@ impl KafkaAdmin {
             list.add_partition(topic, *partition);
         }
         let found = self.kept(group, &list, &what)?;
-        let elements = found.elements();
-        let set = elements.iter().filter_map(|element| match element.offset() {
+        let elements = found.iter().flat_map(TopicPartitionList::elements);
+        let set = elements.filter_map(|element| match element.offset() {
             Offset::Offset(offset) => Some(((element.topic().to_owned(), element.partition()), offset)),
             _ => None,
         });
         Ok(set.collect())
     }
 
-    /// What the group has committed, and keeps with it, for each partition of a list.
-    fn kept(&self, group: &str, list: &TopicPartitionList, what: &str) -> Result<TopicPartitionList, LogError> {
-        let mut tries = 0;
-        let found = loop {
-            let reader = consumer(&self.config, group, "read_committed")?;
-            tries += 1;
-            match reader.committed_offsets(list.clone(), self.offsets_wait()) {
-                // The group has just lost its coordinator; who reads now waits until another broker has it.
-                Err(error) if tries < COORDINATOR_TRIES_MAX && is_moving(&error) => {
-                    drop(reader.poll(COORDINATOR_WAIT));
+    /// What the group has committed, and keeps with it, for each partition of a list. They are asked for one by one: the client takes
+    /// no answer in which any partition has an open transaction, and of all partitions of a busy group one has, nearly always.
+    fn kept(&self, group: &str, list: &TopicPartitionList, what: &str) -> Result<Vec<TopicPartitionList>, LogError> {
+        let mut reader = consumer(&self.config, group, "read_committed")?;
+        let (mut tries, mut found) = (1, Vec::with_capacity(list.count()));
+        for element in list.elements() {
+            let mut one = TopicPartitionList::new();
+            one.add_partition(element.topic(), element.partition());
+            found.push(loop {
+                match reader.committed_offsets(one.clone(), self.offsets_wait()) {
+                    // The group has just lost its coordinator; who reads now waits until another broker has it.
+                    Err(error) if tries < COORDINATOR_TRIES_MAX && is_moving(&error) => {
+                        tries += 1;
+                        drop(reader.poll(COORDINATOR_WAIT));
+                        reader = consumer(&self.config, group, "read_committed")?;
+                    }
+                    answer => break answer.map_err(|error| failed(what, &error))?,
                 }
-                answer => break answer.map_err(|error| failed(what, &error))?,
-            }
-        };
-        checked(what, &found)?;
+            });
+        }
+        found.iter().try_for_each(|answer| checked(what, answer))?;
         Ok(found)
     }
 
@@ -257,7 +263,8 @@ impl KafkaAdmin {
         }
         let what = format!("cannot set the committed offsets of {group}");
         let list = offsets(wanted)?;
-        for kept in self.kept(group, &list, &what)?.elements() {
+        let kept = self.kept(group, &list, &what)?;
+        for kept in kept.iter().flat_map(TopicPartitionList::elements) {
             if let Some(mut element) = list.find_partition(kept.topic(), kept.partition()) {
                 element.set_metadata(kept.metadata());
             }
