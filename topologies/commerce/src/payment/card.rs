@@ -280,8 +280,7 @@ impl Payment {
         if call.sends > 0 && call.due_at > now {
             return None;
         }
-        call.due_at = now.saturating_add(wait_ms(call.sends));
-        call.sends = call.sends.saturating_add(1);
+        note_sent(&mut call.sends, &mut call.due_at, now);
         let mut call_id = call.step.call_id(order_id);
         if planted::is(Bug::CardAskedAnew) && call.sends > 1 {
             call_id = format!("{call_id}.{}", call.sends);
@@ -296,8 +295,14 @@ impl Payment {
     }
 }
 
+/// Notes that a question is sent at `now`: how often it was by now, and when it is sent again unless it is answered.
+pub(super) fn note_sent(sends: &mut u32, due_at: &mut i64, now: i64) {
+    *due_at = now.saturating_add(wait_ms(*sends));
+    *sends = sends.saturating_add(1);
+}
+
 /// How long to wait for the answer to a question that was sent so often before, in milliseconds.
-pub(super) fn wait_ms(sends: u32) -> i64 {
+fn wait_ms(sends: u32) -> i64 {
     let doubled = 1_i64
         .checked_shl(sends)
         .and_then(|times| CALL_WAIT_MS.checked_mul(times));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::TransferId;
 use crate::money::Money;
-use crate::payment::card::{CardToken, ProviderCall, ProviderOutcome, ProviderTask, wait_ms};
+use crate::payment::card::{CardToken, ProviderCall, ProviderOutcome, ProviderTask, note_sent};
 use crate::payment::ledger::{self, LedgerKind};
 use crate::payment::transfer::{TransferStep, forget_at};
 use crate::payment::{PaymentEvent, PaymentRefusal, Wallet};
@@ -98,8 +98,7 @@ impl Payout {
 
     /// The question to send now.
     fn next_call(&mut self, now: i64) -> ProviderCall {
-        self.due_at = now.saturating_add(wait_ms(self.sends));
-        self.sends = self.sends.saturating_add(1);
+        note_sent(&mut self.sends, &mut self.due_at, now);
         let mut call_id = format!("{}.payout", self.transfer_id);
         if planted::is(Bug::PayoutAskedAnew) && self.sends > 1 {
             call_id = format!("{call_id}.{}", self.sends);
@@ -158,16 +157,14 @@ pub(super) fn begin(
 /// Takes an answer of the provider. One about a payout that is not known leads to nothing, and of two different ones the first counts.
 #[must_use]
 pub fn step_answer(wallet: Option<Wallet>, answer: &PayoutAnswer, now: i64) -> TransferStep {
-    let known = wallet.as_ref().and_then(|wallet| wallet.payout(&answer.transfer_id));
-    let (Some(payout), Some(wallet)) = (known.cloned(), wallet.clone()) else {
-        return nothing(wallet);
+    let Some(wallet) = wallet else {
+        return nothing(None);
+    };
+    let Some(payout) = wallet.payout(&answer.transfer_id).cloned() else {
+        return nothing(Some(wallet));
     };
     match (payout.status, answer.outcome) {
-        (PayoutStatus::OnItsWay, ProviderOutcome::Done) => end(wallet, &payout, PayoutStatus::Paid, now),
-        (PayoutStatus::OnItsWay, ProviderOutcome::Declined) if planted::is(Bug::DeclinedPayoutLost) => {
-            end(wallet, &payout, PayoutStatus::Paid, now)
-        }
-        (PayoutStatus::OnItsWay, ProviderOutcome::Declined) => end(wallet, &payout, PayoutStatus::Returned, now),
+        (PayoutStatus::OnItsWay, outcome) => end(wallet, payout, outcome, now),
         (PayoutStatus::Paid, ProviderOutcome::Done) | (PayoutStatus::Returned, ProviderOutcome::Declined) => {
             nothing(Some(wallet))
         }
@@ -202,37 +199,28 @@ pub fn step_overdue(wallet: Option<Wallet>, transfer_id: &TransferId, now: i64) 
 }
 
 /// The money is out, or back. A wallet that has no room for it now has it when the provider is asked the next time.
-fn end(mut wallet: Wallet, payout: &Payout, status: PayoutStatus, now: i64) -> TransferStep {
+fn end(mut wallet: Wallet, payout: Payout, outcome: ProviderOutcome, now: i64) -> TransferStep {
     let Payout {
         transfer_id, amount, ..
-    } = payout.clone();
-    let before = wallet.clone();
-    let (gain, kind, event) = match status {
-        PayoutStatus::OnItsWay => return nothing(Some(before)),
-        PayoutStatus::Paid => (
-            0,
-            LedgerKind::PayoutPaid,
-            PaymentEvent::PayoutPaid {
-                transfer_id: transfer_id.clone(),
-                amount,
-            },
-        ),
-        PayoutStatus::Returned => (
-            amount.amount,
-            LedgerKind::PayoutReturned,
-            PaymentEvent::PayoutReturned {
-                transfer_id: transfer_id.clone(),
-                amount,
-            },
-        ),
+    } = payout;
+    let is_paid = outcome == ProviderOutcome::Done || planted::is(Bug::DeclinedPayoutLost);
+    let (status, gain, kind) = if is_paid {
+        (PayoutStatus::Paid, 0, LedgerKind::PayoutPaid)
+    } else {
+        (PayoutStatus::Returned, amount.amount, LedgerKind::PayoutReturned)
     };
     if wallet.book(amount.currency, gain, 0, now).is_err() {
-        return nothing(Some(before));
+        return nothing(Some(wallet));
     }
     if let Some(payout) = wallet.payout_mut(&transfer_id) {
         (payout.status, payout.changed_at) = (status, now);
     }
     let entry = ledger::entry(&wallet, kind, None, transfer_id.as_str(), amount);
+    let event = if is_paid {
+        PaymentEvent::PayoutPaid { transfer_id, amount }
+    } else {
+        PaymentEvent::PayoutReturned { transfer_id, amount }
+    };
     TransferStep {
         forget_at: Some(forget_at(now)),
         ..happened(wallet, event, Some(entry))

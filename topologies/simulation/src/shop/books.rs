@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use commerce::audit::{Finding, OrderBook, Place, ProductBook, Seen, WalletBook};
 use commerce::ids::OrderId;
-use commerce::payment::{LedgerAccount, LedgerEntry};
 use commerce::stock::StockEventKind;
 use commerce::wire::{count, order_event, payment, stock};
 use schemas::topics::ORDER_COMMANDS;
@@ -20,8 +19,6 @@ pub(super) struct Books {
     of_orders: BTreeMap<String, OrderBook>,
     of_products: BTreeMap<String, OfProduct>,
     of_wallets: BTreeMap<String, WalletBook>,
-    /// Payouts that have begun and not ended.
-    on_their_way: BTreeSet<String>,
     ids: BTreeSet<(&'static str, String)>,
     found: Vec<String>,
 }
@@ -42,7 +39,8 @@ impl Books {
     /// Whether every accepted order and every payout has ended.
     pub(super) fn is_settled(&self, accepted: &[Accepted]) -> bool {
         let mut orders = orders(accepted);
-        self.on_their_way.is_empty()
+        let mut wallets = self.of_wallets.values();
+        wallets.all(|book| book.payouts_on_their_way() == 0)
             && orders.all(|order| {
                 let book = self.of_orders.get(order);
                 let refused = book.is_some_and(|book| book.refused);
@@ -101,7 +99,6 @@ impl Books {
                 continue;
             };
             self.once("ledger-entries", &entry.entry_id.clone());
-            self.follow_payout(&entry);
             let seen = Seen { place, record: entry };
             let wallet = self
                 .of_wallets
@@ -111,19 +108,6 @@ impl Books {
             self.found.extend(wrong.iter().map(words));
             if let Some(order) = seen.record.order_id.clone() {
                 self.order(order.as_str()).entries.push(seen);
-            }
-        }
-    }
-
-    fn follow_payout(&mut self, entry: &LedgerEntry) {
-        for posting in &entry.postings {
-            let LedgerAccount::Payout(transfer_id) = &posting.account else {
-                continue;
-            };
-            if posting.amount > 0 {
-                self.on_their_way.insert(transfer_id.to_string());
-            } else {
-                self.on_their_way.remove(transfer_id.as_str());
             }
         }
     }
