@@ -2,7 +2,7 @@
 # `./dev fuzz`: Schemathesis with all its checks against a running edge, as a buyer and as a seller. Sourced by ./dev.
 
 schemathesis_version=4.32.5
-# About 20,000 cases for both roles together.
+# About 20,000 cases for each role.
 fuzz_examples=500
 
 fuzz() {

@@ -4,6 +4,7 @@
 #   start.sh resolve    only fetch it
 # Environment:
 #   REGISTRY_PORT (8081), REGISTRY_MANAGEMENT_PORT (REGISTRY_PORT + 1000)
+#   REGISTRY_DATA            directory for what Java unpacks while it runs
 #   REGISTRY_KAFKA           bootstrap servers: schemas live in a Kafka topic. Without it they are in memory only
 #   REGISTRY_HTTPS_PORT, REGISTRY_CERTIFICATE, REGISTRY_KEY   HTTPS on this port too, with this certificate and key (PEM)
 #   REGISTRY_COMPATIBILITY   BACKWARD_TRANSITIVE. Apicurio's own default is NONE, which accepts anything
@@ -57,7 +58,11 @@ resolve() {
 }
 
 run() {
-    local port=${REGISTRY_PORT:-8081} jar=$home/quarkus-run.jar
+    local port=${REGISTRY_PORT:-8081} jar=$home/quarkus-run.jar temporary=${REGISTRY_DATA:-$(stack_dir)/registry}/tmp
+    # One that is killed leaves there what it has unpacked.
+    rm -rf "$temporary"
+    mkdir -p "$temporary"
+    temporary=$(cd "$temporary" && pwd)
     [ -f "$jar" ] || jar=$(compgen -G "$home/*-runner.jar")
     local storage=(-Dapicurio.storage.kind=sql -Dapicurio.storage.sql.kind=h2)
     [ -z "${REGISTRY_KAFKA:-}" ] || storage=(-Dapicurio.storage.kind=kafkasql
@@ -69,7 +74,7 @@ run() {
     # A second of patience with its own (empty) snapshot topic instead of five; the first compiler tier only:
     # it starts in 10 s instead of 27, and does little afterwards.
     cd "$home"
-    exec "$java" -Xmx256m -XX:TieredStopAtLevel=1 -Xshare:auto \
+    exec "$java" -Xmx256m -XX:TieredStopAtLevel=1 -Xshare:auto "-Djava.io.tmpdir=$temporary" \
         -Dquarkus.log.level=WARN -Dquarkus.http.access-log.enabled=false \
         -Dquarkus.http.host=127.0.0.1 "-Dquarkus.http.port=$port" -Dquarkus.management.host=127.0.0.1 \
         "-Dquarkus.management.port=${REGISTRY_MANAGEMENT_PORT:-$((port + 1000))}" \

@@ -186,7 +186,7 @@ impl Stack {
             .iter()
             .map(|(name, port)| ((*name).to_owned(), port.to_string()))
             .collect();
-        for name in ["KAFKA_DATA", "REDIS_DATA"] {
+        for name in ["KAFKA_DATA", "REGISTRY_DATA", "REDIS_DATA"] {
             environment.push((name.to_owned(), data.display().to_string()));
         }
         environment.push(("KAFKA_BRIEF".to_owned(), "yes".to_owned()));

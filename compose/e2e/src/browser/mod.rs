@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use self::wire::Session;
 use crate::process::{Lifeline, wait_until};
@@ -39,6 +40,8 @@ pub mod keys {
 pub struct Browser {
     session: Session,
     _driver: Lifeline,
+    /// Its profile, which the driver would remove a moment later than it is killed. Fields go in this order.
+    _profile: TempDir,
 }
 
 impl Browser {
@@ -50,7 +53,10 @@ impl Browser {
         let port = free_port()?;
         let log = directory.join(format!("chromedriver-{port}.log"));
         let command = vec![DRIVER.to_owned(), format!("--port={port}")];
-        let driver = Lifeline::start(command, &[], &log)?;
+        // The browser opens a socket below it, whose path must be short.
+        let profile = tempfile::Builder::new().prefix("sluice-browser-").tempdir()?;
+        let temporary = ("TMPDIR".to_owned(), profile.path().display().to_string());
+        let driver = Lifeline::start(command, &[temporary], &log)?;
         wait_until("the browser's driver listens", DRIVER_WAIT, || {
             Session::is_there(port).then_some(())
         })?;
@@ -58,6 +64,7 @@ impl Browser {
         let browser = Self {
             session,
             _driver: driver,
+            _profile: profile,
         };
         browser.resize(width, height, false)?;
         Ok(browser)

@@ -37,6 +37,13 @@ if (document.documentElement.scrollWidth > width) {
   const wide = all("body *").find((element) => element.getBoundingClientRect().right > width + 1 && !element.closest(".scroll, .tabs"));
   wrong.push(`wider than the window: ${document.documentElement.scrollWidth} > ${width}, ${wide ? name(wide) : "?"}`);
 }
+// A name in the navigation has one line, inside its link.
+for (const label of all("nav a > span:not(.count)")) {
+  const [text, link] = [document.createRange(), label.parentElement.getBoundingClientRect()];
+  text.selectNodeContents(label);
+  const lines = [...text.getClientRects()];
+  if (lines.length > 1 || lines.some((line) => line.left < link.left - 1 || line.right > link.right + 1)) wrong.push(`no room: ${name(label)}`);
+}
 
 for (const control of all("button, input:not([type=radio]):not([type=checkbox]), select, nav a, summary, .choice, .check")) {
   const box = control.getBoundingClientRect();

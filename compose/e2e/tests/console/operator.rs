@@ -36,8 +36,7 @@ fn an_operator_sees_topologies_instances_and_that_nothing_is_stuck() {
     browser.wait_for(".graph svg .topic").unwrap();
     operator.picture("operator-views-dark");
     operator.check("topologies in the dark");
-    browser.resize(320, 740, true).unwrap();
-    operator.check("topologies on a phone");
+    operator.check_widths(&["/topologies/views", "/instances"]);
     operator.leave();
 }
 

@@ -184,6 +184,18 @@ impl Visitor {
         assert_eq!(found, json!([]), "{place}");
     }
 
+    /// So it is on phones, on a tablet held upright, and on one that lies.
+    pub(crate) fn check_widths(&self, paths: &[&str]) {
+        for width in [320, 360, 768, 1024] {
+            self.browser.resize(width, 740, true).unwrap();
+            for path in paths {
+                self.go(path);
+                self.browser.wait("!document.querySelector('.skeleton')").unwrap();
+                self.check(&format!("{path} at {width} pixels"));
+            }
+        }
+    }
+
     /// The browser has nothing to complain of: no error, nothing refused by the policy.
     pub(crate) fn leave(self) {
         self.leave_after(&[]);
