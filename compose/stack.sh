@@ -14,6 +14,8 @@ stop_wait_seconds=30
 export SLUICE_KAFKA=127.0.0.1:$kafka_port
 export SLUICE_REGISTRY=http://127.0.0.1:$registry_port/apis/ccompat/v7
 export SLUICE_REDIS=redis://127.0.0.1:$redis_port
+# What was made from the embedded log is no state on this one.
+export SLUICE_STATE_DIR=${SLUICE_STATE_DIR:-$(stack_dir)/sluice}
 
 # Four steps; returns when all answer.
 start_stack() {
@@ -29,7 +31,7 @@ stop_stack() {
 # What a shell needs to reach the stack.
 print_stack_exports() {
     local name
-    for name in SLUICE_KAFKA SLUICE_REGISTRY SLUICE_REDIS; do echo "export $name=${!name}"; done
+    for name in SLUICE_KAFKA SLUICE_REGISTRY SLUICE_REDIS SLUICE_STATE_DIR; do echo "export $name=${!name}"; done
 }
 
 docker_answers() { have docker && docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; }

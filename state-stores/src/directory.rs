@@ -209,7 +209,7 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
     }
 }
 
-fn make(directory: &Path) -> Result<(), StoreError> {
+pub(crate) fn make(directory: &Path) -> Result<(), StoreError> {
     fs::create_dir_all(directory).map_err(|error| from_io(&error, directory))
 }
 

@@ -1,12 +1,12 @@
 //! The version of the layout of a task directory, so that a program never reads what it does not understand.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 
 use streams::store::StoreError;
 
 use crate::error::from_io;
+use crate::note;
 
 /// The version that this program writes. Raise it when column families, positions or RocksDB's own files change in a
 /// way that the previous program cannot read.
@@ -16,14 +16,7 @@ const PREFIX: &str = "sluice task state ";
 
 /// Writes the version of a task directory that holds no database yet.
 pub(crate) fn write(path: &Path) -> Result<(), StoreError> {
-    let unfinished = path.with_extension("new");
-    let written = File::create(&unfinished)
-        .and_then(|mut file| {
-            writeln!(file, "{PREFIX}{FORMAT_VERSION}")?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&unfinished, path));
-    written.map_err(|error| from_io(&error, path))
+    note::write(path, &format!("{PREFIX}{FORMAT_VERSION}"))
 }
 
 /// Checks the version of a task directory that holds a database. Another version is refused and left untouched: its

@@ -8,7 +8,8 @@
 //! column families are flushed together.
 //!
 //! ```text
-//! <root>/<application id>/0_3/lock         held while the task is open, names the process
+//! <root>/<application id>/log              the log that all of it was made from
+//!                        /0_3/lock         held while the task is open, names the process
 //!                        /0_3/format       version of everything below
 //!                        /0_3/rocksdb/     the database
 //!                        /0_3/scratch/     files on their way into the database or out; emptied at open
@@ -23,7 +24,9 @@ mod format;
 mod lock;
 mod manifest;
 mod memory;
+mod note;
 mod options;
+mod origin;
 mod positions;
 mod restore;
 mod snapshot;

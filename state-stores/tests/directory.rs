@@ -181,6 +181,24 @@ fn wiping_an_application_removes_all_its_tasks_and_no_other_application() {
 }
 
 #[test]
+fn an_application_s_state_says_which_log_it_was_made_from() {
+    let directory = temporary_directory();
+    let state = state_directory(directory.path());
+    assert_eq!(state.origin(), Ok(None));
+    for log in ["the embedded log", "the Kafka cluster 4L6g3nShT-eMCtK--X86sw"] {
+        state.set_origin(log).unwrap();
+        assert_eq!(state.origin(), Ok(Some(log.to_owned())));
+    }
+    write_numbered(&open(&state), 1, 9);
+    assert_eq!(state.tasks().unwrap().len(), 1);
+    state.wipe().unwrap();
+    assert!(
+        state.origin().unwrap().is_some(),
+        "what comes next is made from the same"
+    );
+}
+
+#[test]
 fn wiping_is_refused_as_a_whole_while_one_task_is_open() {
     let directory = temporary_directory();
     let state = state_directory(directory.path());

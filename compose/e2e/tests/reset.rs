@@ -74,6 +74,13 @@ fn orders_that_are_processed_again_on_kafka_end_the_same() {
     .unwrap();
     assert_eq!(orders(&stack), before);
     server.sluice.stop().unwrap();
+
+    // On another log the same offsets are other records.
+    let alone = [("SLUICE_STATE_DIR".to_owned(), server.state().display().to_string())];
+    let up = ["up", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let ended = e2e::run(&up, &alone).unwrap();
+    let is_refused = ended.code == 2 && ended.said.contains("was made from the Kafka cluster");
+    assert!(is_refused, "{} {}", ended.code, ended.said);
 }
 
 /// The stack's variables, and the server's state directory.

@@ -13,6 +13,7 @@ mod protection;
 mod provider;
 mod settings;
 mod signals;
+mod states;
 mod terminal;
 mod times;
 mod webhooks;

@@ -22,7 +22,7 @@ use runtime::outside::{Outside, Worker};
 use runtime::queries::{Hosting, Queries, RemoteQueries};
 use runtime::registry::TableResolver;
 use runtime::{GlobalStreamThread, GlobalTable as _, Machine, OsMachine, StreamApplication, ThreadContext, together};
-use state_stores::{StateDirectory, StoreBudget, StoreMemory};
+use state_stores::{StoreBudget, StoreMemory};
 use streams::{Layout, Topology};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -37,6 +37,7 @@ use crate::platform::{self, Platform};
 use crate::protection::{self, Transport, refuse_plaintext_listeners};
 use crate::settings::{Serving, Settings};
 use crate::signals::Signals;
+use crate::states;
 
 mod addresses;
 mod clock;
@@ -216,11 +217,7 @@ impl Server {
         topology: Arc<Topology>,
         layout: Arc<Layout>,
     ) -> anyhow::Result<()> {
-        let states = StateDirectory::new(
-            &settings.state_dir().join("state"),
-            &layout.application_id,
-            self.memory.clone(),
-        )?;
+        let states = states::claim(settings, self.platform.as_ref(), &layout, &self.memory)?;
         let limits = limits(topology.name(), settings, serving);
         let watching = observer(topology.name(), &self.schemas, self.traces.as_ref());
         let calling = self.outside.as_ref().map(Outside::observer);

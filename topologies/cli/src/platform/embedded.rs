@@ -53,6 +53,11 @@ impl Platform for EmbeddedPlatform {
         format!("the embedded log in {}", self.directory)
     }
 
+    /// It lies beside the state, so it is the only one.
+    fn identity(&self) -> anyhow::Result<String> {
+        Ok("the embedded log".to_owned())
+    }
+
     fn topics(&self) -> anyhow::Result<BTreeMap<String, WantedTopic>> {
         Ok(self
             .broker

@@ -106,6 +106,11 @@ impl Platform for KafkaPlatform {
         format!("Kafka at {}", self.config.bootstrap)
     }
 
+    fn identity(&self) -> anyhow::Result<String> {
+        let id = self.admin.cluster_id().map_err(answered)?;
+        Ok(format!("the Kafka cluster {id}"))
+    }
+
     fn topics(&self) -> anyhow::Result<BTreeMap<String, WantedTopic>> {
         let names = self.admin.topics().map_err(answered)?;
         let names: Vec<&str> = names

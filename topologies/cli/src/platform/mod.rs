@@ -55,6 +55,9 @@ pub(crate) trait Platform: Send + Sync {
     /// What it is, for messages: `Kafka at 127.0.0.1:9092`, `the embedded log in …`.
     fn describe(&self) -> String;
 
+    /// Which log it is, wherever it is reached: in words that stay, and that no other log has where this one's state is kept.
+    fn identity(&self) -> anyhow::Result<String>;
+
     /// The topics that exist, by name.
     fn topics(&self) -> anyhow::Result<BTreeMap<String, WantedTopic>>;
 

@@ -122,6 +122,31 @@ async fn what_cannot_be_done_is_refused_and_nothing_is_changed() {
 }
 
 #[tokio::test]
+async fn state_of_another_log_is_refused_by_whatever_would_use_it() {
+    let sluice = Sluice::new();
+    some_orders(&sluice).await;
+    let note = sluice.path().join("state/sluice-orders/log");
+    let own = std::fs::read_to_string(&note).unwrap();
+    std::fs::write(&note, "the Kafka cluster of-yesterday\n").unwrap();
+    let before = committed(&sluice, "orders");
+    let up = ["up", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let reset = ["offsets", "reset", "orders", "--to-earliest", "--execute"];
+    for command in [&up[..], &reset, &["audit"]] {
+        let done = sluice.run(command);
+        let reason = "was made from the Kafka cluster of-yesterday, and this is the embedded log";
+        assert!(
+            done.code == 2 && done.stderr.contains(reason),
+            "{command:?}: {} {}",
+            done.code,
+            done.stderr
+        );
+    }
+    assert_eq!(committed(&sluice, "orders"), before);
+    std::fs::write(&note, own).unwrap();
+    assert_eq!(sluice.run(&["audit"]).code, 0);
+}
+
+#[tokio::test]
 async fn state_that_would_not_come_back_goes_only_when_that_is_said() {
     let sluice = Sluice::new();
     some_orders(&sluice).await;

@@ -97,6 +97,12 @@ impl KafkaAdmin {
         Ok(counted.collect())
     }
 
+    /// The cluster's id: it stays for as long as the cluster does, and no other has it.
+    pub fn cluster_id(&self) -> Result<String, LogError> {
+        let id = self.committed.client().fetch_cluster_id(ANSWER_WAIT);
+        id.ok_or_else(|| LogError::Retriable("the brokers do not say which cluster they are".to_owned()))
+    }
+
     /// The topics of these names that exist, with their settings.
     pub fn describe(&self, names: &[&str]) -> Result<Vec<TopicSpec>, LogError> {
         let metadata = self

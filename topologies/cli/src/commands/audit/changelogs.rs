@@ -30,7 +30,7 @@ pub(super) fn check(
 ) -> anyhow::Result<()> {
     let memory = StoreMemory::new(StoreBudget::default())?;
     for layout in layouts {
-        let states = LocalStates::find(settings, layout, &memory)?;
+        let states = LocalStates::find(settings, platform, layout, &memory)?;
         for task in &layout.tasks {
             let Some(changelog) = Changelog::of(layout, task) else {
                 continue;

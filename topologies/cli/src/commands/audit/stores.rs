@@ -12,7 +12,9 @@ use super::changelogs::Changelog;
 use super::go_on;
 use super::report::Report;
 use super::scratch::{About, Scratch};
+use crate::platform::Platform;
 use crate::settings::Settings;
+use crate::states;
 
 const STORE: &str = "store";
 
@@ -24,9 +26,13 @@ pub(super) struct LocalStates<'a> {
 }
 
 impl<'a> LocalStates<'a> {
-    pub(super) fn find(settings: &Settings, layout: &'a Layout, memory: &StoreMemory) -> anyhow::Result<Self> {
-        let root = settings.state_dir().join("state");
-        let directory = StateDirectory::new(&root, &layout.application_id, memory.clone())?;
+    pub(super) fn find(
+        settings: &Settings,
+        platform: &dyn Platform,
+        layout: &'a Layout,
+        memory: &StoreMemory,
+    ) -> anyhow::Result<Self> {
+        let directory = states::find(settings, platform, layout, memory)?;
         let tasks = directory.tasks()?.into_iter().map(|found| found.task).collect();
         Ok(Self {
             layout,

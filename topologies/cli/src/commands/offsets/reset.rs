@@ -17,6 +17,7 @@ use super::target::Target;
 use crate::exit;
 use crate::platform::{self, GroupOffsets, Platform};
 use crate::settings::Settings;
+use crate::states;
 use crate::terminal;
 
 /// All that a reset does, known before it does anything.
@@ -34,7 +35,8 @@ pub(super) fn run(settings: &Settings, arguments: &ResetArguments) -> anyhow::Re
     let platform = platform.as_ref();
     let target = arguments.target(OsMachine.now_ms())?;
     let (topology, layout) = placed(platform, settings, &arguments.topology)?;
-    let directory = directory(settings, &layout)?;
+    let memory = StoreMemory::new(StoreBudget::default())?;
+    let directory = states::find(settings, platform, &layout, &memory)?;
     let plan = || plan(platform, arguments, &target, topology.name(), &layout, &directory);
     // What cannot be done is refused before anybody is waited for, and what somebody committed meanwhile counts.
     let mut planned = plan()?;
@@ -89,15 +91,6 @@ fn conclude(settings: &Settings, plan: &Plan) -> anyhow::Result<ExitCode> {
         terminal::line("nothing was changed; add --execute to do it")?;
     }
     Ok(ExitCode::from(exit::SUCCESS))
-}
-
-fn directory(settings: &Settings, layout: &Layout) -> anyhow::Result<StateDirectory> {
-    let memory = StoreMemory::new(StoreBudget::default())?;
-    Ok(StateDirectory::new(
-        &settings.state_dir().join("state"),
-        &layout.application_id,
-        memory,
-    )?)
 }
 
 /// Offsets first: cut off after them, records are read again onto the old state, and the same command finishes the work.
