@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use runtime::{Machine, OsMachine};
+use state_stores::{StateDirectory, StoreBudget, StoreMemory};
 use streams::Layout;
 
 use self::cut::Cut;
@@ -28,6 +29,7 @@ use crate::exit;
 use crate::platform::{self, Platform};
 use crate::progress::Progress;
 use crate::settings::Settings;
+use crate::states;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -50,6 +52,11 @@ pub(crate) fn run(settings: &Settings, arguments: &AuditArguments) -> anyhow::Re
     let platform = platform::open(settings)?;
     let mut reader = platform.reader()?;
     let cut = Cut::take(platform.as_ref(), reader.as_mut(), settings)?;
+    let layouts = layouts(platform.as_ref(), settings)?;
+    // State of another log is refused before the books are read, which may take long.
+    let memory = StoreMemory::new(StoreBudget::default())?;
+    let find = |layout: &Arc<Layout>| states::find(settings, platform.as_ref(), layout, &memory);
+    let states: Vec<StateDirectory> = layouts.iter().map(find).collect::<anyhow::Result<_>>()?;
     let mut report = Report::default();
     let progress = Progress::start(cut.records(), "records of the books");
     let scratch = Scratch::open(arguments)?;
@@ -59,9 +66,9 @@ pub(crate) fn run(settings: &Settings, arguments: &AuditArguments) -> anyhow::Re
     progress.finish();
     let mut scratch = kept.into_scratch()?;
     judge::judge(&reading, &scratch, &cut, OsMachine.now_ms(), &mut report)?;
-    let (platform, layouts) = (platform.as_ref(), layouts(platform.as_ref(), settings)?);
+    let platform = platform.as_ref();
     origins::check(platform, reader.as_mut(), &layouts, &mut scratch, &mut report)?;
-    changelogs::check(platform, reader.as_mut(), settings, &layouts, &mut scratch, &mut report)?;
+    changelogs::check(platform, reader.as_mut(), (&layouts, states), &mut scratch, &mut report)?;
     report.print(settings)?;
     Ok(ExitCode::from(if report.is_clean() {
         exit::SUCCESS

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use commerce::audit::Place;
 use runtime::commit_record::CommitRecord;
-use state_stores::{StoreBudget, StoreMemory};
+use state_stores::StateDirectory;
 use streams::log::LogReader;
 use streams::{Layout, TaskId, TaskLayout};
 
@@ -17,20 +17,17 @@ use super::report::Report;
 use super::scratch::Scratch;
 use super::stores::{LocalState, LocalStates};
 use crate::platform::Platform;
-use crate::settings::Settings;
 
 /// Checks the changelog of every task, and its state where it is in the state directory.
 pub(super) fn check(
     platform: &dyn Platform,
     reader: &mut dyn LogReader,
-    settings: &Settings,
-    layouts: &[Arc<Layout>],
+    (layouts, states): (&[Arc<Layout>], Vec<StateDirectory>),
     scratch: &mut Scratch,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let memory = StoreMemory::new(StoreBudget::default())?;
-    for layout in layouts {
-        let states = LocalStates::find(settings, platform, layout, &memory)?;
+    for (layout, directory) in layouts.iter().zip(states) {
+        let states = LocalStates::find(layout, directory)?;
         for task in &layout.tasks {
             let Some(changelog) = Changelog::of(layout, task) else {
                 continue;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use state_stores::{StateDirectory, StoreMemory, StoreSnapshot};
+use state_stores::{StateDirectory, StoreSnapshot};
 use streams::changelog::{ChangelogStores, changelog_key, split_changelog_key};
 use streams::log::StoredRecord;
 use streams::store::{KeyRange, StoreError};
@@ -12,9 +12,6 @@ use super::changelogs::Changelog;
 use super::go_on;
 use super::report::Report;
 use super::scratch::{About, Scratch};
-use crate::platform::Platform;
-use crate::settings::Settings;
-use crate::states;
 
 const STORE: &str = "store";
 
@@ -26,13 +23,7 @@ pub(super) struct LocalStates<'a> {
 }
 
 impl<'a> LocalStates<'a> {
-    pub(super) fn find(
-        settings: &Settings,
-        platform: &dyn Platform,
-        layout: &'a Layout,
-        memory: &StoreMemory,
-    ) -> anyhow::Result<Self> {
-        let directory = states::find(settings, platform, layout, memory)?;
+    pub(super) fn find(layout: &'a Layout, directory: StateDirectory) -> anyhow::Result<Self> {
         let tasks = directory.tasks()?.into_iter().map(|found| found.task).collect();
         Ok(Self {
             layout,
